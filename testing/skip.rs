@@ -17,7 +17,11 @@ pub fn skip(test: &str, reason: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "must not be skipped with CI=true: {line}");
     eprintln!("SKIPPED: {line}");
     let Some(path) = std::env::var_os("MUSTER_TEST_SKIPS") else { return };
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&path).expect("MUSTER_TEST_SKIPS names a writable file");
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .expect("MUSTER_TEST_SKIPS names a writable file");
     // One write of one short line, so that tests in parallel processes cannot mix their lines.
     file.write_all(format!("{line}\n").as_bytes()).expect("the skip is noted");
 }
