@@ -5,6 +5,8 @@
 
 pub mod account;
 pub mod cloud;
+pub mod diagnostic;
+pub mod document;
 pub mod field;
 pub mod id;
 pub mod infrastructure;
