@@ -44,7 +44,7 @@ pub(super) fn apply(tx: &Connection, run: RunId, fact: &Fact) -> Result<(), Stor
         }
         Fact::Own(record) => put_ownership(tx, run, record),
         Fact::Forget { account, kind, id } => {
-            tx.prepare_cached("delete from ownership where account = $1 and kind = $2 and id = $3")?
+            tx.prepare_cached("delete from ownership where account = ?1 and kind = ?2 and id = ?3")?
                 .execute([account.to_string().as_str(), kind_word(*kind), id.as_str()])?;
             Ok(())
         }
@@ -70,8 +70,8 @@ fn put_intent(tx: &Connection, intent: &CreationIntent) -> Result<(), StoreError
         // One open intent per (account, name): a second one would hide the first from settlement.
         let other: Option<String> = tx
             .prepare_cached(
-                "select sent_at from intent where account = $1 and kind = $2 and name = $3 and state = 'open'
-                   and sent_at <> $4",
+                "select sent_at from intent where account = ?1 and kind = ?2 and name = ?3 and state = 'open'
+                   and sent_at <> ?4",
             )?
             .query_row([&account, kind, intent.name.as_str(), &intent.sent_at.to_string()], |found| {
                 found.get(0)
@@ -86,7 +86,7 @@ fn put_intent(tx: &Connection, intent: &CreationIntent) -> Result<(), StoreError
     }
     tx.prepare_cached(
         "insert or replace into intent (account, kind, name, sent_at, state, form, body)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
         account,
@@ -102,7 +102,7 @@ fn put_intent(tx: &Connection, intent: &CreationIntent) -> Result<(), StoreError
 
 fn put_ownership(tx: &Connection, run: RunId, record: &Ownership) -> Result<(), StoreError> {
     let space: String = tx
-        .prepare_cached("select space from run where id = $1")?
+        .prepare_cached("select space from run where id = ?1")?
         .query_row([run.to_string()], |found| found.get(0))?;
     write_ownership(tx, &space, record)
 }
@@ -110,7 +110,7 @@ fn put_ownership(tx: &Connection, run: RunId, record: &Ownership) -> Result<(), 
 fn write_ownership(tx: &Connection, space: &str, record: &Ownership) -> Result<(), StoreError> {
     tx.prepare_cached(
         "insert or replace into ownership (account, kind, id, space, infrastructure, name, form, body)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         record.account.to_string(),
@@ -135,7 +135,7 @@ fn amend(
 ) -> Result<(), StoreError> {
     let found: Option<(String, u16, String)> = tx
         .prepare_cached(
-            "select space, form, body from ownership where account = $1 and kind = $2 and id = $3",
+            "select space, form, body from ownership where account = ?1 and kind = ?2 and id = ?3",
         )?
         .query_row([account.to_string().as_str(), kind_word(kind), id.as_str()], |found| {
             Ok((found.get(0)?, found.get(1)?, found.get(2)?))
@@ -153,14 +153,14 @@ pub(super) fn of(db: &Connection, account: &AccountIdentity) -> Result<Facts, St
     let account = account.to_string();
     let mut facts = Facts::default();
     let mut statement = db.prepare_cached(
-        "select form, body from ownership where account = $1 order by kind, length(id), id",
+        "select form, body from ownership where account = ?1 order by kind, length(id), id",
     )?;
     let mut rows = statement.query([&account])?;
     while let Some(found) = rows.next()? {
         facts.owned.push(decode("ownership record", found.get(0)?, &found.get::<_, String>(1)?)?);
     }
     let mut statement = db.prepare_cached(
-        "select form, body from intent where account = $1 and state in ('open', 'given-up')
+        "select form, body from intent where account = ?1 and state in ('open', 'given-up')
          order by kind, name, sent_at",
     )?;
     let mut rows = statement.query([&account])?;
@@ -172,7 +172,7 @@ pub(super) fn of(db: &Connection, account: &AccountIdentity) -> Result<Facts, St
 
 pub(super) fn owned(db: &Connection, space: &SpaceName) -> Result<Vec<Ownership>, StoreError> {
     let mut statement = db.prepare_cached(
-        "select form, body from ownership where space = $1 order by infrastructure, kind, length(name), name",
+        "select form, body from ownership where space = ?1 order by infrastructure, kind, length(name), name",
     )?;
     let mut rows = statement.query([space.as_str()])?;
     let mut records = Vec::new();

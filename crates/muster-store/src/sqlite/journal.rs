@@ -12,20 +12,20 @@ use crate::store::{Claim, Record, StepTally};
 pub(super) fn append(tx: &Connection, claim: &Claim, records: &[Record]) -> Result<Sequence, StoreError> {
     let run = claim.run.to_string();
     let fence: Option<i64> = tx
-        .prepare_cached("select fence from lane where run = $1 and no = $2")?
+        .prepare_cached("select fence from lane where run = ?1 and no = ?2")?
         .query_row(params![run, claim.lane.0], |found| found.get(0))
         .optional()?;
     if fence != Some(claim.fence.0 as i64) {
         return Err(StoreError::Fenced);
     }
     let mut seq: i64 = tx
-        .prepare_cached("select coalesce(max(seq), 0) from journal where run = $1 and lane = $2")?
+        .prepare_cached("select coalesce(max(seq), 0) from journal where run = ?1 and lane = ?2")?
         .query_row(params![run, claim.lane.0], |found| found.get(0))?;
     for record in records {
         seq += 1;
         tx.prepare_cached(
             "insert into journal (run, lane, seq, fence, step, kind, at, form, body)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             run,
@@ -57,7 +57,7 @@ fn set_state(
 ) -> Result<(), StoreError> {
     let id = run.to_string();
     let before: String =
-        tx.prepare_cached("select state from run where id = $1")?.query_row([&id], |found| found.get(0))?;
+        tx.prepare_cached("select state from run where id = ?1")?.query_row([&id], |found| found.get(0))?;
     let before = row::state_of(&before)?;
     if !before.may_become(state) {
         return Err(StoreError::Conflict(format!(
@@ -67,12 +67,12 @@ fn set_state(
         )));
     }
     let ended = state.is_final().then(|| record.at.to_string());
-    tx.prepare_cached("update run set state = $2, message = $3, ended_at = $4 where id = $1")?
+    tx.prepare_cached("update run set state = ?2, message = ?3, ended_at = ?4 where id = ?1")?
         .execute(params![id, state.word(), message, ended])?;
     if !state.holds_locks() {
-        tx.prepare_cached("delete from lock where run = $1")?.execute([&id])?;
+        tx.prepare_cached("delete from lock where run = ?1")?.execute([&id])?;
         let lane = if state.is_final() { "done" } else { "ready" };
-        tx.prepare_cached("update lane set state = $2, node = null where run = $1")?
+        tx.prepare_cached("update lane set state = ?2, node = null where run = ?1")?
             .execute([id.as_str(), lane])?;
     }
     Ok(())
@@ -110,7 +110,7 @@ pub(super) fn entries(
 ) -> Result<Vec<Entry>, StoreError> {
     let mut statement = db.prepare_cached(
         "select lane, seq, fence, at, form, body from journal
-         where run = $1 and lane = 0 and seq > $2 order by seq limit $3",
+         where run = ?1 and lane = 0 and seq > ?2 order by seq limit ?3",
     )?;
     let mut rows = statement.query(params![run.to_string(), after.0 as i64, limit])?;
     let mut entries = Vec::new();
@@ -130,14 +130,14 @@ pub(super) fn entries(
 /// Counts each step by its last telling entry.
 pub(super) fn tally(db: &Connection, run: RunId) -> Result<StepTally, StoreError> {
     let total: Option<u32> = db
-        .prepare_cached("select steps_total from run where id = $1")?
+        .prepare_cached("select steps_total from run where id = ?1")?
         .query_row([run.to_string()], |found| found.get(0))
         .optional()?;
     let mut tally = StepTally { total: total.unwrap_or(0), ..StepTally::default() };
     let mut statement = db.prepare_cached(
         "select kind, count(*) from (
            select kind, max(seq) from journal
-           where run = $1 and step is not null and kind in ('started', 'succeeded', 'failed', 'skipped')
+           where run = ?1 and step is not null and kind in ('started', 'succeeded', 'failed', 'skipped')
            group by lane, step)
          group by kind",
     )?;

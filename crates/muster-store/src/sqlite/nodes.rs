@@ -12,7 +12,7 @@ use crate::store::{NodeRow, Record};
 pub(super) fn join(tx: &Connection, node: &NodeRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "insert or replace into node (id, epoch, lease_until, kind, pid, host, version, started_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         node.id.to_string(),
@@ -59,7 +59,7 @@ pub(super) fn bury(
     {
         let mut statement = tx.prepare_cached(
             "select lane.run from lane join run on run.id = lane.run
-             where lane.node = $1 and run.state in ('ready', 'running') order by run.number",
+             where lane.node = ?1 and run.state in ('ready', 'running') order by run.number",
         )?;
         let mut rows = statement.query([&id])?;
         while let Some(found) = rows.next()? {
@@ -77,9 +77,9 @@ pub(super) fn bury(
         journal::append(tx, &claim, &[record])?;
     }
     tx.prepare_cached(
-        "update plan set state = 'refused', message = $2 where node = $1 and state = 'observing'",
+        "update plan set state = 'refused', message = ?2 where node = ?1 and state = 'observing'",
     )?
     .execute(params![id, "interrupted: the process that looked at the world ended"])?;
-    tx.prepare_cached("delete from node where id = $1")?.execute([&id])?;
+    tx.prepare_cached("delete from node where id = ?1")?.execute([&id])?;
     Ok(held)
 }

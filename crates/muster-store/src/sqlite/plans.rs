@@ -19,7 +19,7 @@ fn word(state: PlanState) -> &'static str {
 pub(super) fn insert(tx: &Connection, plan: &NewPlan) -> Result<PlanId, StoreError> {
     if let Some(key) = &plan.idempotency_key {
         let earlier: Option<String> = tx
-            .prepare_cached("select id from plan where space = $1 and idempotency_key = $2")?
+            .prepare_cached("select id from plan where space = ?1 and idempotency_key = ?2")?
             .query_row([plan.space.as_str(), key], |found| found.get(0))
             .optional()?;
         if let Some(id) = earlier {
@@ -29,8 +29,8 @@ pub(super) fn insert(tx: &Connection, plan: &NewPlan) -> Result<PlanId, StoreErr
     tx.prepare_cached(
         "insert into plan (id, number, space, subject, account, state, purpose, bundle, form, warnings, actor,
            created_at, node, idempotency_key)
-         values ($1, (select coalesce(max(number), 0) + 1 from plan), $2, $3, $4, 'observing', $5, $6, $7, $8, $9,
-           $10, $11, $12)",
+         values (?1, (select coalesce(max(number), 0) + 1 from plan), ?2, ?3, ?4, 'observing', ?5, ?6, ?7, ?8, ?9,
+           ?10, ?11, ?12)",
     )?
     .execute(params![
         plan.id.to_string(),
@@ -58,8 +58,8 @@ pub(super) fn finish(tx: &Connection, id: PlanId, planned: &PlannedAs) -> Result
     };
     let count = tx
         .prepare_cached(
-            "update plan set state = $2, message = $3, body = $4, inputs = $5
-             where id = $1 and state = 'observing'",
+            "update plan set state = ?2, message = ?3, body = ?4, inputs = ?5
+             where id = ?1 and state = 'observing'",
         )?
         .execute(params![id.to_string(), word(planned.state), planned.message, body, inputs])?;
     if count == 0 {
@@ -71,7 +71,7 @@ pub(super) fn finish(tx: &Connection, id: PlanId, planned: &PlannedAs) -> Result
 pub(super) fn one(db: &Connection, id: PlanId) -> Result<Option<PlanRow>, StoreError> {
     let mut statement = db.prepare_cached(
         "select space, subject, account, purpose, bundle, warnings, actor, created_at, node, idempotency_key,
-           state, message, form, body from plan where id = $1",
+           state, message, form, body from plan where id = ?1",
     )?;
     let mut rows = statement.query([id.to_string()])?;
     let Some(found) = rows.next()? else { return Ok(None) };
@@ -105,7 +105,7 @@ pub(super) fn one(db: &Connection, id: PlanId) -> Result<Option<PlanRow>, StoreE
 
 pub(super) fn inputs(db: &Connection, id: PlanId) -> Result<Option<PlanInputs>, StoreError> {
     let found: Option<(u16, Option<Vec<u8>>)> = db
-        .prepare_cached("select form, inputs from plan where id = $1")?
+        .prepare_cached("select form, inputs from plan where id = ?1")?
         .query_row([id.to_string()], |found| Ok((found.get(0)?, found.get(1)?)))
         .optional()?;
     match found {
@@ -117,7 +117,7 @@ pub(super) fn inputs(db: &Connection, id: PlanId) -> Result<Option<PlanInputs>, 
 pub(super) fn next_generation(tx: &Connection, subject: &str) -> Result<Generation, StoreError> {
     let value: i64 = tx
         .prepare_cached(
-            "insert into generation (subject, value) values ($1, 1)
+            "insert into generation (subject, value) values (?1, 1)
              on conflict (subject) do update set value = value + 1 returning value",
         )?
         .query_row([subject], |found| found.get(0))?;

@@ -16,7 +16,7 @@ pub(super) fn approve(tx: &Connection, approval: &Approval) -> Result<RunId, Sto
     let subject = row::subject_text(&run.subject);
     if let Some(key) = &approval.idempotency_key {
         let earlier: Option<String> = tx
-            .prepare_cached("select id from run where space = $1 and idempotency_key = $2")?
+            .prepare_cached("select id from run where space = ?1 and idempotency_key = ?2")?
             .query_row([run.space.as_str(), key], |found| found.get(0))
             .optional()?;
         if let Some(id) = earlier {
@@ -29,8 +29,8 @@ pub(super) fn approve(tx: &Connection, approval: &Approval) -> Result<RunId, Sto
     tx.prepare_cached(
         "insert into run (id, number, space, subject, plan, state, message, actor, started_at, form, want,
            steps_total, idempotency_key)
-         values ($1, (select coalesce(max(number), 0) + 1 from run), $2, $3, $4, 'ready', null, $5, $6, $7, 'run',
-           $8, $9)",
+         values (?1, (select coalesce(max(number), 0) + 1 from run), ?2, ?3, ?4, 'ready', null, ?5, ?6, ?7, 'run',
+           ?8, ?9)",
     )?
     .execute(params![
         run.id.to_string(),
@@ -43,7 +43,7 @@ pub(super) fn approve(tx: &Connection, approval: &Approval) -> Result<RunId, Sto
         approval.steps_total,
         approval.idempotency_key
     ])?;
-    tx.prepare_cached("insert into lane (run, no, state, node, fence) values ($1, 0, 'ready', null, 0)")?
+    tx.prepare_cached("insert into lane (run, no, state, node, fence) values (?1, 0, 'ready', null, 0)")?
         .execute([run.id.to_string()])?;
     super::settings::write_audit(
         tx,
@@ -60,7 +60,7 @@ pub(super) fn approve(tx: &Connection, approval: &Approval) -> Result<RunId, Sto
 
 fn newest_and_ready(tx: &Connection, run: &Run, subject: &str) -> Result<(), StoreError> {
     let plan: Option<(String, i64)> = tx
-        .prepare_cached("select state, number from plan where id = $1 and space = $2")?
+        .prepare_cached("select state, number from plan where id = ?1 and space = ?2")?
         .query_row([run.plan.to_string().as_str(), run.space.as_str()], |found| {
             Ok((found.get(0)?, found.get(1)?))
         })
@@ -73,7 +73,7 @@ fn newest_and_ready(tx: &Connection, run: &Run, subject: &str) -> Result<(), Sto
     }
     let newer: Option<String> = tx
         .prepare_cached(
-            "select id from plan where space = $1 and subject = $2 and number > $3 order by number desc limit 1",
+            "select id from plan where space = ?1 and subject = ?2 and number > ?3 order by number desc limit 1",
         )?
         .query_row(params![run.space.as_str(), subject, number], |found| found.get(0))
         .optional()?;
@@ -84,7 +84,7 @@ fn newest_and_ready(tx: &Connection, run: &Run, subject: &str) -> Result<(), Sto
         )));
     }
     let used: Option<String> = tx
-        .prepare_cached("select id from run where plan = $1 limit 1")?
+        .prepare_cached("select id from run where plan = ?1 limit 1")?
         .query_row([run.plan.to_string()], |found| found.get(0))
         .optional()?;
     match used {
@@ -104,7 +104,7 @@ fn supersede(
     {
         let mut statement = tx.prepare_cached(
             "select run.id, run.subject, plan.form, plan.body from run join plan on plan.id = run.plan
-             where run.state = 'interrupted' and run.space = $1",
+             where run.state = 'interrupted' and run.space = ?1",
         )?;
         let mut rows = statement.query([by.space.as_str()])?;
         while let Some(found) = rows.next()? {
@@ -140,7 +140,7 @@ fn take_locks(tx: &Connection, run: RunId, locks: &[(LockKey, LockMode)]) -> Res
         let held: Option<(String, String, String)> = tx
             .prepare_cached(
                 "select lock.run, run.subject, run.actor from lock join run on run.id = lock.run
-                 where lock.key = $1 and lock.run <> $2 and (lock.mode = 'exclusive' or $3 = 'exclusive') limit 1",
+                 where lock.key = ?1 and lock.run <> ?2 and (lock.mode = 'exclusive' or ?3 = 'exclusive') limit 1",
             )?
             .query_row(params![text, run.to_string(), mode_word(*mode)], |found| {
                 Ok((found.get(0)?, found.get(1)?, found.get(2)?))
@@ -152,7 +152,7 @@ fn take_locks(tx: &Connection, run: RunId, locks: &[(LockKey, LockMode)]) -> Res
                  follow it with `muster run attach {holder}` or try again when it has ended"
             )));
         }
-        tx.prepare_cached("insert or replace into lock (key, run, mode) values ($1, $2, $3)")?
+        tx.prepare_cached("insert or replace into lock (key, run, mode) values (?1, ?2, ?3)")?
             .execute(params![text, run.to_string(), mode_word(*mode)])?;
     }
     Ok(())
@@ -169,7 +169,7 @@ fn mode_word(mode: LockMode) -> &'static str {
 pub(super) fn take_lane(tx: &Connection, run: RunId, node: Option<NodeId>) -> Result<Claim, StoreError> {
     let fence: Option<i64> = tx
         .prepare_cached(
-            "update lane set fence = fence + 1, node = $2, state = $3 where run = $1 and no = 0 returning fence",
+            "update lane set fence = fence + 1, node = ?2, state = ?3 where run = ?1 and no = 0 returning fence",
         )?
         .query_row(
             params![
@@ -184,7 +184,7 @@ pub(super) fn take_lane(tx: &Connection, run: RunId, node: Option<NodeId>) -> Re
         return Err(StoreError::NotFound(format!("there is no run {run}")));
     };
     let last: i64 = tx
-        .prepare_cached("select coalesce(max(seq), 0) from journal where run = $1 and lane = 0")?
+        .prepare_cached("select coalesce(max(seq), 0) from journal where run = ?1 and lane = 0")?
         .query_row([run.to_string()], |found| found.get(0))?;
     Ok(Claim { run, lane: LaneNumber(0), fence: Fence(fence as u64), last: Sequence(last as u64) })
 }
@@ -201,7 +201,7 @@ pub(super) fn claim(
     match found.state {
         RunState::Ready => {
             let holder: Option<String> = tx
-                .prepare_cached("select node from lane where run = $1 and no = 0")?
+                .prepare_cached("select node from lane where run = ?1 and no = 0")?
                 .query_row([run.to_string()], |found| found.get(0))?;
             if let Some(holder) = holder {
                 return Err(StoreError::Conflict(format!("run {run} is held by node {holder}")));
@@ -210,8 +210,8 @@ pub(super) fn claim(
         RunState::Interrupted => {
             let newer: Option<String> = tx
                 .prepare_cached(
-                    "select id from run where space = $1 and subject = $2
-                       and number > (select number from run where id = $3) order by number desc limit 1",
+                    "select id from run where space = ?1 and subject = ?2
+                       and number > (select number from run where id = ?3) order by number desc limit 1",
                 )?
                 .query_row(
                     params![found.space.as_str(), row::subject_text(&found.subject), run.to_string()],
@@ -255,14 +255,14 @@ fn run_of(found: &rusqlite::Row<'_>) -> Result<Run, StoreError> {
 }
 
 pub(super) fn one(db: &Connection, id: RunId) -> Result<Option<Run>, StoreError> {
-    let mut statement = db.prepare_cached(&format!("select {COLUMNS} from run where id = $1"))?;
+    let mut statement = db.prepare_cached(&format!("select {COLUMNS} from run where id = ?1"))?;
     let mut rows = statement.query([id.to_string()])?;
     rows.next()?.map(run_of).transpose()
 }
 
 pub(super) fn newest(db: &Connection, space: &SpaceName, limit: u32) -> Result<Vec<Run>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "select {COLUMNS} from run where space = $1 order by number desc limit $2"
+        "select {COLUMNS} from run where space = ?1 order by number desc limit ?2"
     ))?;
     let mut rows = statement.query(params![space.as_str(), limit])?;
     let mut runs = Vec::new();
@@ -278,7 +278,7 @@ pub(super) fn last_of(
     subject: &Subject,
 ) -> Result<Option<Run>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "select {COLUMNS} from run where space = $1 and subject = $2 order by number desc limit 1"
+        "select {COLUMNS} from run where space = ?1 and subject = ?2 order by number desc limit 1"
     ))?;
     let mut rows = statement.query([space.as_str(), row::subject_text(subject).as_str()])?;
     rows.next()?.map(run_of).transpose()
@@ -301,7 +301,7 @@ pub(super) fn set_want(
         Want::Run => "run",
         Want::Cancel => "cancel",
     };
-    tx.prepare_cached("update run set want = $2 where id = $1")?.execute([run.to_string().as_str(), word])?;
+    tx.prepare_cached("update run set want = ?2 where id = ?1")?.execute([run.to_string().as_str(), word])?;
     if want == Want::Cancel {
         super::settings::write_audit(
             tx,
@@ -325,7 +325,7 @@ pub(super) fn set_want(
 
 pub(super) fn want(db: &Connection, run: RunId) -> Result<Want, StoreError> {
     let word: Option<String> = db
-        .prepare_cached("select want from run where id = $1")?
+        .prepare_cached("select want from run where id = ?1")?
         .query_row([run.to_string()], |found| found.get(0))
         .optional()?;
     match word.as_deref() {

@@ -17,7 +17,7 @@ pub(super) fn put_account(
 ) -> Result<(), StoreError> {
     tx.prepare_cached(
         "insert or replace into account (space, name, identity, form, body, sealed_key, actor, changed_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         space.as_str(),
@@ -34,7 +34,7 @@ pub(super) fn put_account(
 
 pub(super) fn accounts(db: &Connection, space: &SpaceName) -> Result<Vec<(Account, Vec<u8>)>, StoreError> {
     let mut statement =
-        db.prepare_cached("select form, body, sealed_key from account where space = $1 order by name")?;
+        db.prepare_cached("select form, body, sealed_key from account where space = ?1 order by name")?;
     let mut rows = statement.query([space.as_str()])?;
     let mut accounts = Vec::new();
     while let Some(found) = rows.next()? {
@@ -52,7 +52,7 @@ pub(super) fn put_secret(
     audit: &Audit,
 ) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "insert or replace into secret (space, name, sealed, actor, changed_at) values ($1, $2, $3, $4, $5)",
+        "insert or replace into secret (space, name, sealed, actor, changed_at) values (?1, ?2, ?3, ?4, ?5)",
     )?
     .execute(params![space.as_str(), name.as_str(), sealed, audit.actor, audit.at.to_string()])?;
     write_audit(tx, audit)
@@ -64,14 +64,14 @@ pub(super) fn secret(
     name: &SecretName,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let found = db
-        .prepare_cached("select sealed from secret where space = $1 and name = $2")?
+        .prepare_cached("select sealed from secret where space = ?1 and name = ?2")?
         .query_row([space.as_str(), name.as_str()], |row| row.get(0))
         .optional()?;
     Ok(found)
 }
 
 pub(super) fn secrets(db: &Connection, space: &SpaceName) -> Result<Vec<SecretName>, StoreError> {
-    let mut statement = db.prepare_cached("select name from secret where space = $1 order by name")?;
+    let mut statement = db.prepare_cached("select name from secret where space = ?1 order by name")?;
     let names = statement.query_map([space.as_str()], |row| row.get::<_, String>(0))?;
     names.map(|name| Ok(SecretName(name?))).collect()
 }
@@ -83,7 +83,7 @@ pub(super) fn delete_secret(
     audit: &Audit,
 ) -> Result<bool, StoreError> {
     let count = tx
-        .prepare_cached("delete from secret where space = $1 and name = $2")?
+        .prepare_cached("delete from secret where space = ?1 and name = ?2")?
         .execute([space.as_str(), name.as_str()])?;
     if count > 0 {
         write_audit(tx, audit)?;
@@ -93,7 +93,7 @@ pub(super) fn delete_secret(
 
 pub(super) fn write_audit(tx: &Connection, audit: &Audit) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "insert into audit (space, at, actor, what, form, body) values ($1, $2, $3, $4, $5, $6)",
+        "insert into audit (space, at, actor, what, form, body) values (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
     .execute(params![
         audit.space.as_str(),
@@ -108,7 +108,7 @@ pub(super) fn write_audit(tx: &Connection, audit: &Audit) -> Result<(), StoreErr
 
 pub(super) fn audits(db: &Connection, space: &SpaceName, limit: u32) -> Result<Vec<Audit>, StoreError> {
     let mut statement =
-        db.prepare_cached("select form, body from audit where space = $1 order by number desc limit $2")?;
+        db.prepare_cached("select form, body from audit where space = ?1 order by number desc limit ?2")?;
     let mut rows = statement.query(params![space.as_str(), limit])?;
     let mut audits = Vec::new();
     while let Some(found) = rows.next()? {
