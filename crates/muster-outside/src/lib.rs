@@ -3,3 +3,7 @@
 
 pub mod cloud;
 pub mod transport;
+
+/// The hands, as one value that the engine is given.
+#[derive(Clone)]
+pub struct Outside {}
