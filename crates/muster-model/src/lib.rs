@@ -3,8 +3,22 @@
 //! Pure by construction: no async, no I/O, no clock, no randomness, no environment. What should change is
 //! decided in `muster-planner`; how it is done, in `muster-outside`; what is remembered, in `muster-store`.
 
+pub mod account;
+pub mod bundle;
+pub mod cloud;
+pub mod diagnostic;
+pub mod field;
 pub mod id;
+pub mod infrastructure;
+pub mod intent;
+pub mod inventory;
+pub mod ownership;
+pub mod plan;
+pub mod policy;
+pub mod rights;
+pub mod run;
 pub mod secret;
+pub mod server;
 pub mod world;
 
 pub use secret::Secret;

@@ -1,0 +1,100 @@
+//! An infrastructure file: the only source of truth for a set of servers and networks.
+//!
+//! This file holds the noun as checked. `syntax.rs` and `check.rs` beside it turn text into it, or into
+//! all the problems of the text with their places.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName};
+use crate::server::WantedServer;
+
+/// The most servers one entry may ask for.
+pub const COUNT_MAX: u32 = 10_000;
+
+/// A checked infrastructure: every name expanded, every number in range.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Infrastructure {
+    /// Its name: the file's, without extension.
+    pub name: InfrastructureName,
+    /// The account it lives in; `onecloud` when the file says nothing.
+    pub account: AccountName,
+    /// Private networks, by name (prefix included).
+    pub networks: BTreeMap<NetworkName, WantedNetwork>,
+    /// Servers in the file's order, numbered ones in number order.
+    pub servers: Vec<WantedServer>,
+    /// What `infra deploy` does, in order.
+    pub deploy: Vec<DeployEntry>,
+    /// Whether node_exporter is installed and scraped.
+    pub stats: bool,
+}
+
+/// A private network as the file wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedNetwork {
+    /// Whether the provider hands out addresses.
+    pub dhcp: bool,
+    /// The place, as written.
+    pub location: String,
+    /// Whether it may be deleted when it leaves the file.
+    pub protect: bool,
+}
+
+/// Which servers something is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hosts {
+    /// Every server of the file.
+    All,
+    /// The servers of these groups (a server's own name and its key are groups too).
+    Groups(Vec<GroupName>),
+}
+
+/// One entry of `deploy:`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeployEntry {
+    /// Run a playbook.
+    Playbook(PlaybookEntry),
+    /// Deliver code.
+    Code(CodeEntry),
+}
+
+/// Run a playbook of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaybookEntry {
+    /// Its path below the root.
+    pub playbook: String,
+    /// On which servers.
+    pub hosts: Hosts,
+    /// Whether it may be run again without asking (`repeatable: true`).
+    pub repeatable: bool,
+    /// Variables for it.
+    pub vars: BTreeMap<String, serde_json::Value>,
+}
+
+/// Deliver a directory of the bundle, with an atomic switch of a `current` link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeEntry {
+    /// The directory below the root.
+    pub from: String,
+    /// The absolute directory on the server that holds `releases/` and `current`.
+    pub to: String,
+    /// On which servers.
+    pub hosts: Hosts,
+    /// Releases kept besides the current one.
+    pub keep: u32,
+}
+
+impl Infrastructure {
+    /// The servers that something is for, in the file's order.
+    pub fn matching<'a>(&'a self, hosts: &'a Hosts) -> impl Iterator<Item = &'a WantedServer> {
+        self.servers.iter().filter(move |server| match hosts {
+            Hosts::All => true,
+            Hosts::Groups(groups) => groups
+                .iter()
+                .any(|group| server.groups.contains(group) || server.name.as_str() == group.as_str()),
+        })
+    }
+}

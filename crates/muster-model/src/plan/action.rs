@@ -1,0 +1,369 @@
+//! Actions: one kind of operation each, as data in a plan. A closed enum in two levels; the outer `match`
+//! stands in `muster-runs/src/step/mod.rs` and in the view, nowhere else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::{NetworkSpec, ServerSpec};
+use crate::id::{GroupName, NetworkName, ProviderId, ServerName, StepNumber};
+use crate::intent::CreationIntent;
+use crate::ownership::{Claim, ObjectKind};
+use crate::server::{Power, Size};
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// On a server at the provider.
+    Server(ServerAction),
+    /// On a private network at the provider.
+    Network(NetworkAction),
+    /// On the account's public keys at the provider.
+    Key(KeyAction),
+    /// On our own records; nothing outside changes.
+    Record(RecordAction),
+    /// On the inside of one server, over SSH.
+    Host(HostAction),
+    /// On the inside of several servers, through Ansible or code delivery.
+    Provision(ProvisionAction),
+}
+
+/// An object at the provider: seen already, or made by an earlier step of the same plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObjectRef {
+    /// Seen, with its id.
+    Seen(ProviderId),
+    /// Made by this step; resolved by the runner from the journal only.
+    Made(StepNumber),
+}
+
+/// An operation on a server at the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerAction {
+    /// Make it.
+    Create(CreateServer),
+    /// Set its size.
+    Resize(ResizeServer),
+    /// Switch it on or off.
+    Power(SetPower),
+    /// Link it to a private network.
+    Link(LinkNetwork),
+    /// Unlink it from a private network.
+    Unlink(UnlinkNetwork),
+    /// Delete it.
+    Delete(DeleteServer),
+}
+
+/// Make a server (class *create*).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateServer {
+    /// Its name in the file.
+    pub name: ServerName,
+    /// What to ask for.
+    pub spec: ServerSpec,
+    /// The image in the file's words, for the ownership record.
+    pub image_words: String,
+    /// Keys at the provider to install for root.
+    pub keys: Vec<ObjectRef>,
+    /// Whether the file protects it.
+    pub protect: bool,
+    /// Ids that bear this name already (strangers, or the one being replaced); a new id is none of these.
+    pub known_ids: Vec<ProviderId>,
+}
+
+/// Set a server's size (class *ensure*).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResizeServer {
+    /// Its name in the file.
+    pub name: ServerName,
+    /// Which server.
+    pub server: ObjectRef,
+    /// What it was when planned; another value at that moment stops the step.
+    pub expected: Size,
+    /// What it becomes.
+    pub to: Size,
+}
+
+/// Switch a server on or off (class *ensure*).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetPower {
+    /// Its name in the file.
+    pub name: ServerName,
+    /// Which server.
+    pub server: ObjectRef,
+    /// What it becomes.
+    pub to: Power,
+}
+
+/// Link a server to a private network (class *ensure*).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkNetwork {
+    /// Its name in the file.
+    pub name: ServerName,
+    /// Which server.
+    pub server: ObjectRef,
+    /// The network's name in the file.
+    pub network_name: NetworkName,
+    /// Which network.
+    pub network: ObjectRef,
+}
+
+/// Unlink a server from a private network (class *ensure*).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnlinkNetwork {
+    /// Its name in the file.
+    pub name: ServerName,
+    /// Which server.
+    pub server: ObjectRef,
+    /// The network's name, for people.
+    pub network_name: NetworkName,
+    /// Which network.
+    pub network: ProviderId,
+}
+
+/// Delete a server (class *ensure*: gone is gone).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteServer {
+    /// Its name in the file.
+    pub name: ServerName,
+    /// Its id.
+    pub server: ProviderId,
+    /// The name it must still bear at the provider.
+    pub expected_name: String,
+    /// Whether it is deleted in order to be made anew.
+    pub replaced: bool,
+}
+
+/// An operation on a private network at the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkAction {
+    /// Make it (class *create*).
+    Create {
+        /// Its name in the file.
+        name: NetworkName,
+        /// What to ask for.
+        spec: NetworkSpec,
+        /// Ids that bear this name already.
+        known_ids: Vec<ProviderId>,
+        /// Whether the file protects it.
+        protect: bool,
+    },
+    /// Delete it (class *ensure*).
+    Delete {
+        /// Its name in the file.
+        name: NetworkName,
+        /// Its id.
+        network: ProviderId,
+    },
+}
+
+/// An operation on the account's public keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyAction {
+    /// The account keeps this public key (class *ensure*: looked for by its key material).
+    Ensure {
+        /// Its title at the provider.
+        title: String,
+        /// The OpenSSH line.
+        public_key: String,
+    },
+}
+
+/// An operation on our own records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordAction {
+    /// This object is ours from now on.
+    Own {
+        /// Server or network.
+        kind: ObjectKind,
+        /// Its name in the file.
+        name: ServerName,
+        /// Its id.
+        id: ProviderId,
+        /// Its name at the provider.
+        provider_name: String,
+        /// How it becomes ours.
+        claim: Claim,
+        /// The image in the file's words.
+        image_words: String,
+        /// The image's technical name as seen.
+        image: String,
+        /// Whether the file protects it.
+        protect: bool,
+        /// The intent that this settles, where one led here.
+        settles: Option<Box<CreationIntent>>,
+    },
+    /// The record changes its name in the file (`was:`), or its protection.
+    Amend {
+        /// Server or network.
+        kind: ObjectKind,
+        /// Its id.
+        id: ProviderId,
+        /// The name it has from now on.
+        name: ServerName,
+        /// Its protection from now on.
+        protect: bool,
+    },
+    /// The object is not ours any more: given up, or gone at the provider.
+    Forget {
+        /// Server or network.
+        kind: ObjectKind,
+        /// Its name in the file.
+        name: ServerName,
+        /// Its id.
+        id: ProviderId,
+    },
+}
+
+/// An operation inside one server, over SSH.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostAction {
+    /// Wait until SSH answers and the login key works; record the host key at first contact (class *ensure*).
+    Reach {
+        /// Its name in the file.
+        name: ServerName,
+        /// Which server.
+        server: ObjectRef,
+        /// Further public keys that the file wants for root.
+        keys: Vec<String>,
+    },
+    /// Run one command (class *opaque*).
+    Exec {
+        /// Its name in the file.
+        name: ServerName,
+        /// Which server.
+        server: ObjectRef,
+        /// The command as an argument list.
+        argv: Vec<String>,
+    },
+}
+
+/// One host of a provisioning step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvisionHost {
+    /// Its name in the file.
+    pub name: ServerName,
+    /// Which server.
+    pub server: ObjectRef,
+    /// Its groups.
+    pub groups: BTreeSet<GroupName>,
+    /// Playbooks the file binds to it, for the inventory's host variables (ICT-52).
+    pub playbooks: Vec<String>,
+}
+
+/// An operation inside several servers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProvisionAction {
+    /// Write the Ansible inventory of these hosts (class *ensure*).
+    Inventory {
+        /// Every server of the file that runs.
+        hosts: Vec<ProvisionHost>,
+    },
+    /// Run a playbook (class *opaque*, unless repeatable).
+    Playbook {
+        /// Which.
+        playbook: PlaybookRef,
+        /// SHA-256 of what is run (its text and what the bundle holds), hex.
+        digest: String,
+        /// Where.
+        hosts: Vec<ProvisionHost>,
+        /// Whether it may be run again without asking.
+        repeatable: bool,
+        /// Variables of the entry and of the policy.
+        vars: BTreeMap<String, serde_json::Value>,
+        /// Tags to run.
+        tags: Vec<String>,
+        /// Tags to skip.
+        skip_tags: Vec<String>,
+    },
+    /// Deliver a directory of the bundle (class *ensure*: a release that stands is not delivered again).
+    Code {
+        /// The directory below the root.
+        from: String,
+        /// Digest of the directory (SHA-256 over its manifest, hex): the release's name.
+        digest: String,
+        /// The absolute directory on the server.
+        to: String,
+        /// Where.
+        hosts: Vec<ProvisionHost>,
+        /// Releases kept besides the current one.
+        keep: u32,
+    },
+}
+
+/// Which playbook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlaybookRef {
+    /// Muster's own: installs node_exporter.
+    NodeExporter,
+    /// A file of the bundle.
+    File(String),
+}
+
+impl PlaybookRef {
+    /// The key under which its outcome is recorded per server.
+    pub fn key(&self) -> &str {
+        match self {
+            PlaybookRef::NodeExporter => "builtin:node_exporter",
+            PlaybookRef::File(path) => path,
+        }
+    }
+}
+
+/// What may be promised about repeating an action (`SEMANTICS.md` §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EffectClass {
+    /// May be repeated; converges.
+    Ensure,
+    /// Guarded by a creation intent.
+    Create,
+    /// Started at most once per attempt; afterwards the truth or *unknown*.
+    Opaque,
+}
+
+impl Action {
+    /// The class that the action's type carries.
+    pub fn effect(&self) -> EffectClass {
+        match self {
+            Action::Server(ServerAction::Create(_)) | Action::Network(NetworkAction::Create { .. }) => {
+                EffectClass::Create
+            }
+            Action::Provision(ProvisionAction::Playbook { repeatable, .. }) if !repeatable => {
+                EffectClass::Opaque
+            }
+            Action::Host(HostAction::Exec { .. }) => EffectClass::Opaque,
+            Action::Server(_)
+            | Action::Network(_)
+            | Action::Key(_)
+            | Action::Record(_)
+            | Action::Host(HostAction::Reach { .. })
+            | Action::Provision(_) => EffectClass::Ensure,
+        }
+    }
+
+    /// Whether carrying it out deletes something at the provider.
+    pub fn deletes(&self) -> bool {
+        matches!(
+            self,
+            Action::Server(ServerAction::Delete(_)) | Action::Network(NetworkAction::Delete { .. })
+        )
+    }
+
+    /// Whether it writes to the provider (as opposed to our records and the inside of servers).
+    pub fn writes_to_provider(&self) -> bool {
+        match self {
+            Action::Server(_) | Action::Network(_) | Action::Key(_) => true,
+            Action::Record(_) | Action::Host(_) | Action::Provision(_) => false,
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Plans: what should be done, finished thinking. Never changed once saved.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::AccountIdentity;
+use crate::field::Field;
+use crate::id::{AccountName, Generation, InfrastructureName, PlanId, ProviderId, SpaceName, StepNumber};
+
+pub mod action;
+
+pub use action::*;
+
+/// What a plan is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// The servers and networks of one infrastructure file.
+    Infrastructure(InfrastructureName),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Infrastructure(name) => write!(out, "infrastructure {name}"),
+        }
+    }
+}
+
+/// A plan as the planner makes it: everything but its identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanDraft {
+    /// What it is about.
+    pub subject: Subject,
+    /// The observed world it was decided from.
+    pub based_on: Generation,
+    /// The operations, numbered from 1 in a stable order; `after` only names smaller numbers.
+    pub steps: Vec<Step>,
+    /// Wanted, but not possible now, and why.
+    pub waiting: Vec<Waiting>,
+    /// Worth saying, nothing to do: strangers, late duplicates, changed meanings, claims.
+    pub notes: Vec<Note>,
+    /// Why this plan may not be carried out as it is; empty = it may.
+    pub refusals: Vec<Refusal>,
+    /// Locks it needs, sorted.
+    pub locks: Vec<(LockKey, LockMode)>,
+    /// Digest over steps, bundle digest, policy and the observed fields that were read (`SEMANTICS.md` §2).
+    pub hash: PlanHash,
+}
+
+/// A saved plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its id.
+    pub id: PlanId,
+    /// The Space it belongs to.
+    pub space: SpaceName,
+    /// The account it acts on.
+    pub account: AccountName,
+    /// Who that account is at the provider.
+    pub identity: AccountIdentity,
+    /// Everything that was decided.
+    pub draft: PlanDraft,
+}
+
+/// One operation of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its number, from 1.
+    pub number: StepNumber,
+    /// Steps that must have succeeded before.
+    pub after: Vec<StepNumber>,
+    /// What it touches, in one word for people: a server's or network's name, or the infrastructure's.
+    pub target: String,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// Fields that change, old and new.
+    pub changes: Vec<FieldChange>,
+    /// What could go wrong for the person's data or service.
+    pub risk: Risk,
+}
+
+/// One field's change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// The field.
+    pub field: Field,
+    /// What was seen; empty when there was nothing.
+    pub old: String,
+    /// What is wanted.
+    pub new: String,
+}
+
+/// Why a step is in the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The file has it and the provider does not.
+    Missing,
+    /// It was ours and is gone at the provider.
+    Vanished,
+    /// Fields differ from the file.
+    Differs,
+    /// It is ours and not in the file any more.
+    NotInFile,
+    /// No change in place exists for these fields.
+    MustReplace {
+        /// The fields that force it.
+        fields: Vec<Field>,
+    },
+    /// The file is being taken down.
+    Destroyed,
+    /// It fits the file exactly and nobody made a record of it.
+    Fits,
+    /// A person asked for it.
+    Asked,
+    /// An earlier create whose answer was lost made it.
+    SettlesIntent,
+    /// Another step needs it.
+    NeededBy,
+    /// Provisioning has not reached it in this version.
+    NotProvisioned,
+    /// The last attempt failed.
+    FailedBefore,
+    /// The file's `deploy:` says so.
+    Deploy,
+    /// It is ours, the record says otherwise than the file.
+    RecordDiffers,
+}
+
+/// What could go wrong for the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Risk {
+    /// Nothing is interrupted.
+    None,
+    /// The service may pause.
+    Interrupts,
+    /// Data is lost.
+    Destroys,
+}
+
+/// Wanted, not possible now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// What it is about.
+    pub target: String,
+    /// Why.
+    pub why: WaitingReason,
+    /// In words, with the next step for the person.
+    pub message: String,
+}
+
+/// Why something waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitingReason {
+    /// A same-named stranger that differs from the file; `infra adopt` brings it under the file.
+    Unclaimed,
+    /// Only a replacement would do, and nobody consented.
+    NeedsReplaceConsent,
+    /// The claim does not allow it (claimed, not made by us).
+    ClaimForbids,
+    /// Protected, and so not deleted; `infra disown` gives it up.
+    Protected,
+    /// The provider says the balance does not suffice.
+    NeedsMoney,
+    /// The provider blocked it.
+    Blocked,
+    /// It is still being made or deleted, or in a state this version does not know.
+    Unsettled,
+    /// It was left out by `--only`.
+    LeftOut,
+}
+
+/// Worth saying.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What it is about.
+    pub target: String,
+    /// What kind of note.
+    pub kind: NoteKind,
+    /// In words.
+    pub message: String,
+}
+
+/// What kind of note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoteKind {
+    /// In the account, not ours, not touched.
+    Stranger,
+    /// A second object of a create whose answer was lost appeared later.
+    LateDuplicate,
+    /// The same words mean another image now.
+    MeaningChanged,
+    /// It fitted and was claimed.
+    Claimed,
+    /// Something an old file says and this version reads differently.
+    Old,
+}
+
+/// Why a plan may not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What it is about.
+    pub target: String,
+    /// A short stable word for scripts: `disk-shrink`, `pool-missing`, `deletion-budget`, ….
+    pub code: String,
+    /// What, where, and what to do.
+    pub message: String,
+}
+
+/// What a lock is on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockKey {
+    /// One infrastructure file.
+    Infrastructure(InfrastructureName),
+    /// One server at an account, by id.
+    Server(String, ProviderId),
+    /// One name at an account: a create of this name.
+    Name(String, String),
+}
+
+impl fmt::Display for LockKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LockKey::Infrastructure(name) => write!(out, "infrastructure:{name}"),
+            LockKey::Server(account, id) => write!(out, "server:{account}:{id}"),
+            LockKey::Name(account, name) => write!(out, "name:{account}:{name}"),
+        }
+    }
+}
+
+/// How a lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockMode {
+    /// With others.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// A plan's digest: SHA-256, hex.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlanHash(pub String);
+
+impl fmt::Display for PlanHash {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// How many of what: the one summary line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Servers and networks made.
+    pub create: u32,
+    /// Servers changed in place (each once, however many steps).
+    pub change: u32,
+    /// Servers replaced.
+    pub replace: u32,
+    /// Servers and networks deleted (replacements apart).
+    pub delete: u32,
+    /// Records made or changed.
+    pub record: u32,
+    /// Provisioning steps.
+    pub provision: u32,
+    /// Wanted and not possible now.
+    pub waiting: u32,
+}
+
+impl PlanDraft {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The counts for the summary line.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary { waiting: self.waiting.len() as u32, ..Summary::default() };
+        let mut changed = std::collections::BTreeSet::new();
+        let mut touched = std::collections::BTreeSet::new();
+        for step in &self.steps {
+            match &step.action {
+                Action::Server(ServerAction::Create(_)) => {
+                    touched.insert(step.target.as_str());
+                    match step.reason {
+                        Reason::MustReplace { .. } => summary.replace += 1,
+                        _ => summary.create += 1,
+                    }
+                }
+                Action::Network(NetworkAction::Create { .. }) => summary.create += 1,
+                Action::Server(ServerAction::Delete(delete)) => {
+                    touched.insert(step.target.as_str());
+                    if !delete.replaced {
+                        summary.delete += 1;
+                    }
+                }
+                Action::Network(NetworkAction::Delete { .. }) => summary.delete += 1,
+                Action::Server(
+                    ServerAction::Resize(_)
+                    | ServerAction::Power(_)
+                    | ServerAction::Link(_)
+                    | ServerAction::Unlink(_),
+                ) => {
+                    changed.insert(step.target.as_str());
+                }
+                Action::Record(_) => summary.record += 1,
+                Action::Provision(_) => summary.provision += 1,
+                Action::Key(_) | Action::Host(_) => {}
+            }
+        }
+        summary.change = changed.difference(&touched).count() as u32;
+        summary
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "{} to create, {} to change, {} to replace, {} to delete",
+            self.create, self.change, self.replace, self.delete
+        )?;
+        if self.record > 0 {
+            write!(out, ", {} to record", self.record)?;
+        }
+        if self.provision > 0 {
+            write!(out, ", {} to provision", self.provision)?;
+        }
+        if self.waiting > 0 {
+            write!(out, ", {} waiting", self.waiting)?;
+        }
+        Ok(())
+    }
+}
