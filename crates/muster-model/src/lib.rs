@@ -6,7 +6,9 @@
 pub mod account;
 pub mod bundle;
 pub mod cloud;
+pub mod config;
 pub mod diagnostic;
+pub mod document;
 pub mod field;
 pub mod id;
 pub mod infrastructure;
