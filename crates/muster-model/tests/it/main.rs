@@ -8,3 +8,4 @@ mod find;
 mod infrastructure;
 mod legacy;
 mod support;
+mod ansible;
