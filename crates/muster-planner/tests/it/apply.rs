@@ -62,7 +62,10 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                 assert!(user.is_none(), "the network {network} is still used by {user:?}");
                 may_delete(setting, ObjectKind::Network, network);
                 setting.seen.world.networks.retain(|seen| seen.id != *network);
-                setting.seen.owned.retain(|record| record.kind != ObjectKind::Network || record.id != *network);
+                setting
+                    .seen
+                    .owned
+                    .retain(|record| record.kind != ObjectKind::Network || record.id != *network);
             }
             Action::Key(KeyAction::Ensure { title, public_key }) => {
                 let id = id();
@@ -121,7 +124,8 @@ fn on_server(
             seen.image = create.spec.image.clone();
             seen.keys = create.keys.iter().map(resolve).collect();
             let images = &setting.seen.world.images;
-            let image = images.iter().find(|image| image.id == create.spec.image_id).expect("the image exists");
+            let image =
+                images.iter().find(|image| image.id == create.spec.image_id).expect("the image exists");
             seen.family = image.family.clone();
             setting.seen.world.servers.push(seen);
             let mut own = record(ObjectKind::Server, id.as_str(), create.name.as_str(), Claim::Created);
@@ -172,7 +176,10 @@ fn on_server(
             for seen in &mut setting.seen.world.networks {
                 seen.servers.retain(|server| *server != delete.server);
             }
-            setting.seen.owned.retain(|record| record.kind != ObjectKind::Server || record.id != delete.server);
+            setting
+                .seen
+                .owned
+                .retain(|record| record.kind != ObjectKind::Server || record.id != delete.server);
         }
     }
     None
@@ -181,17 +188,7 @@ fn on_server(
 fn on_record(setting: &mut Setting, action: &RecordAction) {
     let owned = &mut setting.seen.owned;
     match action {
-        RecordAction::Own {
-            kind,
-            name,
-            id,
-            provider_name,
-            claim,
-            image_words,
-            image,
-            protect,
-            settles,
-        } => {
+        RecordAction::Own { kind, name, id, provider_name, claim, image_words, image, protect, settles } => {
             let old = owned.iter().position(|record| record.kind == *kind && record.id == *id);
             let old = old.map(|at| owned.remove(at));
             owned.push(Ownership {

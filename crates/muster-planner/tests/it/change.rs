@@ -13,7 +13,9 @@ fn nothing_to_do() {
     setting.want_network("backend", &["web-1"]);
     setting.our_network("50", "backend", &["web-1"]);
     let draft = setting.plan();
-    assert!(draft.is_empty() && draft.waiting.is_empty() && draft.refusals.is_empty() && draft.notes.is_empty());
+    assert!(
+        draft.is_empty() && draft.waiting.is_empty() && draft.refusals.is_empty() && draft.notes.is_empty()
+    );
     assert_snapshot!(setting.text());
 }
 

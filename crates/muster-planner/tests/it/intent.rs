@@ -108,6 +108,21 @@ fn an_unwanted_intent_is_not_forgotten() {
     assert!(setting.plan().is_empty() && setting.plan().notes.is_empty());
 }
 
+/// One that was given up is never deleted unasked, whether or not the file wants the name; wanted, it is ours.
+#[test]
+fn a_given_up_create_that_shows_late() {
+    let mut setting = Setting::new(&[]);
+    setting.seen.intents.push(intent("web-4", &[], IntentState::GivenUp));
+    setting.seen.world.servers.push(server("7", "web-4"));
+    let draft = setting.plan();
+    assert!(draft.is_empty());
+    assert_eq!(draft.notes[0].kind, NoteKind::LateDuplicate);
+    setting.file.servers.push(crate::world::wanted("web-4"));
+    let draft = setting.plan();
+    assert_eq!(draft.steps[0].reason, muster_model::plan::Reason::SettlesIntent);
+    assert_eq!(draft.summary().create, 0);
+}
+
 /// Another file's lost create keeps its name.
 #[test]
 fn an_intent_of_another_file_keeps_its_name() {

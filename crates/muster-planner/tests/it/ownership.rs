@@ -193,3 +193,26 @@ fn surplus_networks() {
     apply(&mut setting, &draft);
     assert!(setting.plan().is_empty());
 }
+
+/// Two servers cannot both have been the same one.
+#[test]
+fn one_earlier_name_of_two_servers_is_refused() {
+    let mut setting = Setting::new(&["www-1", "www-2"]);
+    setting.ours("7", "web-1");
+    for name in ["www-1", "www-2"] {
+        setting.want(name).was = vec!["web-1".into()];
+    }
+    assert_eq!(setting.plan().refusals[0].code, "duplicate-was");
+}
+
+/// A narrowed plan does not take a renamed server, which it leaves out, for surplus.
+#[test]
+fn a_renamed_server_left_out_is_not_surplus() {
+    let mut setting = Setting::standing(&["web-1"]);
+    setting.want("web-1").groups.clear();
+    setting.file.servers[0].name = "www-1".into();
+    setting.file.servers[0].key = "www".into();
+    setting.file.servers[0].was = vec!["web-1".into()];
+    setting.policy.only = ["web".to_owned()].into();
+    assert!(setting.plan().is_empty(), "{}", setting.text());
+}

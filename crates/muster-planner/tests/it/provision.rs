@@ -88,9 +88,11 @@ fn node_exporter_where_it_is_needed() {
             .steps
             .iter()
             .find_map(|step| match &step.action {
-                Action::Provision(ProvisionAction::Playbook { playbook: PlaybookRef::NodeExporter, hosts, .. }) => {
-                    Some(hosts.iter().map(|host| host.name.to_string()).collect())
-                }
+                Action::Provision(ProvisionAction::Playbook {
+                    playbook: PlaybookRef::NodeExporter,
+                    hosts,
+                    ..
+                }) => Some(hosts.iter().map(|host| host.name.to_string()).collect()),
                 _ => None,
             })
             .unwrap_or_default()

@@ -94,7 +94,8 @@ fn only() {
     setting.policy.skip_provision = true;
     setting.ours("7", "web-9");
     setting.ours("8", "db-9");
-    for (only, made, gone) in [("web", 2, 1), ("web-1", 1, 0), ("*-2", 2, 0), ("db-?", 2, 1), ("db-9", 0, 1)] {
+    for (only, made, gone) in [("web", 2, 1), ("web-1", 1, 0), ("*-2", 2, 0), ("db-?", 2, 1), ("db-9", 0, 1)]
+    {
         setting.policy.only = [only.to_owned()].into();
         let summary = setting.plan().summary();
         assert_eq!((summary.create, summary.delete), (made, gone), "{only}");

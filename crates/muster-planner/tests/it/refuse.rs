@@ -56,8 +56,10 @@ fn location_words() {
 #[test]
 fn image_words() {
     let cases = ["Ubunto 22.04", "Rocky Linux", "AlmaLinux 9", "id:15", "id:999"];
-    let texts: String =
-        cases.iter().map(|words| refused_new(|setting| setting.want("web-1").image = words.to_string())).collect();
+    let texts: String = cases
+        .iter()
+        .map(|words| refused_new(|setting| setting.want("web-1").image = words.to_string()))
+        .collect();
     assert_snapshot!(texts);
 }
 

@@ -73,7 +73,13 @@ pub fn server(id: &str, name: &str) -> SeenServer {
 }
 
 pub fn link(network: &str) -> SeenLink {
-    SeenLink { network: network.into(), ready: true, public: false, address: String::new(), mac: String::new() }
+    SeenLink {
+        network: network.into(),
+        ready: true,
+        public: false,
+        address: String::new(),
+        mac: String::new(),
+    }
 }
 
 pub fn network(id: &str, name: &str) -> SeenNetwork {
@@ -135,7 +141,14 @@ pub fn intent(name: &str, known: &[&str], state: IntentState) -> CreationIntent 
     }
 }
 
-fn image(id: &str, technical: &str, display: &str, location: &str, disk_min_gb: u32, family: &str) -> SeenImage {
+fn image(
+    id: &str,
+    technical: &str,
+    display: &str,
+    location: &str,
+    disk_min_gb: u32,
+    family: &str,
+) -> SeenImage {
     SeenImage {
         id: id.into(),
         technical: technical.into(),
@@ -158,12 +171,21 @@ fn location(technical: &str, title: &str, base_pool: bool, high_pool: bool) -> S
 }
 
 /// A file, an account, what was allowed, and what the bundle holds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Setting {
     pub file: Infrastructure,
     pub seen: Inventory,
     pub policy: Policy,
     pub bundle: BundleFacts,
+}
+
+/// A failing case is best read as its plan.
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let records: Vec<_> =
+            self.seen.owned.iter().map(|own| (&own.name, &own.id, own.claim, own.protect)).collect();
+        write!(out, "{:?}\n{:?}\n{:?}\n{}", self.policy, records, self.seen.intents, self.text())
+    }
 }
 
 impl Setting {
@@ -200,7 +222,11 @@ impl Setting {
                         location("Vld01", "МТС", true, false),
                         location("Nsk01", "МТС", true, false),
                     ],
-                    keys: vec![SeenKey { id: "900".into(), title: "muster".into(), public_key: "AAAAC3login".into() }],
+                    keys: vec![SeenKey {
+                        id: "900".into(),
+                        title: "muster".into(),
+                        public_key: "AAAAC3login".into(),
+                    }],
                 },
                 owned: Vec::new(),
                 intents: Vec::new(),
@@ -261,7 +287,12 @@ impl Setting {
 
     /// The first server of this name at the provider.
     pub fn at(&mut self, name: &str) -> &mut SeenServer {
-        self.seen.world.servers.iter_mut().find(|server| server.name == name).expect("a server at the provider")
+        self.seen
+            .world
+            .servers
+            .iter_mut()
+            .find(|server| server.name == name)
+            .expect("a server at the provider")
     }
 
     /// Our record of this name.
