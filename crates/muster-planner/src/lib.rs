@@ -8,6 +8,7 @@ mod budget;
 mod bundle;
 mod difference;
 mod disown;
+mod exec;
 mod hash;
 mod image;
 mod infrastructure;
@@ -28,5 +29,6 @@ mod why;
 
 pub use budget::{DELETIONS_FREE_MIN, DELETIONS_FREE_PERCENT};
 pub use bundle::BundleFacts;
+pub use exec::plan_exec;
 pub use infrastructure::plan_infrastructure;
 pub use intent::CLOCK_SKEW_MS;

@@ -238,6 +238,15 @@ pub enum HostAction {
         /// Further public keys that the file wants for root.
         keys: Vec<String>,
     },
+    /// Run one command (class *opaque*).
+    Exec {
+        /// Its name in the file.
+        name: ServerName,
+        /// Which server.
+        server: ObjectRef,
+        /// The command as an argument list.
+        argv: Vec<String>,
+    },
 }
 
 /// One host of a provisioning step.
@@ -353,11 +362,12 @@ impl Action {
             Action::Provision(ProvisionAction::Playbook { repeatable, .. }) if !repeatable => {
                 EffectClass::Opaque
             }
+            Action::Host(HostAction::Exec { .. }) => EffectClass::Opaque,
             Action::Server(_)
             | Action::Network(_)
             | Action::Key(_)
             | Action::Record(_)
-            | Action::Host(_)
+            | Action::Host(HostAction::Reach { .. })
             | Action::Provision(_) => EffectClass::Ensure,
         }
     }

@@ -77,6 +77,9 @@ pub fn describe(action: &Action) -> String {
         Action::Host(HostAction::Reach { name, keys, .. }) => {
             format!("reach server {name} over SSH, with {} further keys", keys.len())
         }
+        Action::Host(HostAction::Exec { name, argv, .. }) => {
+            format!("run {} on {name}", argv.first().map_or("nothing", String::as_str))
+        }
         Action::Provision(ProvisionAction::Inventory { hosts }) => {
             format!("write the inventory of {}", host_names(hosts))
         }
