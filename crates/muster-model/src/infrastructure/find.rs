@@ -107,7 +107,9 @@ fn unknown(name: &str, wanted: &str, found: &[&str], directories: &[String]) -> 
         .chain(directories.iter().map(|directory| shown(directory)))
         .collect();
     let looked = looked.into_iter().collect::<Vec<_>>().join(", ");
-    let known: Vec<&str> = found.iter().map(|path| stem(path)).collect();
+    let mut known: Vec<&str> = found.iter().map(|path| stem(path)).collect();
+    known.sort_unstable();
+    known.dedup();
     let help = match nearest(wanted, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => {

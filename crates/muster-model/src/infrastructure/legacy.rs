@@ -97,7 +97,8 @@ fn read_task(
     if let Some(name) = field(entries, "name")
         && let Some(text) = walk.text(&name.node, blame(name), "`name`")
     {
-        walk.warn(
+        warn_once(
+            walk,
             name.key.at,
             "old-form",
             "a task that is one role is an old form",
@@ -164,7 +165,8 @@ fn vdc_options(walk: &mut Walk<'_>, entry: Option<&Entry>) -> (String, Performan
     if let Some(dc) = field(entries, "DC")
         && let Some(title) = walk.text(&dc.node, blame(dc), "`DC`")
     {
-        walk.warn(
+        warn_once(
+            walk,
             dc.key.at,
             "old-word",
             "`DC` is an old word",
@@ -176,7 +178,8 @@ fn vdc_options(walk: &mut Walk<'_>, entry: Option<&Entry>) -> (String, Performan
         let words: Vec<(&'static str, Performance)> =
             [PERFORMANCE, &[("hight", Performance::High), ("low", Performance::Base)]].concat();
         if let Some(found) = walk.word(pull, "`pull`", &words, &[]) {
-            walk.warn(
+            warn_once(
+                walk,
                 blame(pull),
                 "old-word",
                 "`pull` is an old word for the pool",
@@ -216,7 +219,8 @@ fn add_role(
     server.joint = '_';
     if let Some(value) = field(body, "value") {
         if let Some(count) = walk.whole(value, "`value`", 0..=COUNT_MAX) {
-            walk.warn(
+            warn_once(
+                walk,
                 value.key.at,
                 "old-word",
                 "`value` is an old word for the number of servers",
@@ -323,7 +327,8 @@ fn private_networks(
     written: &mut Written,
 ) {
     let Some(networks) = walk.map(&entry.node, blame(entry), "`priv_net`") else { return };
-    walk.warn(
+    warn_once(
+        walk,
         entry.key.at,
         "old-word",
         "`priv_net` is an old word",
@@ -400,5 +405,19 @@ fn old_boolean(walk: &mut Walk<'_>, entry: &Entry) -> Option<bool> {
         Some("true" | "yes" | "on") => Some(true),
         Some("false" | "no" | "off") => Some(false),
         _ => walk.boolean(entry, &format!("`{}`", entry.key.text)),
+    }
+}
+
+/// A warning about an old word, at its first place only: a file of thirty roles is not told thirty times.
+fn warn_once(
+    walk: &mut Walk<'_>,
+    at: Span,
+    code: &'static str,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) {
+    let message = message.into();
+    if !walk.problems.items.iter().any(|known| known.message == message) {
+        walk.warn(at, code, message, help);
     }
 }

@@ -16,6 +16,7 @@ mod key;
 mod legacy;
 pub mod names;
 mod read;
+pub mod schema;
 pub mod size;
 mod syntax;
 mod template;

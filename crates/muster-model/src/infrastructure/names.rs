@@ -2,6 +2,8 @@
 //!
 //! A server's key becomes its group, its host name and Ansible's word for it, so all three rules meet here.
 
+use crate::diagnostic::shown;
+
 /// The longest name of a server or network, prefix and number included: what a host name may have.
 pub const NAME_CHARS_MAX: usize = 63;
 
@@ -16,7 +18,7 @@ pub fn name_problem(name: &str) -> Option<String> {
     } else if name.len() > NAME_CHARS_MAX {
         Some(format!("a name has at most {NAME_CHARS_MAX} characters; this one has {}", name.chars().count()))
     } else if let Some(char) = name.chars().find(|char| !good(*char)) {
-        Some(format!("a name has letters, digits, `-` and `_`, not `{}`", char.escape_default()))
+        Some(format!("a name has letters, digits, `-` and `_`, not `{}`", shown(&char.to_string())))
     } else if !name.starts_with(|char: char| char.is_ascii_alphabetic()) {
         Some("a name starts with a letter".to_owned())
     } else if !name.ends_with(|char: char| char.is_ascii_alphanumeric()) {

@@ -37,6 +37,11 @@ pub(crate) fn read(walk: &mut Walk<'_>, root: &Node, around: &mut Surroundings<'
         stats: true,
     };
     let start = Span { start: 0, end: 0 };
+    if matches!(root.value, Value::Null) {
+        let help = format!("it starts with `version: {VERSION}`; see `muster schema`");
+        walk.error_help(start, "empty", "the file is empty", help);
+        return written;
+    }
     let Some(entries) = walk.map(root, start, "an infrastructure file") else { return written };
     walk.only(entries, "an infrastructure file", TOP, TOP_LATER);
     version(walk, field(entries, "version"));

@@ -7,4 +7,7 @@ mod document;
 mod find;
 mod infrastructure;
 mod legacy;
+mod properties;
+mod schema;
+mod size;
 mod support;
