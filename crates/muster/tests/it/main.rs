@@ -1,1 +1,5 @@
 //! Tests of this room, one binary.
+
+mod conformance;
+mod source;
+mod tidy;
