@@ -1,1 +1,5 @@
 //! Tests of this room, one binary.
+
+mod onecloud;
+mod transport;
+mod watch;
