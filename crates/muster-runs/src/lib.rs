@@ -1,1 +1,28 @@
-//! (room of the house, see ARCHITECTURE.md)
+//! What is going on: propose, approve, run, remember, follow.
+//!
+//! [`Engine::open`] is the composition root: it is handed its configuration, the sources of time and chance
+//! ([`muster_model::World`]) and the hands ([`muster_outside::Outside`]). The HTTP words live in `muster-server`.
+
+pub mod access;
+pub mod account;
+pub mod approve;
+#[cfg(feature = "crash-points")]
+pub mod crash;
+pub mod engine;
+pub mod error;
+mod home;
+mod journal;
+mod observe;
+mod reach;
+pub mod reads;
+mod runner;
+mod secret;
+mod step;
+pub mod submit;
+pub mod world;
+
+pub use access::{HostStats, SshAccess};
+pub use engine::{Engine, EngineConfig, EnvironmentAccount};
+pub use error::EngineError;
+pub use reads::Reads;
+pub use submit::Proposal;

@@ -1,0 +1,239 @@
+//! The engine: everything that can be asked of Muster, in one value. What it does stands in the files beside
+//! this one, under the concept's name; here it is put together and taken apart.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use muster_model::account::AccountSettings;
+use muster_model::id::{NodeId, RunId};
+use muster_model::{Secret, World};
+use muster_outside::Outside;
+use muster_outside::secret::Sealer;
+use muster_store::{Blobs, NodeRow, SqliteStore, Store, WriterMode};
+use ring::digest::{SHA256, digest};
+use tokio::sync::{Mutex, Notify};
+
+use crate::account::Sessions;
+use crate::error::EngineError;
+use crate::home::{Home, LifeLock};
+use crate::reads::Reads;
+use crate::runner::{Local, RunHandle};
+
+/// How long a node may act without renewing, in seconds. One process on one machine is known dead at once by its
+/// life lock; the lease is what other machines will go by.
+const LEASE_S: i64 = 60;
+
+/// Where an engine keeps its things and how it behaves.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// `MUSTER_HOME`: database, key, blobs, output, inventories, machines.
+    pub home: PathBuf,
+    /// Steps of one run under way at once.
+    pub parallel_steps: usize,
+    /// An account from the environment (`ONECLOUD_API_KEY`, `ONECLOUD_URL`), called `onecloud`.
+    pub environment_account: Option<EnvironmentAccount>,
+    /// The person's ssh-agent, if one runs.
+    pub ssh_agent: Option<PathBuf>,
+    /// The person's private keys, tried after Muster's own.
+    pub ssh_keys: Vec<PathBuf>,
+    /// The person's known_hosts files, read for servers that Muster did not make.
+    pub known_hosts: Vec<PathBuf>,
+    /// A directory for sockets; their paths must be short.
+    pub runtime_dir: PathBuf,
+    /// Whether the store's writer is a task of this runtime instead of a thread (simulations).
+    pub single_threaded: bool,
+}
+
+impl EngineConfig {
+    /// The usual settings for a home.
+    pub fn new(home: PathBuf) -> EngineConfig {
+        EngineConfig {
+            home,
+            parallel_steps: 64,
+            environment_account: None,
+            ssh_agent: None,
+            ssh_keys: Vec::new(),
+            known_hosts: Vec::new(),
+            runtime_dir: std::env::temp_dir(),
+            single_threaded: false,
+        }
+    }
+}
+
+/// An account that the environment names; never stored.
+#[derive(Clone, Debug)]
+pub struct EnvironmentAccount {
+    /// Its API key.
+    pub key: Secret,
+    /// The base address.
+    pub url: String,
+    /// Settings, e.g. `ONECLOUD_SETTLE_MS`.
+    pub settings: AccountSettings,
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What the files beside this one share.
+pub(crate) struct Inner {
+    pub(crate) config: EngineConfig,
+    pub(crate) world: World,
+    pub(crate) outside: Outside,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Blobs,
+    pub(crate) sealer: Sealer,
+    pub(crate) home: Home,
+    pub(crate) node: NodeId,
+    pub(crate) sessions: Sessions,
+    pub(crate) runs_here: Mutex<BTreeMap<RunId, RunHandle>>,
+    pub(crate) committed: Arc<Notify>,
+    life: std::sync::Mutex<Option<LifeLock>>,
+}
+
+impl Engine {
+    /// Opens (and migrates) the store below `config.home`, and takes note of runs whose process died.
+    pub async fn open(config: EngineConfig, world: World, outside: Outside) -> Result<Engine, EngineError> {
+        let home = Home::open(&config.home)?;
+        let mode = if config.single_threaded { WriterMode::Task } else { WriterMode::Thread };
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database(), mode)?);
+        #[cfg(feature = "crash-points")]
+        let store = match crate::crash::from_environment() {
+            Some(fate) => crate::crash::fated(store, fate),
+            None => store,
+        };
+        Engine::open_over(config, world, outside, home, store).await
+    }
+
+    /// The same over a given store: for tests that cut the journal at a chosen commit.
+    #[cfg(feature = "crash-points")]
+    pub async fn open_with_store(
+        config: EngineConfig,
+        world: World,
+        outside: Outside,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Result<Engine, EngineError> {
+        let home = Home::open(&config.home)?;
+        let mode = if config.single_threaded { WriterMode::Task } else { WriterMode::Thread };
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database(), mode)?);
+        Engine::open_over(config, world, outside, home, wrap(store)).await
+    }
+
+    async fn open_over(
+        config: EngineConfig,
+        world: World,
+        outside: Outside,
+        home: Home,
+        store: Arc<dyn Store>,
+    ) -> Result<Engine, EngineError> {
+        let sealer = Sealer::open(&home.key(), world.clone())
+            .map_err(|error| EngineError::Store(crate::error::chain(&error)))?;
+        let node = NodeId(world.ids.next());
+        // Alive before its row appears: a row without a held lock is a dead node's.
+        let life = home.live(node)?;
+        let now = world.clock.now();
+        let row = NodeRow {
+            id: node,
+            epoch: 1,
+            lease_until: now.checked_add(jiff::SignedDuration::from_secs(LEASE_S)).unwrap_or(now),
+            kind: "foreground".into(),
+            pid: std::process::id(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            started_at: now,
+        };
+        store.join(row).await?;
+        let blobs = Blobs::open(&home.blobs())?;
+        let inner = Arc::new(Inner {
+            config,
+            world,
+            outside,
+            store,
+            blobs,
+            sealer,
+            home,
+            node,
+            sessions: Sessions::default(),
+            runs_here: Mutex::new(BTreeMap::new()),
+            committed: Arc::new(Notify::new()),
+            life: std::sync::Mutex::new(Some(life)),
+        });
+        inner.bury_the_dead().await?;
+        Ok(Engine { inner })
+    }
+
+    /// Read access.
+    pub fn reads(&self) -> Reads {
+        Reads { engine: self.clone() }
+    }
+
+    /// Stores a blob after checking its digest.
+    pub async fn put_blob(&self, expected: &str, content: Bytes) -> Result<(), EngineError> {
+        let found = hex(digest(&SHA256, &content).as_ref());
+        if found != expected {
+            return Err(EngineError::Invalid(format!(
+                "the content has the SHA-256 {found}, not {expected}; it was changed on the way or while it was read"
+            )));
+        }
+        if content.len() as u64 > muster_store::blob::BLOB_MAX {
+            return Err(EngineError::Invalid(format!(
+                "the content has {} bytes; a blob may have {}",
+                content.len(),
+                muster_store::blob::BLOB_MAX
+            )));
+        }
+        Ok(self.inner.blobs.put(expected, &content)?)
+    }
+
+    /// Ends what this engine does: its runs finish the steps under way and become *interrupted*, its node leaves.
+    pub async fn close(self) -> Result<(), EngineError> {
+        let ended: Vec<_> = {
+            let runs = self.inner.runs_here.lock().await;
+            runs.values()
+                .map(|handle| {
+                    handle.local.send_replace(Local::Interrupt);
+                    handle.ended.clone()
+                })
+                .collect()
+        };
+        for mut ended in ended {
+            // An error means that the sender is gone, and so the run's task is.
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
+        let inner = &self.inner;
+        inner.store.bury(inner.node, inner.world.clock.now(), "its process ended".into()).await?;
+        let life = inner.life.lock().ok().and_then(|mut life| life.take());
+        if let Some(life) = life {
+            life.remove();
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Nodes whose process is gone leave: their runs become *interrupted*, and their locks are free.
+    pub(crate) async fn bury_the_dead(&self) -> Result<(), EngineError> {
+        for node in self.store.nodes().await? {
+            if node.id != self.node && self.home.is_dead(node.id) {
+                let why = format!("its process (pid {} on {}) died", node.pid, node.host);
+                self.store.bury(node.id, self.world.clock.now(), why).await?;
+                self.home.forget_node(node.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        use std::fmt::Write;
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

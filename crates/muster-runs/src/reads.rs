@@ -1,0 +1,180 @@
+//! Reading: the only way to the store from outside this crate. Rights are decided by the server before.
+
+use std::collections::BTreeMap;
+
+use muster_model::account::{Account, AccountIdentity, Provider};
+use muster_model::id::{InfrastructureName, PlanId, RunId, SecretName, Sequence, SpaceName};
+use muster_model::ownership::Ownership;
+use muster_model::plan::{Plan, Subject};
+use muster_model::run::{Entry, Run};
+pub use muster_store::{OutputRecord as OutputLine, PlanState, StepTally as StepCounts};
+
+use crate::account::ENVIRONMENT_ACCOUNT;
+
+/// Entries or lines given at once.
+const PAGE_MAX: u32 = 10_000;
+
+/// A plan with its circumstances.
+#[derive(Clone, Debug)]
+pub struct PlanView {
+    /// Its id.
+    pub id: PlanId,
+    /// The Space.
+    pub space: SpaceName,
+    /// What it is about.
+    pub subject: Subject,
+    /// How it stands.
+    pub state: PlanState,
+    /// Why it was refused, when that is not in the plan (a provider that did not answer).
+    pub message: Option<String>,
+    /// The plan, once it was made.
+    pub plan: Option<Plan>,
+    /// Warnings of the document (old spellings), rendered.
+    pub warnings: Vec<String>,
+    /// Who proposed it.
+    pub actor: String,
+    /// When.
+    pub created_at: jiff::Timestamp,
+}
+
+/// A run with its counts.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    /// The run.
+    pub run: Run,
+    /// Its steps.
+    pub steps: StepCounts,
+}
+
+/// What one file owns.
+#[derive(Clone, Debug)]
+pub struct InfrastructureView {
+    /// Its name.
+    pub name: InfrastructureName,
+    /// Its records.
+    pub records: Vec<Ownership>,
+    /// Its newest run.
+    pub last_run: Option<Run>,
+}
+
+/// Read access to what the engine remembers.
+#[derive(Clone)]
+pub struct Reads {
+    pub(crate) engine: crate::Engine,
+}
+
+/// Kinds of results that reads give; errors are the store's.
+pub type ReadResult<T> = Result<T, crate::EngineError>;
+
+impl Reads {
+    /// One plan.
+    pub async fn plan(&self, id: PlanId) -> ReadResult<Option<PlanView>> {
+        let row = self.engine.inner.store.plan(id).await?;
+        Ok(row.map(|row| PlanView {
+            id,
+            space: row.new.space,
+            subject: row.new.subject,
+            state: row.state,
+            message: row.message,
+            plan: row.plan,
+            warnings: row.new.warnings,
+            actor: row.new.actor,
+            created_at: row.new.at,
+        }))
+    }
+
+    /// One run.
+    pub async fn run(&self, id: RunId) -> ReadResult<Option<RunView>> {
+        let store = &self.engine.inner.store;
+        let Some(run) = store.run(id).await? else { return Ok(None) };
+        Ok(Some(RunView { run, steps: store.tally(id).await? }))
+    }
+
+    /// The newest runs first.
+    pub async fn runs(&self, space: &SpaceName, limit: u32) -> ReadResult<Vec<RunView>> {
+        let store = &self.engine.inner.store;
+        let mut views = Vec::new();
+        for run in store.runs(space, limit.min(PAGE_MAX)).await? {
+            let steps = store.tally(run.id).await?;
+            views.push(RunView { run, steps });
+        }
+        Ok(views)
+    }
+
+    /// Journal entries of a run with a sequence number above the cursor, in order.
+    pub async fn entries(&self, run: RunId, after: u64, limit: u32) -> ReadResult<Vec<Entry>> {
+        Ok(self.engine.inner.store.entries(run, Sequence(after), limit.min(PAGE_MAX)).await?)
+    }
+
+    /// Detail output of a run from line number `after` on, in order.
+    pub async fn output(
+        &self,
+        run: RunId,
+        step: Option<u32>,
+        after: u64,
+        limit: u32,
+    ) -> ReadResult<Vec<OutputLine>> {
+        let directory = self.engine.inner.home.output();
+        let limit = limit.min(PAGE_MAX) as usize;
+        Ok(muster_store::output::read_output(&directory, run, step, after, limit)?)
+    }
+
+    /// Registered accounts, and the one from the environment unless a registered one has its name.
+    pub async fn accounts(&self, space: &SpaceName) -> ReadResult<Vec<Account>> {
+        let inner = &self.engine.inner;
+        let mut accounts: Vec<Account> =
+            inner.store.accounts(space).await?.into_iter().map(|(account, _)| account).collect();
+        if let Some(environment) = &inner.config.environment_account
+            && !accounts.iter().any(|account| account.name.as_str() == ENVIRONMENT_ACCOUNT)
+        {
+            let name = ENVIRONMENT_ACCOUNT.into();
+            let account = match inner.session(space, &name).await {
+                Ok(session) => session.account.clone(),
+                // A provider that does not answer must not hide that the account is there.
+                Err(_) => Account {
+                    name,
+                    identity: AccountIdentity {
+                        provider: Provider::Onecloud,
+                        customer: "?".into(),
+                        project: "?".into(),
+                    },
+                    url: environment.url.clone(),
+                    settings: environment.settings.clone(),
+                },
+            };
+            accounts.push(account);
+        }
+        Ok(accounts)
+    }
+
+    /// Names of sealed secrets.
+    pub async fn secrets(&self, space: &SpaceName) -> ReadResult<Vec<SecretName>> {
+        Ok(self.engine.inner.store.secrets(space).await?)
+    }
+
+    /// Infrastructures that own something, with their newest run.
+    pub async fn infrastructures(&self, space: &SpaceName) -> ReadResult<Vec<InfrastructureView>> {
+        let store = &self.engine.inner.store;
+        let mut by_name: BTreeMap<InfrastructureName, Vec<Ownership>> = BTreeMap::new();
+        for record in store.owned(space).await? {
+            by_name.entry(record.infrastructure.clone()).or_default().push(record);
+        }
+        let mut views = Vec::new();
+        for (name, records) in by_name {
+            let last_run = store.last_run(space, &name).await?;
+            views.push(InfrastructureView { name, records, last_run });
+        }
+        Ok(views)
+    }
+
+    /// Which of these blobs (SHA-256, hex) are not stored yet.
+    pub async fn missing_blobs(&self, digests: &[String]) -> ReadResult<Vec<String>> {
+        let mut missing = Vec::new();
+        for digest in digests {
+            if !self.engine.inner.blobs.has(digest)? {
+                missing.push(digest.clone());
+            }
+        }
+        Ok(missing)
+    }
+}
