@@ -76,7 +76,7 @@ async fn requests_have_their_exact_text() {
     cloud.unlink_network(&id, &network).await.unwrap();
     cloud.delete_server(&id).await.unwrap();
     assert!(cloud.action_in_progress(&id).await.unwrap(), "a postponed action is still to come");
-    assert_eq!(cloud.networks().await.unwrap()[0].servers, [id.clone()]);
+    assert_eq!(cloud.networks().await.unwrap()[0].servers, std::slice::from_ref(&id));
     let spec = NetworkSpec { name: "back".into(), location: "SdnSpb".into(), dhcp: true };
     let made = cloud.create_network(&spec).await.unwrap();
     assert!(!made.ready && made.state == "New");
