@@ -138,16 +138,27 @@ impl World {
         }
     }
 
+    /// Takes a server away and gives its address back, also one that was laid ready only.
+    pub(super) fn remove_server(&mut self, project: usize, server: u64) {
+        let now = self.now;
+        let queue = self.projects[project].queues.get(&server);
+        let laid_ready: Vec<_> =
+            queue.into_iter().flat_map(|queue| &queue.log).filter_map(|action| action.prepared.ip).collect();
+        let gone = self.projects[project].remove_server(now, server);
+        laid_ready.into_iter().map(Some).chain(gone.map(|gone| gone.ip)).for_each(|ip| self.free_address(ip));
+    }
+
     fn complete(&mut self, project: usize, server: u64, id: u64) {
         let now = self.now;
         let Some(action) = self.action_mut(project, server, id) else { return };
         action.state = ActionState::Completed;
         action.ended = Some(now);
-        let (work, prepared) = (action.work.clone(), std::mem::take(&mut action.prepared));
+        let (work, mut prepared) = (action.work.clone(), std::mem::take(&mut action.prepared));
+        // A network may have gone meanwhile, behind the action's back.
+        let networks = &self.projects[project].networks;
+        prepared.links.retain(|link| link.network == SHARED_NETWORK || networks.contains_key(&link.network));
         if work == Work::Delete {
-            if let Some(gone) = self.projects[project].remove_server(now, server) {
-                self.free_address(gone.ip);
-            }
+            self.remove_server(project, server);
             return;
         }
         let broke = self.projects[project].broke();
@@ -385,7 +396,12 @@ fn apply(server: &mut Server, work: &Work, prepared: Prepared, broke: bool) {
             };
             server.power_on = on && server.life != Life::Blocked;
         }
-        Work::AddNetwork(_) => server.links.extend(prepared.links),
+        Work::AddNetwork(network) => {
+            // Linked already means that somebody did it in the web panel meanwhile.
+            if !server.links.iter().any(|link| link.network == *network) {
+                server.links.extend(prepared.links);
+            }
+        }
         Work::RemoveNetwork(network) => server.links.retain(|link| link.network != *network),
         Work::Bandwidth { link, speed } => {
             server.links.iter_mut().filter(|one| one.id == *link).for_each(|one| one.bandwidth = *speed);
