@@ -1,5 +1,6 @@
 //! Tests of this room, one binary.
 
+mod ansible;
 mod bad_input;
 mod bundle;
 mod config;
@@ -7,4 +8,7 @@ mod document;
 mod find;
 mod infrastructure;
 mod legacy;
+mod properties;
+mod schema;
+mod size;
 mod support;
