@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 
 use super::catalog::{self, DiskType};
 use super::create::NewServer;
+use super::effect::SHARED_NETWORK;
 use super::input::Fields;
 use super::object::{Life, Server, Shape};
 use super::order::Ask;
-use super::queue::SHARED_NETWORK;
 use super::refusal::Refusal;
 use super::world::World;
 
@@ -213,7 +213,7 @@ impl World {
             if !before.links.iter().any(|link| link.network == network)
                 && let Some(link) = self.private_link(project, network)
             {
-                self.order(project, id, Ask::Plug(super::queue::interface(&link)));
+                self.order(project, id, Ask::Plug(super::effect::interface(&link)));
                 self.projects[project].change_server(now, id, |server| server.links.push(link));
             }
         }
