@@ -337,7 +337,7 @@ fn evaluate(node: &Node, expression: bool, into: &mut Vec<Evaluated>) {
         }
         Value::List(items) => items.iter().for_each(|item| evaluate(item, expression, into)),
         Value::Map(entries) => entries.iter().for_each(|(_, value)| evaluate(value, expression, into)),
-        Value::Null | Value::Bool(_) | Value::Number => {}
+        Value::Null | Value::Scalar => {}
     }
 }
 
