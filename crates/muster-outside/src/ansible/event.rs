@@ -172,7 +172,8 @@ pub(crate) fn hide(mut text: String, hidden: &[Secret]) -> String {
         let whole = secret.expose();
         let lines = whole.lines().filter(|line| line.len() < whole.len());
         let escaped = serde_json::Value::from(whole).to_string();
-        let escaped = escaped.trim_matches('"');
+        // Without the quotes around it.
+        let escaped = &escaped[1..escaped.len() - 1];
         for part in [whole, escaped].into_iter().chain(lines) {
             if part.len() >= HIDDEN_BYTES_MIN && text.contains(part) {
                 text = text.replace(part, DOTS);

@@ -24,6 +24,8 @@ use super::{
 
 /// The variable that names another `ansible-playbook`.
 const PROGRAM_VARIABLE: &str = "MUSTER_ANSIBLE_PLAYBOOK";
+/// The variable that tells the plugin its socket.
+const EVENTS_VARIABLE: &str = "MUSTER_EVENTS";
 /// One line of the plugin: 200 lines of 2 KiB twice, and room.
 const EVENT_BYTES_MAX: u64 = 4 << 20;
 /// What is kept of the end of standard error.
@@ -129,7 +131,7 @@ impl AnsibleRunner {
             .env("LC_ALL", "C.UTF-8")
             .env("PYTHONUNBUFFERED", "1")
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("MUSTER_EVENTS", workdir.event_socket())
+            .env(EVENTS_VARIABLE, workdir.event_socket())
             .env("ANSIBLE_CONFIG", workdir.config())
             .env("ANSIBLE_HOME", workdir.root().join("home"))
             .env("ANSIBLE_LOCAL_TEMP", workdir.root().join("tmp"))
@@ -150,10 +152,15 @@ impl AnsibleRunner {
     }
 }
 
-/// A run's process group; killed when dropped, unless it has ended.
+/// A run's processes; killed when dropped, unless they have ended.
+///
+/// The process group is not enough: Ansible's workers (since 2.19) and `ssh`'s shared connections leave it for
+/// sessions of their own. What they cannot leave is the environment that they inherited, and in it the path of this
+/// run's event socket, which no other process ever has.
 struct Group {
     child: Child,
     leader: Option<Pid>,
+    socket: PathBuf,
 }
 
 impl Group {
@@ -167,8 +174,7 @@ impl Group {
     /// Waits for the leader, then ends whoever it left behind.
     async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
-        self.signal(Signal::KILL);
-        self.leader = None;
+        self.force();
         Ok(status)
     }
 
@@ -179,44 +185,55 @@ impl Group {
             self.signal(Signal::KILL);
             let _ = self.child.wait().await;
         }
-        self.signal(Signal::KILL);
-        self.leader = None;
+        self.force();
+    }
+
+    fn force(&mut self) {
+        if self.leader.is_some() {
+            self.signal(Signal::KILL);
+            kill_inheritors(&self.socket);
+            self.leader = None;
+        }
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
+        self.force();
     }
 }
 
-/// Ends the shared connections that `ssh` keeps in the background, outside the run's process group.
-struct Masters(PathBuf);
+/// Kills every process whose environment names this run's socket.
+#[cfg(target_os = "linux")]
+fn kill_inheritors(socket: &Path) {
+    use std::os::unix::ffi::OsStrExt;
 
-impl Masters {
-    fn commands(&self) -> Vec<std::process::Command> {
-        let entries = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
-        let sockets = entries.map(|entry| entry.path()).filter(|path| path.file_name() != Some("events".as_ref()));
-        let command = |socket: PathBuf| {
-            let mut option = OsString::from("ControlPath=");
-            option.push(socket);
-            let mut command = std::process::Command::new("ssh");
-            command.args(["-F", "none", "-O", "exit", "-o"]).arg(option).arg("-");
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            command
-        };
-        sockets.map(command).collect()
-    }
-}
+    use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
-impl Drop for Masters {
-    fn drop(&mut self) {
-        // Started and waited for one after the other, before the directory goes: each takes a few milliseconds.
-        for mut command in self.commands() {
-            let _ = command.status();
+    /// One that starts another while we look is found in the next round.
+    const ROUNDS_MAX: usize = 5;
+    let mark = [EVENTS_VARIABLE.as_bytes(), b"=", socket.as_os_str().as_bytes(), b"\0"].concat();
+    for _ in 0..ROUNDS_MAX {
+        let mut killed = false;
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+            let Some(pid) = number.and_then(Pid::from_raw) else { continue };
+            // The handle first: from then on the number cannot come to mean another process.
+            let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment.windows(mark.len()).any(|window| window == mark.as_slice()) {
+                killed |= pidfd_send_signal(handle, Signal::KILL).is_ok();
+            }
+        }
+        if !killed {
+            return;
         }
     }
 }
+
+/// Elsewhere the process group has to do.
+#[cfg(not(target_os = "linux"))]
+fn kill_inheritors(_socket: &Path) {}
 
 /// What was heard so far.
 #[derive(Default)]
@@ -311,8 +328,6 @@ impl Ansible for AnsibleRunner {
     async fn run(&self, run: &PlaybookRun, events: &mut dyn Events) -> Result<RunOutcome, AnsibleError> {
         let program = self.settings.program.to_string_lossy().into_owned();
         let workdir = Workdir::prepare(&self.settings.directory, run)?;
-        // Declared after the directory, so that it goes first.
-        let _masters = Masters(workdir.control_sockets());
         let socket = workdir.event_socket();
         let listener = UnixListener::bind(&socket).map_err(|source| AnsibleError::Directory {
             doing: "making the event socket",
@@ -331,7 +346,8 @@ impl Ansible for AnsibleRunner {
             Err(error) => return Err(process("starting")(error)),
         };
         let leader = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let mut group = Group { child, leader };
+        // Declared after the directory, so that the processes go first.
+        let mut group = Group { child, leader, socket: workdir.event_socket() };
         let mut hidden = run.hidden.clone();
         hidden.extend(run.secret_vars.values().cloned());
         hidden.extend(run.become_password.clone());

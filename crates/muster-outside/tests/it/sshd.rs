@@ -77,6 +77,9 @@ pub fn start_with(seed: u64, more: &str) -> Option<Sshd> {
     let child = Command::new(program)
         .args(["-D", "-e", "-f"])
         .arg(config)
+        // Not ours: what it starts would otherwise find this machine's private tools.
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
