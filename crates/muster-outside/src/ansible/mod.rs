@@ -226,9 +226,9 @@ impl AnsibleError {
             AnsibleError::NoOutcome { started, .. } => *started,
             AnsibleError::TimedOut { .. } | AnsibleError::Cancelled { .. } => true,
             AnsibleError::Process { doing, .. } => *doing != "starting",
-            AnsibleError::NotInstalled { .. } | AnsibleError::BadRun { .. } | AnsibleError::Directory { .. } => {
-                false
-            }
+            AnsibleError::NotInstalled { .. }
+            | AnsibleError::BadRun { .. }
+            | AnsibleError::Directory { .. } => false,
         }
     }
 }

@@ -18,9 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::event::{hide, read_line};
 use super::workdir::Workdir;
-use super::{
-    Ansible, AnsibleError, AnsibleEvent, Events, HostResult, PlaybookRun, RunOutcome, TaskOutcome,
-};
+use super::{Ansible, AnsibleError, AnsibleEvent, Events, HostResult, PlaybookRun, RunOutcome, TaskOutcome};
 
 /// The variable that names another `ansible-playbook`.
 const PROGRAM_VARIABLE: &str = "MUSTER_ANSIBLE_PLAYBOOK";
@@ -38,8 +36,20 @@ const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// Variables of ours that Ansible may see; everything else of our environment stays with us.
 const PASSED_ON: [&str; 14] = [
-    "PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYENV_ROOT", "PYENV_VERSION",
-    "http_proxy", "https_proxy", "no_proxy", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "PYENV_ROOT",
+    "PYENV_VERSION",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
 ];
 
 /// How runs are started.
@@ -86,7 +96,8 @@ impl AnsibleRunner {
         let mut file = OsString::from("@");
         file.push(workdir.extra_vars());
         option("--extra-vars", file);
-        for (name, words) in [("--limit", &run.limit), ("--tags", &run.tags), ("--skip-tags", &run.skip_tags)] {
+        for (name, words) in [("--limit", &run.limit), ("--tags", &run.tags), ("--skip-tags", &run.skip_tags)]
+        {
             if !words.is_empty() {
                 option(name, words.join(",").into());
             }
@@ -252,7 +263,9 @@ impl Heard {
                 self.started = true;
                 self.tasks.insert(*number, name.clone());
             }
-            AnsibleEvent::Host(task) if matches!(task.outcome, TaskOutcome::Failed | TaskOutcome::Unreachable) => {
+            AnsibleEvent::Host(task)
+                if matches!(task.outcome, TaskOutcome::Failed | TaskOutcome::Unreachable) =>
+            {
                 let name = self.tasks.get(&task.task).cloned().unwrap_or_default();
                 let said = match (task.message.as_str(), task.stderr.last().or(task.stdout.last())) {
                     ("", Some(line)) => line.clone(),

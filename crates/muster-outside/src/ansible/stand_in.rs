@@ -46,7 +46,8 @@ impl Ansible for ScriptedAnsible {
                     named(&host.name) || host.groups.iter().any(|group| named(&group.replace('-', "_")))
                 });
                 let stats = HostStats { ok: 1, ..HostStats::default() };
-                let stats: BTreeMap<String, HostStats> = hosts.map(|host| (host.name.clone(), stats)).collect();
+                let stats: BTreeMap<String, HostStats> =
+                    hosts.map(|host| (host.name.clone(), stats)).collect();
                 let result = |stats: &HostStats| HostResult { stats: *stats, failure: None };
                 let hosts = stats.iter().map(|(name, stats)| (name.clone(), result(stats))).collect();
                 let outcome = RunOutcome { hosts, exit_status: 0, complaint: String::new() };

@@ -77,7 +77,10 @@ impl Workdir {
         let root = parent.join(format!("ansible-{}", run.mark));
         private(parent)?;
         // Not recursive: a directory of this name must not exist yet.
-        std::fs::DirBuilder::new().mode(0o700).create(&root).map_err(failed("making the directory", &root))?;
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&root)
+            .map_err(failed("making the directory", &root))?;
         let short = root.join("s");
         let sockets = match short.as_os_str().len() <= SOCKET_DIRECTORY_BYTES_MAX {
             true => short,
@@ -158,7 +161,10 @@ impl Workdir {
 /// The recorded host keys of all hosts and of those on the way.
 fn known_hosts(run: &PlaybookRun) -> Result<String, AnsibleError> {
     let mut lines = std::collections::BTreeSet::new();
-    let all = run.hosts.iter().flat_map(|(name, host)| host.jumps.iter().chain([host]).map(move |host| (name, host)));
+    let all = run
+        .hosts
+        .iter()
+        .flat_map(|(name, host)| host.jumps.iter().chain([host]).map(move |host| (name, host)));
     for (name, host) in all {
         match &host.host_key {
             HostKeyPolicy::Known(key) => {
