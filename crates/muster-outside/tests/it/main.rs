@@ -2,6 +2,8 @@
 
 mod ansible;
 mod secret;
+#[path = "../../../../testing/skip.rs"]
+mod skip;
 mod ssh;
 mod sshd;
 mod world;
