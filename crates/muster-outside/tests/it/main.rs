@@ -3,6 +3,8 @@
 mod ansible;
 mod onecloud;
 mod secret;
+#[path = "../../../../testing/skip.rs"]
+mod skip;
 mod ssh;
 mod sshd;
 mod transport;
