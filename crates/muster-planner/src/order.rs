@@ -11,14 +11,15 @@ use muster_model::field::Field;
 use muster_model::id::{NetworkName, ProviderId, StepNumber};
 use muster_model::plan::{
     Action, CreateServer, DeleteServer, FieldChange, KeyAction, LinkNetwork, NetworkAction, ObjectRef,
-    Reason, RecordAction, ResizeServer, Risk, ServerAction, SetPower, Step, UnlinkNetwork,
+    Reason, RecordAction, ResizeServer, Risk, ServerAction, SetPower, UnlinkNetwork,
 };
-use muster_model::server::{Power, SeenServer};
+use muster_model::server::{Power, SeenServer, ServerState};
 
 use crate::key::{KeyRefs, LOGIN_KEY_TITLE, material, title};
 use crate::network::{self, NetworkDecision};
 use crate::scene::{NetworkPlace, NetworkPlaces, Scene};
 use crate::server::{ServerDecision, interrupts};
+use crate::steps::{Steps, Track, Why};
 use crate::surplus::{Surplus, reason};
 
 /// Everything decided, not yet in order.
@@ -34,74 +35,6 @@ pub(crate) struct Decisions<'a> {
     pub(crate) surplus_servers: Vec<Surplus<'a, SeenServer>>,
     /// Networks that go.
     pub(crate) surplus_networks: Vec<Surplus<'a, SeenNetwork>>,
-}
-
-/// The steps as they are numbered.
-#[derive(Default)]
-pub(crate) struct Steps {
-    /// All of them.
-    pub(crate) list: Vec<Step>,
-}
-
-impl Steps {
-    /// Appends a step and tells its number. `after` may repeat itself.
-    pub(crate) fn push(
-        &mut self,
-        mut after: Vec<StepNumber>,
-        target: &str,
-        action: Action,
-        why: Why,
-    ) -> StepNumber {
-        after.sort_unstable();
-        after.dedup();
-        let number = StepNumber(self.list.len() as u32 + 1);
-        let Why { reason, changes, risk } = why;
-        self.list.push(Step { number, after, target: target.to_owned(), action, reason, changes, risk });
-        number
-    }
-
-    /// Steps that no other step waits for.
-    pub(crate) fn ends(&self) -> Vec<StepNumber> {
-        let mut waited = vec![false; self.list.len() + 1];
-        for number in self.list.iter().flat_map(|step| &step.after) {
-            waited[number.0 as usize] = true;
-        }
-        self.list.iter().map(|step| step.number).filter(|number| !waited[number.0 as usize]).collect()
-    }
-}
-
-/// Why a step is there, and what it changes and risks.
-pub(crate) struct Why {
-    pub(crate) reason: Reason,
-    pub(crate) changes: Vec<FieldChange>,
-    pub(crate) risk: Risk,
-}
-
-impl Why {
-    /// A step without field changes and without risk.
-    pub(crate) fn plain(reason: Reason) -> Why {
-        Why { reason, changes: Vec::new(), risk: Risk::None }
-    }
-}
-
-/// Where each server of the file stands in the order: how to refer to it and its latest step.
-pub(crate) struct Track {
-    /// The step that makes it.
-    pub(crate) made: Option<StepNumber>,
-    /// Its latest step.
-    pub(crate) last: Option<StepNumber>,
-    /// Records of gone objects of its name that must be dropped before it is made.
-    gone: Vec<StepNumber>,
-}
-
-impl Track {
-    /// How later steps refer to the server.
-    pub(crate) fn refer(&self, decision: &ServerDecision<'_>) -> Option<ObjectRef> {
-        match self.made {
-            Some(step) => Some(ObjectRef::Made(step)),
-            None => decision.seen.map(|seen| ObjectRef::Seen(seen.id.clone())),
-        }
-    }
 }
 
 struct Orderer<'s, 'a> {
@@ -141,6 +74,12 @@ pub(crate) fn order<'a>(
         orderer.create(at, decision, &keys);
     }
     for (at, decision) in decisions.servers.iter().enumerate() {
+        // One that is still being made is waited for first, in its power step: nothing else works before.
+        if in_the_making(decision) {
+            orderer.power(at, decision);
+        }
+    }
+    for (at, decision) in decisions.servers.iter().enumerate() {
         orderer.resize(at, decision);
     }
     for (at, decision) in decisions.servers.iter().enumerate() {
@@ -152,10 +91,16 @@ pub(crate) fn order<'a>(
         }
     }
     for (at, decision) in decisions.servers.iter().enumerate() {
-        orderer.power(at, decision);
+        if !in_the_making(decision) {
+            orderer.power(at, decision);
+        }
     }
     orderer.deletions(decisions, &surplus_owned);
     (orderer.steps, orderer.tracks)
+}
+
+fn in_the_making(decision: &ServerDecision<'_>) -> bool {
+    decision.seen.is_some_and(|seen| seen.state == ServerState::New)
 }
 
 impl<'a> Orderer<'_, 'a> {
@@ -250,12 +195,6 @@ impl<'a> Orderer<'_, 'a> {
         for (decision, mut after) in decisions.networks.iter().zip(records) {
             let Some((spec, known_ids, why)) = &decision.create else { continue };
             if let Some(old) = decision.replaced {
-                for (at, server) in decisions.servers.iter().enumerate() {
-                    if server.unlinks.contains(&&old.id) {
-                        self.unlink(at, server, &old.id);
-                    }
-                }
-                after.extend(self.unlinked.get(&old.id).into_iter().flatten());
                 let delete = NetworkAction::Delete { name: decision.name.clone(), network: old.id.clone() };
                 let why = Why { reason: why.clone(), changes: Vec::new(), risk: Risk::Interrupts };
                 let number = self.steps.push(after, decision.name.as_str(), Action::Network(delete), why);
@@ -350,14 +289,6 @@ impl<'a> Orderer<'_, 'a> {
 
     fn unlink(&mut self, at: usize, decision: &ServerDecision<'a>, network: &'a ProviderId) {
         let Some(server) = self.tracks[at].refer(decision) else { return };
-        // A network that is replaced was unlinked before it went.
-        if self.unlinked.get(network).is_some_and(|steps| {
-            steps
-                .iter()
-                .any(|number| self.steps.list[number.0 as usize - 1].target == decision.wanted.name.as_str())
-        }) {
-            return;
-        }
         let name =
             self.scene.networks.get(network).map(|seen| seen.name.as_str()).unwrap_or(network.as_str());
         let unlink = UnlinkNetwork {
