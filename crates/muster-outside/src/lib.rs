@@ -2,6 +2,7 @@
 //! our own words, its real version and its in-memory stand-in side by side. No decisions here.
 
 pub mod cloud;
+pub mod host;
 pub mod transport;
 
 /// The hands, as one value that the engine is given.
