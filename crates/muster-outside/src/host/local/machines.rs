@@ -180,6 +180,7 @@ impl LocalMachines {
     }
 
     async fn power_on(&self, folder: &Folder, machine: &MachineRecord) -> Result<(), LocalError> {
+        network::ensure_machine(machine).await?;
         let now = power::look(folder);
         let child = if now.kept { None } else { Some(power::launch(folder, machine, &self.launcher)?) };
         power::wait_up(folder, machine, address(machine), child).await
@@ -315,6 +316,7 @@ impl LocalMachines {
         machine.interfaces.push(interface.clone());
         write(&self.layout.home_record(), &home)?;
         write(&folder.record(), &machine)?;
+        network::ensure_machine(&machine).await?;
         network::plug(&home, &machine).await?;
         Ok(interface)
     }

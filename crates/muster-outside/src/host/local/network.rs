@@ -38,8 +38,22 @@ pub(super) fn namespaces() -> Vec<String> {
     entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
+/// Whether the name leads to a namespace. One whose mount was lost leaves an empty file behind.
 fn namespace_exists(namespace: &str) -> bool {
-    Path::new("/run/netns").join(namespace).exists()
+    /// `NSFS_MAGIC` of `linux/magic.h`.
+    const NSFS: rustix::fs::FsWord = 0x6e73_6673;
+    rustix::fs::statfs(Path::new("/run/netns").join(namespace)).is_ok_and(|status| status.f_type == NSFS)
+}
+
+/// Makes a namespace unless it is there. Only in Muster's own mount namespace: a keeper's is invisible to others,
+/// and so would be the name.
+async fn ensure_namespace(namespace: &str) -> Result<(), LocalError> {
+    if namespace_exists(namespace) {
+        return Ok(());
+    }
+    super::record::remove(&Path::new("/run/netns").join(namespace))?;
+    run(&argv::namespace_add(namespace), "", SHORT).await?;
+    run(&argv::loopback_up(namespace), "", SHORT).await.map(drop)
 }
 
 /// Names in the answer of `ip -o link show`.
@@ -55,13 +69,10 @@ async fn links(namespace: &str) -> Result<BTreeSet<String>, LocalError> {
 /// Makes the home's namespace, its bridge, and the computer's way to it.
 pub(super) async fn ensure_hub(slot: u32, subnet: Subnet) -> Result<(), LocalError> {
     let (hub, link) = (hub(slot), host_link(slot));
-    if !namespace_exists(&hub) {
-        run(&argv::namespace_add(&hub), "", SHORT).await?;
-    }
+    ensure_namespace(&hub).await?;
     if Path::new("/sys/class/net").join(&link).exists() {
         return Ok(());
     }
-    run(&argv::loopback_up(&hub), "", SHORT).await?;
     let there = links(&hub).await?;
     if !there.contains(MAIN_BRIDGE) {
         run_all(&argv::bridge_add(&hub, MAIN_BRIDGE)).await?;
@@ -78,10 +89,15 @@ pub(super) async fn remove_hub(slot: u32) -> Result<(), LocalError> {
     if link_names(&run(&argv::links(), "", SHORT).await?).contains(&link) {
         run(&argv::link_delete(&link), "", SHORT).await?;
     }
-    if namespace_exists(&hub) {
-        run(&argv::namespace_delete(&hub), "", SHORT).await?;
+    remove_namespace(&hub).await
+}
+
+/// Removes a namespace, or the empty file of one whose mount was lost.
+pub(super) async fn remove_namespace(namespace: &str) -> Result<(), LocalError> {
+    if namespace_exists(namespace) {
+        run(&argv::namespace_delete(namespace), "", SHORT).await?;
     }
-    Ok(())
+    super::record::remove(&Path::new("/run/netns").join(namespace))
 }
 
 /// The interface that every machine has.
@@ -175,13 +191,14 @@ fn place(home: &HomeRecord, machine: &MachineRecord, interface: &Interface) -> O
     }
 }
 
-/// Makes a machine's namespace and plugs in all its interfaces; what is there already stays.
+/// Makes a machine's namespace.
+pub(super) async fn ensure_machine(machine: &MachineRecord) -> Result<(), LocalError> {
+    ensure_namespace(&machine.label()).await
+}
+
+/// Plugs all interfaces into a machine's namespace; what is there already stays.
 pub(super) async fn plug(home: &HomeRecord, machine: &MachineRecord) -> Result<(), LocalError> {
     let (hub, namespace) = (hub(home.slot), machine.label());
-    if !namespace_exists(&namespace) {
-        run(&argv::namespace_add(&namespace), "", SHORT).await?;
-        run(&argv::loopback_up(&namespace), "", SHORT).await?;
-    }
     let inside = links(&namespace).await?;
     for interface in &machine.interfaces {
         let Some((bridge, port)) = place(home, machine, interface) else { continue };
@@ -223,10 +240,7 @@ pub(super) async fn unplug(home: &HomeRecord, machine: &MachineRecord) -> Result
             }
         }
     }
-    if namespace_exists(&namespace) {
-        run(&argv::namespace_delete(&namespace), "", SHORT).await?;
-    }
-    Ok(())
+    remove_namespace(&namespace).await
 }
 
 /// Forgets networks that no machine is in, and removes their bridges.

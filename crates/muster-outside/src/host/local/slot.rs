@@ -137,7 +137,7 @@ async fn sweep(slot: u32) -> Result<(), LocalError> {
     }
     for namespace in network::namespaces() {
         if namespace.starts_with(&prefix) {
-            run(&argv::namespace_delete(&namespace), "", SHORT).await?;
+            network::remove_namespace(&namespace).await?;
         }
     }
     network::remove_hub(slot).await?;
