@@ -89,12 +89,16 @@ impl Home {
 
     /// What limits the kernel knows for a machine's groups (version 1 and 2 name the file differently).
     fn memory_limits(&self, text: &str) -> Vec<String> {
-        let groups = std::fs::read(self.folder.path().join("machines").join(text).join("cgroups.json")).unwrap();
+        let groups =
+            std::fs::read(self.folder.path().join("machines").join(text).join("cgroups.json")).unwrap();
         let groups: Vec<PathBuf> = serde_json::from_slice(&groups).unwrap();
         let files = groups.iter().flat_map(|group| {
             ["memory.limit_in_bytes", "memory.max"].map(|limit| group.join("machine").join(limit))
         });
-        files.filter_map(|limit| std::fs::read_to_string(limit).ok()).map(|limit| limit.trim().to_owned()).collect()
+        files
+            .filter_map(|limit| std::fs::read_to_string(limit).ok())
+            .map(|limit| limit.trim().to_owned())
+            .collect()
     }
 
     async fn get(&self, text: &str) -> Machine {
@@ -108,8 +112,12 @@ impl Home {
         }
         let left = self.machines.leftovers().await.unwrap();
         assert_eq!(left.total(), 0, "{left:#?}");
-        let mine: Vec<_> = std::fs::read_dir(self.folder.path()).unwrap().flatten().map(|one| one.file_name()).collect();
-        assert!(mine.iter().all(|file| ["id", "id.pub", "known_hosts"].iter().any(|name| file == name)), "{mine:?}");
+        let mine: Vec<_> =
+            std::fs::read_dir(self.folder.path()).unwrap().flatten().map(|one| one.file_name()).collect();
+        assert!(
+            mine.iter().all(|file| ["id", "id.pub", "known_hosts"].iter().any(|name| file == name)),
+            "{mine:?}"
+        );
     }
 }
 
@@ -306,7 +314,8 @@ async fn packages_install_offline() {
     home.machines.ensure_repository(&packages, &|line| println!("{line}")).await.unwrap();
     home.ssh(&web, "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install nginx-light");
     assert_eq!(home.ssh(&web, "systemctl is-active nginx"), "active");
-    let page = run("curl", &["-sS", "--noproxy", "*", "--max-time", "5", &format!("http://{}/", web.address)]);
+    let page =
+        run("curl", &["-sS", "--noproxy", "*", "--max-time", "5", &format!("http://{}/", web.address)]);
     assert!(page.contains("nginx"), "{page}");
     assert!(home.ssh(&web, "apt-cache policy prometheus-node-exporter").contains("/opt/muster/repo"));
     let error = home.machines.ensure_repository(&["no-such-package"], &|_| ()).await.unwrap_err().to_string();
@@ -349,7 +358,8 @@ async fn ten_at_once() {
     assert_eq!(addresses.len(), 10);
     let machines = home.machines.list().await.unwrap();
     let began = Instant::now();
-    let gone = futures::future::join_all(machines.iter().map(|machine| home.machines.delete(&machine.name))).await;
+    let gone =
+        futures::future::join_all(machines.iter().map(|machine| home.machines.delete(&machine.name))).await;
     gone.into_iter().for_each(Result::unwrap);
     println!("ten deleted in {} ms", began.elapsed().as_millis());
     home.end().await;

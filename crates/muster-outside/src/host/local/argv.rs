@@ -65,7 +65,13 @@ pub(super) fn bridge_add(namespace: &str, bridge: &str) -> Vec<Argv> {
 
 /// The one veth by which the computer reaches the machines: its address is the first of the subnet, the route to
 /// the machines is the one that the kernel makes for that address. No default route, no translation.
-pub(super) fn host_link_add(link: &str, hub: &str, bridge: &str, subnet: Subnet, address: Ipv4Addr) -> Vec<Argv> {
+pub(super) fn host_link_add(
+    link: &str,
+    hub: &str,
+    bridge: &str,
+    subnet: Subnet,
+    address: Ipv4Addr,
+) -> Vec<Argv> {
     vec![
         Argv::new(&["ip", "link", "add", link, "type", "veth", "peer", "name", "host", "netns", hub]),
         // Otherwise the kernel gives it an IPv6 address and speaks first.
@@ -77,12 +83,31 @@ pub(super) fn host_link_add(link: &str, hub: &str, bridge: &str, subnet: Subnet,
 }
 
 /// A cable between a bridge of the hub and a machine.
-pub(super) fn cable_add(hub: &str, bridge: &str, port: &str, namespace: &str, interface: &Interface) -> Vec<Argv> {
+pub(super) fn cable_add(
+    hub: &str,
+    bridge: &str,
+    port: &str,
+    namespace: &str,
+    interface: &Interface,
+) -> Vec<Argv> {
     let device = interface.device.as_str();
     vec![
         ip_in(
             hub,
-            &["link", "add", port, "type", "veth", "peer", "name", device, "address", &interface.mac, "netns", namespace],
+            &[
+                "link",
+                "add",
+                port,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                device,
+                "address",
+                &interface.mac,
+                "netns",
+                namespace,
+            ],
         ),
         ip_in(hub, &["link", "set", port, "master", bridge, "up"]),
     ]
@@ -100,7 +125,8 @@ pub(super) fn interface_up(namespace: &str, interface: &Interface) -> Vec<Argv> 
 
 /// Builds the machines' root in a folder, from the package source of this computer.
 pub(super) fn base_build(suite: &str, folder: &str, source: &str) -> Argv {
-    let mut argv = Argv::new(&["mmdebstrap", "--quiet", "--mode=root", "--format=directory", "--variant=minbase"]);
+    let mut argv =
+        Argv::new(&["mmdebstrap", "--quiet", "--mode=root", "--format=directory", "--variant=minbase"]);
     argv.0.push(format!("--include={PACKAGES}"));
     argv.0.push("--aptopt=APT::Install-Recommends \"false\"".to_owned());
     for path in ["man", "doc", "locale"] {
@@ -181,7 +207,7 @@ pub(super) fn nspawn(boot: &Boot<'_>) -> Argv {
         "--register=no".to_owned(),
         "--keep-unit".to_owned(),
         "--boot".to_owned(),
-        "--console=pipe".to_owned(),
+        "--console=read-only".to_owned(),
         "--link-journal=no".to_owned(),
         "--resolv-conf=off".to_owned(),
         "--timezone=off".to_owned(),
@@ -199,15 +225,29 @@ pub(super) fn nspawn(boot: &Boot<'_>) -> Argv {
 /// machine's root is mounted nowhere else and goes with the keeper.
 ///
 /// Under systemd it becomes a transient service: a child would end with the service or session that started it.
-pub(super) fn keeper(label: &str, systemd: bool, launcher: &[String], environment: &[(String, String)], folder: &str) -> Argv {
+pub(super) fn keeper(
+    label: &str,
+    systemd: bool,
+    launcher: &[String],
+    environment: &[(String, String)],
+    folder: &str,
+) -> Argv {
     let mut argv = if systemd {
         let mut run = Argv::new(&["systemd-run", "--quiet", "--collect", "--service-type=exec"]);
         run.0.push(format!("--unit={label}"));
-        run.0.extend(["--property=Delegate=yes", "--property=KillMode=mixed", "--property=TasksMax=16384"].map(str::to_owned));
-        run.0.extend(["stdout", "stderr"].map(|stream| format!("--property=Standard{}=append:{folder}/keeper.log", match stream {
-            "stdout" => "Output",
-            _ => "Error",
-        })));
+        run.0.extend(
+            ["--property=Delegate=yes", "--property=KillMode=mixed", "--property=TasksMax=16384"]
+                .map(str::to_owned),
+        );
+        run.0.extend(["stdout", "stderr"].map(|stream| {
+            format!(
+                "--property=Standard{}=append:{folder}/keeper.log",
+                match stream {
+                    "stdout" => "Output",
+                    _ => "Error",
+                }
+            )
+        }));
         run.0.extend(environment.iter().map(|(name, value)| format!("--setenv={name}={value}")));
         run.0.push("--".to_owned());
         run
@@ -276,10 +316,15 @@ mod tests {
 
     #[test]
     fn boot_command() {
-        let boot = Boot { label: "muster-0-web", hostname: "web.example", root: "/h/m/web/root", repository: "/c/r" };
+        let boot = Boot {
+            label: "muster-0-web",
+            hostname: "web.example",
+            root: "/h/m/web/root",
+            repository: "/c/r",
+        };
         assert_eq!(
             nspawn(&boot).text(),
-            "systemd-nspawn --settings=no --register=no --keep-unit --boot --console=pipe --link-journal=no \
+            "systemd-nspawn --settings=no --register=no --keep-unit --boot --console=read-only --link-journal=no \
              --resolv-conf=off --timezone=off --capability=CAP_NET_ADMIN \
              --network-namespace-path=/run/netns/muster-0-web --machine=muster-0-web --hostname=web.example \
              --bind-ro=/c/r:/opt/muster/repo --directory=/h/m/web/root"

@@ -164,7 +164,10 @@ mod tests {
     #[test]
     fn suites() {
         assert_eq!(suite("ID=debian\nVERSION_CODENAME=bookworm\n").as_deref(), Some("bookworm"));
-        assert_eq!(suite("ID=ubuntu\nID_LIKE=debian\nVERSION_CODENAME=\"noble\"\n").as_deref(), Some("noble"));
+        assert_eq!(
+            suite("ID=ubuntu\nID_LIKE=debian\nVERSION_CODENAME=\"noble\"\n").as_deref(),
+            Some("noble")
+        );
         assert_eq!(suite("ID=fedora\nVERSION_CODENAME=\"\"\n"), None);
     }
 

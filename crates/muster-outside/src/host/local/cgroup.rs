@@ -32,8 +32,18 @@ struct Hierarchy {
 
 /// The hierarchies in `/proc/self/mounts`. Pure.
 fn hierarchies(mounts: &str) -> Vec<Hierarchy> {
-    const OPTIONS: [&str; 10] =
-        ["rw", "ro", "nosuid", "nodev", "noexec", "relatime", "noatime", "xattr", "nsdelegate", "memory_recursiveprot"];
+    const OPTIONS: [&str; 10] = [
+        "rw",
+        "ro",
+        "nosuid",
+        "nodev",
+        "noexec",
+        "relatime",
+        "noatime",
+        "xattr",
+        "nsdelegate",
+        "memory_recursiveprot",
+    ];
     let mut found: Vec<Hierarchy> = Vec::new();
     for line in mounts.lines() {
         let words: Vec<_> = line.split(' ').collect();
@@ -42,7 +52,8 @@ fn hierarchies(mounts: &str) -> Vec<Hierarchy> {
             options.split(',').filter(|option| !OPTIONS.contains(option)).map(str::to_owned).collect();
         let hierarchy = Hierarchy { mount: mount.into(), version2: kind == "cgroup2", controllers };
         let same = |other: &Hierarchy| {
-            other.version2 == hierarchy.version2 && (hierarchy.version2 || other.controllers == hierarchy.controllers)
+            other.version2 == hierarchy.version2
+                && (hierarchy.version2 || other.controllers == hierarchy.controllers)
         };
         if !found.iter().any(same) {
             found.push(hierarchy);
@@ -59,7 +70,8 @@ fn own_path<'a>(hierarchy: &Hierarchy, listing: &'a str) -> Option<&'a str> {
         let fits = if hierarchy.version2 {
             number == "0" && controllers.is_empty()
         } else {
-            !controllers.is_empty() && controllers.split(',').all(|one| hierarchy.controllers.iter().any(|c| c == one))
+            !controllers.is_empty()
+                && controllers.split(',').all(|one| hierarchy.controllers.iter().any(|c| c == one))
         };
         fits.then_some(path.trim_start_matches('/'))
     })
@@ -81,7 +93,8 @@ impl Groups {
         let mut tops = Vec::new();
         for hierarchy in hierarchies(&mounts) {
             // systemd hands over (`Delegate=`) these two only.
-            let delegated = hierarchy.version2 || hierarchy.controllers.iter().any(|one| one == "name=systemd");
+            let delegated =
+                hierarchy.version2 || hierarchy.controllers.iter().any(|one| one == "name=systemd");
             if systemd && !delegated {
                 continue;
             }
@@ -189,7 +202,13 @@ pub(super) fn processes(group: &Path) -> Vec<ProcessId> {
     let mut found = Vec::new();
     for one in tree(group) {
         let listed = std::fs::read_to_string(one.join("cgroup.procs")).unwrap_or_default();
-        found.extend(listed.lines().filter_map(|pid| pid.parse().ok()).filter(|pid| *pid != me).filter_map(ProcessId::of));
+        found.extend(
+            listed
+                .lines()
+                .filter_map(|pid| pid.parse().ok())
+                .filter(|pid| *pid != me)
+                .filter_map(ProcessId::of),
+        );
     }
     found
 }
@@ -252,7 +271,8 @@ mod tests {
     #[test]
     fn hybrid_and_unified_hierarchies_are_found() {
         let found = hierarchies(HYBRID);
-        let shown: Vec<_> = found.iter().map(|one| (one.mount.to_str().unwrap(), one.controllers.join("+"))).collect();
+        let shown: Vec<_> =
+            found.iter().map(|one| (one.mount.to_str().unwrap(), one.controllers.join("+"))).collect();
         assert_eq!(
             shown,
             [
@@ -262,7 +282,8 @@ mod tests {
                 ("/sys/fs/cgroup/unified", String::new()),
             ]
         );
-        let unified = hierarchies("cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nsdelegate,memory_recursiveprot 0 0\n");
+        let unified =
+            hierarchies("cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nsdelegate,memory_recursiveprot 0 0\n");
         assert_eq!(unified.len(), 1);
         assert!(unified[0].version2);
     }

@@ -53,7 +53,8 @@ impl Drop for Group {
 
 /// Runs a command to its end and gives its standard output.
 pub(super) async fn run(argv: &Argv, input: &str, limit: Duration) -> Result<String, LocalError> {
-    let failed = |status: String, output: String| LocalError::Command { command: argv.text(), status, output };
+    let failed =
+        |status: String, output: String| LocalError::Command { command: argv.text(), status, output };
     let mut command = argv.command();
     command
         .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })

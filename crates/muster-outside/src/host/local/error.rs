@@ -45,7 +45,9 @@ pub enum LocalError {
     #[error("the local machine {0:?} was never finished: delete it and create it again")]
     Incomplete(String),
     /// Every slot (private network) of this computer is taken.
-    #[error("all {slots} private networks below {range} are in use or overlap a route of this computer; delete the machines of another Muster home, or set MUSTER_MACHINE_NETWORK to another private range")]
+    #[error(
+        "all {slots} private networks below {range} are in use or overlap a route of this computer; delete the machines of another Muster home, or set MUSTER_MACHINE_NETWORK to another private range"
+    )]
     NoFreeNetwork {
         /// How many there are.
         slots: u32,

@@ -38,7 +38,8 @@ pub(super) async fn count(machines: &Path, own: Option<u32>) -> Result<Leftovers
     // Slots and their namespaces change under this lock only.
     let lock = slot::lock().await?;
     let held = slot::numbers()?;
-    let ours = |number: Option<u32>| number.is_none_or(|number| own == Some(number) || !held.contains(&number));
+    let ours =
+        |number: Option<u32>| number.is_none_or(|number| own == Some(number) || !held.contains(&number));
     let links = network::link_names(&run(&argv::links(), "", SHORT).await?);
     let slot_of = |name: &str, prefix: &str| -> Option<Option<u32>> {
         let rest = name.strip_prefix(prefix)?;

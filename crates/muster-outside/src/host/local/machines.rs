@@ -92,7 +92,11 @@ impl LocalMachines {
     ///
     /// # Errors
     /// When a package is unknown or cannot be downloaded.
-    pub async fn ensure_repository(&self, packages: &[&str], progress: Progress<'_>) -> Result<Repository, LocalError> {
+    pub async fn ensure_repository(
+        &self,
+        packages: &[&str],
+        progress: Progress<'_>,
+    ) -> Result<Repository, LocalError> {
         let base = self.ensure_base(progress).await?;
         let repository = base.repository();
         repository.ensure(&base, packages, progress).await?;
@@ -305,9 +309,15 @@ impl LocalMachines {
     ///
     /// # Errors
     /// When the machine does not exist or the network cannot be.
-    pub async fn add_interface(&self, name: &MachineName, network: &NetworkSpec) -> Result<Interface, LocalError> {
+    pub async fn add_interface(
+        &self,
+        name: &MachineName,
+        network: &NetworkSpec,
+    ) -> Result<Interface, LocalError> {
         let (_lock, folder, mut machine) = self.take(name).await?;
-        if let Some(there) = machine.interfaces.iter().find(|one| one.network.as_deref() == Some(&network.name)) {
+        if let Some(there) =
+            machine.interfaces.iter().find(|one| one.network.as_deref() == Some(&network.name))
+        {
             return Ok(there.clone());
         }
         let _home_lock = self.lock_home().await?;
@@ -328,7 +338,8 @@ impl LocalMachines {
     pub async fn remove_interface(&self, name: &MachineName, network: &str) -> Result<(), LocalError> {
         let (_lock, folder, mut machine) = self.take(name).await?;
         let _home_lock = self.lock_home().await?;
-        let Some(place) = machine.interfaces.iter().position(|one| one.network.as_deref() == Some(network)) else {
+        let Some(place) = machine.interfaces.iter().position(|one| one.network.as_deref() == Some(network))
+        else {
             return Ok(());
         };
         network::unplug_interface(&machine, &machine.interfaces[place]).await?;
@@ -417,7 +428,10 @@ impl LocalMachines {
             state,
             address: address(machine),
             interfaces: machine.interfaces.clone(),
-            host_key: std::fs::read_to_string(key).ok().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()),
+            host_key: std::fs::read_to_string(key)
+                .ok()
+                .map(|key| key.trim().to_owned())
+                .filter(|key| !key.is_empty()),
         }
     }
 }

@@ -141,7 +141,8 @@ pub(super) fn further_interface(
                 .ok_or(LocalError::Limit { what: "the number of networks", limit: NETWORKS_MAX })?;
             let range = Subnet::new(Ipv4Addr::new(10, 211, 0, 0), 16);
             let own = range.and_then(|range| range.part(24, number));
-            let subnet = spec.subnet.or(own).ok_or_else(|| invalid(spec.name.clone(), "has no free subnet"))?;
+            let subnet =
+                spec.subnet.or(own).ok_or_else(|| invalid(spec.name.clone(), "has no free subnet"))?;
             NetworkRecord { number, subnet }
         }
     };
@@ -154,8 +155,10 @@ pub(super) fn further_interface(
         return Err(invalid(network.subnet.to_string(), &reason));
     }
     let inside = |other: &&Interface| other.network.as_deref() == Some(&spec.name);
-    let taken: BTreeSet<_> =
-        others.iter().flat_map(|other| other.interfaces.iter().filter(inside).map(|one| one.address)).collect();
+    let taken: BTreeSet<_> = others
+        .iter()
+        .flat_map(|other| other.interfaces.iter().filter(inside).map(|one| one.address))
+        .collect();
     let address = match spec.address {
         Some(address) if !network.subnet.contains(address) => {
             return Err(invalid(address.to_string(), &format!("is not one of {}", network.subnet)));
@@ -167,7 +170,10 @@ pub(super) fn further_interface(
         None => (FIRST_ADDRESS.min(network.subnet.number_max())..=network.subnet.number_max())
             .filter_map(|number| network.subnet.address(number))
             .find(|address| !taken.contains(address))
-            .ok_or(LocalError::Limit { what: "the addresses of the network", limit: network.subnet.number_max() })?,
+            .ok_or(LocalError::Limit {
+                what: "the addresses of the network",
+                limit: network.subnet.number_max(),
+            })?,
     };
     let device = (1..INTERFACES_MAX)
         .map(|number| format!("eth{number}"))
@@ -219,7 +225,10 @@ pub(super) async fn plug(home: &HomeRecord, machine: &MachineRecord) -> Result<(
 }
 
 /// Takes one interface out of a machine.
-pub(super) async fn unplug_interface(machine: &MachineRecord, interface: &Interface) -> Result<(), LocalError> {
+pub(super) async fn unplug_interface(
+    machine: &MachineRecord,
+    interface: &Interface,
+) -> Result<(), LocalError> {
     let namespace = machine.label();
     if namespace_exists(&namespace) && links(&namespace).await?.contains(&interface.device) {
         run(&argv::link_delete_in(&namespace, &interface.device), "", SHORT).await?;
@@ -244,9 +253,14 @@ pub(super) async fn unplug(home: &HomeRecord, machine: &MachineRecord) -> Result
 }
 
 /// Forgets networks that no machine is in, and removes their bridges.
-pub(super) async fn remove_unused(home: &mut HomeRecord, machines: &[MachineRecord]) -> Result<(), LocalError> {
-    let used: BTreeSet<_> =
-        machines.iter().flat_map(|machine| machine.interfaces.iter().filter_map(|one| one.network.clone())).collect();
+pub(super) async fn remove_unused(
+    home: &mut HomeRecord,
+    machines: &[MachineRecord],
+) -> Result<(), LocalError> {
+    let used: BTreeSet<_> = machines
+        .iter()
+        .flat_map(|machine| machine.interfaces.iter().filter_map(|one| one.network.clone()))
+        .collect();
     let hub = hub(home.slot);
     let unused: Vec<_> = home.networks.keys().filter(|name| !used.contains(*name)).cloned().collect();
     for name in unused {
@@ -293,7 +307,8 @@ mod tests {
         assert_eq!((back.device.as_str(), back.address), ("eth1", Ipv4Addr::new(10, 211, 1, 10)));
         first.interfaces.push(back);
         let second = machine(2);
-        let there = further_interface(&mut home, &[first.clone()], &second, &NetworkSpec::named("back")).unwrap();
+        let there =
+            further_interface(&mut home, &[first.clone()], &second, &NetworkSpec::named("back")).unwrap();
         assert_eq!(there.address, Ipv4Addr::new(10, 211, 1, 11));
         let own = NetworkSpec {
             name: "own".into(),
@@ -304,7 +319,10 @@ mod tests {
         assert_eq!((there.device.as_str(), there.address), ("eth2", Ipv4Addr::new(192, 168, 7, 3)));
         assert_eq!(home.networks["own"].number, 2);
         let tiny = NetworkSpec { name: "own".into(), subnet: None, address: None };
-        assert_eq!(further_interface(&mut home, &[], &second, &tiny).unwrap().address, Ipv4Addr::new(192, 168, 7, 6));
+        assert_eq!(
+            further_interface(&mut home, &[], &second, &tiny).unwrap().address,
+            Ipv4Addr::new(192, 168, 7, 6)
+        );
     }
 
     #[test]

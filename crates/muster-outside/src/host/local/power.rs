@@ -51,14 +51,15 @@ impl Look {
 
 /// Looks at a machine.
 pub(super) fn look(folder: &Folder) -> Look {
-    Look {
-        kept: Lock::is_held(&folder.keeper_lock()),
-        nspawn: ProcessId::recorded(&folder.nspawn_process()),
-    }
+    Look { kept: Lock::is_held(&folder.keeper_lock()), nspawn: ProcessId::recorded(&folder.nspawn_process()) }
 }
 
 /// Starts a keeper; it starts the machine, or watches the one that runs.
-pub(super) fn launch(folder: &Folder, machine: &MachineRecord, launcher: &Launcher) -> Result<Child, LocalError> {
+pub(super) fn launch(
+    folder: &Folder,
+    machine: &MachineRecord,
+    launcher: &Launcher,
+) -> Result<Child, LocalError> {
     remove(&folder.stop_mark())?;
     let path = folder.keeper_log();
     let log = std::fs::File::create(&path).map_err(file("create", &path))?;
@@ -137,7 +138,9 @@ pub(super) async fn shut_down(folder: &Folder) -> Result<bool, LocalError> {
             return Ok(true);
         }
         // nspawn passes it on as a request to power off; a second one would make nspawn leave the machine alone.
-        if let Some(nspawn) = now.nspawn.filter(|nspawn| asked != Some(*nspawn) && !nspawn.children().is_empty()) {
+        if let Some(nspawn) =
+            now.nspawn.filter(|nspawn| asked != Some(*nspawn) && !nspawn.children().is_empty())
+        {
             nspawn.signal(Signal::TERM);
             asked = Some(nspawn);
         }
@@ -201,7 +204,11 @@ fn groups(folder: &Folder) -> Vec<PathBuf> {
 }
 
 /// Restarts the machine from inside, cleanly, and waits until it is back.
-pub(super) async fn restart(folder: &Folder, machine: &MachineRecord, address: Ipv4Addr) -> Result<(), LocalError> {
+pub(super) async fn restart(
+    folder: &Folder,
+    machine: &MachineRecord,
+    address: Ipv4Addr,
+) -> Result<(), LocalError> {
     let Some(before) = look(folder).nspawn else {
         return Err(LocalError::WentOff { name: machine.name.to_string(), console: console_tail(folder) });
     };

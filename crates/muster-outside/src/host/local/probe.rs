@@ -66,7 +66,8 @@ fn look() -> Facts {
 /// Where a program is, by `PATH` and the folders of administration programs.
 fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from));
+    let folders =
+        std::env::split_paths(&path).chain(["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from));
     folders.map(|folder| folder.join(program)).find(|file| is_program(file))
 }
 
@@ -118,7 +119,13 @@ mod tests {
     use super::*;
 
     fn good() -> Facts {
-        Facts { system: "linux", root: true, capabilities: u64::MAX, overlay: true, programs_missing: Vec::new() }
+        Facts {
+            system: "linux",
+            root: true,
+            capabilities: u64::MAX,
+            overlay: true,
+            programs_missing: Vec::new(),
+        }
     }
 
     #[test]

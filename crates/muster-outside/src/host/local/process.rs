@@ -27,7 +27,9 @@ impl ProcessId {
 
     /// Sends a signal if it is still the same process.
     pub(super) fn signal(self, signal: Signal) {
-        if self.is_alive() && let Some(pid) = Pid::from_raw(self.pid) {
+        if self.is_alive()
+            && let Some(pid) = Pid::from_raw(self.pid)
+        {
             // It may have ended just now.
             let _ = kill_process(pid, signal);
         }

@@ -224,7 +224,8 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LocalE
         Err(error) => return Err(file("read", path)(error)),
     };
     let damaged = |reason: String| LocalError::Damaged { path: path.to_path_buf(), reason };
-    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let value: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
     match value.get("form").and_then(serde_json::Value::as_u64) {
         Some(form) if form != u64::from(FORM) => {
             return Err(damaged(format!("it has form {form}, this Muster knows {FORM}")));

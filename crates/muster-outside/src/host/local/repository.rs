@@ -40,10 +40,16 @@ impl Repository {
     }
 
     /// Adds packages, with all of their dependencies that the root lacks.
-    pub(super) async fn ensure(&self, base: &Base, packages: &[&str], progress: Progress<'_>) -> Result<(), LocalError> {
+    pub(super) async fn ensure(
+        &self,
+        base: &Base,
+        packages: &[&str],
+        progress: Progress<'_>,
+    ) -> Result<(), LocalError> {
         check(packages)?;
         let wanted: BTreeSet<String> = packages.iter().map(|name| (*name).to_owned()).collect();
-        let has = |path: &Path| -> Result<BTreeSet<String>, LocalError> { Ok(read(path)?.unwrap_or_default()) };
+        let has =
+            |path: &Path| -> Result<BTreeSet<String>, LocalError> { Ok(read(path)?.unwrap_or_default()) };
         if wanted.is_subset(&has(&self.requested())?) {
             return Ok(());
         }
@@ -93,7 +99,10 @@ fn check(packages: &[&str]) -> Result<(), LocalError> {
     if packages.len() > PACKAGES_MAX {
         return Err(LocalError::Limit { what: "the number of packages", limit: PACKAGES_MAX as u32 });
     }
-    match packages.iter().find(|name| name.len() < 2 || name.starts_with(['-', '.', '+']) || !name.chars().all(allowed)) {
+    match packages
+        .iter()
+        .find(|name| name.len() < 2 || name.starts_with(['-', '.', '+']) || !name.chars().all(allowed))
+    {
         None => Ok(()),
         Some(name) => Err(LocalError::Invalid {
             what: "package name",

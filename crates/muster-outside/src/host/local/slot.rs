@@ -173,7 +173,8 @@ fn prepare_computer(holders: &[(u32, SlotRecord)]) -> Result<(), LocalError> {
         record.inotify_before = record.inotify_before.or(now);
     }
     std::fs::create_dir_all(NSPAWN_FOLDER).map_err(file("create", NSPAWN_FOLDER))?;
-    let status = rustix::fs::statfs(NSPAWN_FOLDER).map_err(|error| file("read", NSPAWN_FOLDER)(error.into()))?;
+    let status =
+        rustix::fs::statfs(NSPAWN_FOLDER).map_err(|error| file("read", NSPAWN_FOLDER)(error.into()))?;
     if status.f_type != libc_tmpfs_magic() {
         use rustix::mount::MountFlags;
         rustix::mount::mount("tmpfs", NSPAWN_FOLDER, "tmpfs", MountFlags::empty(), c"mode=755")
@@ -215,5 +216,8 @@ pub(super) fn remove_nspawn_remnants(label: &str) {
 /// Slots whose home is this one, as text; for counting leftovers.
 pub(super) fn held_by(machines: &Path) -> Vec<String> {
     let held = holders().unwrap_or_default();
-    held.into_iter().filter(|(_, record)| record.machines == machines).map(|(slot, _)| text(&slot_path(slot))).collect()
+    held.into_iter()
+        .filter(|(_, record)| record.machines == machines)
+        .map(|(slot, _)| text(&slot_path(slot)))
+        .collect()
 }

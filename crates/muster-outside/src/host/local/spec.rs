@@ -125,7 +125,11 @@ impl MachineSpec {
             Err(LocalError::Invalid { what, value: value.to_owned(), reason })
         };
         if self.hostname.len() > HOSTNAME_LENGTH_MAX {
-            return invalid("host name", &self.hostname, format!("must have at most {HOSTNAME_LENGTH_MAX} characters"));
+            return invalid(
+                "host name",
+                &self.hostname,
+                format!("must have at most {HOSTNAME_LENGTH_MAX} characters"),
+            );
         }
         for label in self.hostname.split('.') {
             if let Some(reason) = label_problem(&label.to_ascii_lowercase(), 63) {
@@ -133,7 +137,11 @@ impl MachineSpec {
             }
         }
         if self.authorized_keys.len() > KEYS_MAX {
-            return invalid("authorized keys", &self.authorized_keys.len().to_string(), format!("at most {KEYS_MAX}"));
+            return invalid(
+                "authorized keys",
+                &self.authorized_keys.len().to_string(),
+                format!("at most {KEYS_MAX}"),
+            );
         }
         for key in &self.authorized_keys {
             if key.contains(['\n', '\r', '\0']) {
@@ -208,7 +216,10 @@ mod tests {
 
     #[test]
     fn specifications_are_checked_first() {
-        let good = MachineSpec { hostname: "Web.Example".into(), ..MachineSpec::new(MachineName::parse("web").unwrap()) };
+        let good = MachineSpec {
+            hostname: "Web.Example".into(),
+            ..MachineSpec::new(MachineName::parse("web").unwrap())
+        };
         good.check().unwrap();
         let host = MachineSpec { hostname: "a..b".into(), ..good.clone() };
         assert!(host.check().unwrap_err().to_string().starts_with("host name \"a..b\""));
