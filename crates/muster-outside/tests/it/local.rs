@@ -344,6 +344,40 @@ async fn failed_and_interrupted_creations() {
     home.end().await;
 }
 
+/// A home whose path cannot be part of a mount is refused with the reason.
+#[tokio::test]
+async fn impossible_homes_are_refused() {
+    if LocalMachines::probe().is_err() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let error = LocalMachines::open(&folder.path().join("a:b"), launcher()).await.unwrap_err().to_string();
+    assert!(error.contains("must not hold ':'"), "{error}");
+}
+
+/// A stop that comes while the machine is still starting does not wait for ever, and the next start works.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_during_the_boot() {
+    let Some(home) = Home::open().await else { return };
+    let web = home.machines.create(&home.spec("web")).await.unwrap();
+    home.machines.stop(&web.name).await.unwrap();
+    let starter = {
+        let (machines, name) = (home.machines.clone(), web.name.clone());
+        tokio::spawn(async move { machines.start(&name).await })
+    };
+    until("the power-on", || home.folder.path().join("machines/web/nspawn.json").exists()).await;
+    starter.abort();
+    let _ = starter.await;
+    let began = Instant::now();
+    home.machines.stop(&web.name).await.unwrap();
+    println!("stopped during the boot in {} ms", began.elapsed().as_millis());
+    assert!(began.elapsed() < Duration::from_secs(45));
+    assert_eq!(home.get("web").await.state, MachineState::Stopped);
+    home.machines.start(&web.name).await.unwrap();
+    assert_eq!(home.ssh(&web, "hostname"), "web");
+    home.end().await;
+}
+
 /// Ten at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_at_once() {

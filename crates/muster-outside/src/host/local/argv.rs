@@ -225,6 +225,7 @@ pub(super) fn nspawn(boot: &Boot<'_>) -> Argv {
 /// machine's root is mounted nowhere else and goes with the keeper.
 ///
 /// Under systemd it becomes a transient service: a child would end with the service or session that started it.
+/// `KillMode=process`: a machine survives its keeper there too.
 pub(super) fn keeper(
     label: &str,
     systemd: bool,
@@ -236,7 +237,7 @@ pub(super) fn keeper(
         let mut run = Argv::new(&["systemd-run", "--quiet", "--collect", "--service-type=exec"]);
         run.0.push(format!("--unit={label}"));
         run.0.extend(
-            ["--property=Delegate=yes", "--property=KillMode=mixed", "--property=TasksMax=16384"]
+            ["--property=Delegate=yes", "--property=KillMode=process", "--property=TasksMax=16384"]
                 .map(str::to_owned),
         );
         run.0.extend(["stdout", "stderr"].map(|stream| {
@@ -342,7 +343,7 @@ mod tests {
         assert_eq!(
             keeper("muster-0-web", true, &launcher, &environment, "/h/m/web").text(),
             "systemd-run --quiet --collect --service-type=exec --unit=muster-0-web --property=Delegate=yes \
-             --property=KillMode=mixed --property=TasksMax=16384 --property=StandardOutput=append:/h/m/web/keeper.log \
+             --property=KillMode=process --property=TasksMax=16384 --property=StandardOutput=append:/h/m/web/keeper.log \
              --property=StandardError=append:/h/m/web/keeper.log --setenv=A=b c -- \
              unshare --mount --propagation slave -- /usr/bin/muster __machine /h/m/web"
         );

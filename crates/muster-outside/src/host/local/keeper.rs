@@ -218,3 +218,28 @@ pub(super) fn console_tail(folder: &Folder) -> String {
     let console = std::fs::read(folder.console()).unwrap_or_default();
     tail(String::from_utf8_lossy(&console).trim_end(), CONSOLE_TAIL).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_console_does_not_grow_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("console.log");
+        std::fs::write(&path, "short").unwrap();
+        empty_when_large(&path);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "short");
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(CONSOLE_BYTES_MAX + 1).unwrap();
+        empty_when_large(&path);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn wrong_arguments_and_missing_folders_end_at_once() {
+        assert_eq!(machine_supervisor_main([]).await, 2);
+        let folder = tempfile::tempdir().unwrap();
+        let nothing = folder.path().join("machine").to_string_lossy().into_owned();
+        assert_eq!(machine_supervisor_main([nothing]).await, 1);
+    }
+}

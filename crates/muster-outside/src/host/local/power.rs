@@ -131,18 +131,29 @@ async fn greets(address: Ipv4Addr) -> bool {
 pub(super) async fn shut_down(folder: &Folder) -> Result<bool, LocalError> {
     write_bytes(&folder.stop_mark(), b"")?;
     let began = Instant::now();
-    let mut asked = None;
+    let mut asked: Option<(ProcessId, Instant)> = None;
     while began.elapsed() < STOP_LIMIT {
         let now = look(folder);
         if !now.on() {
             return Ok(true);
         }
-        // nspawn passes it on as a request to power off; a second one would make nspawn leave the machine alone.
-        if let Some(nspawn) =
-            now.nspawn.filter(|nspawn| asked != Some(*nspawn) && !nspawn.children().is_empty())
-        {
-            nspawn.signal(Signal::TERM);
-            asked = Some(nspawn);
+        if let Some(nspawn) = now.nspawn.filter(|nspawn| !nspawn.children().is_empty()) {
+            match asked {
+                Some((before, when)) if before == nspawn => {
+                    if when.elapsed() > ASK_AGAIN {
+                        // It was not listening yet. A reboot is a clean way down too, and with the stop mark the
+                        // keeper leaves it at that; a machine on its way down already refuses it.
+                        nspawn.children().into_iter().for_each(|init| init.signal(Signal::INT));
+                        asked = Some((nspawn, Instant::now()));
+                    }
+                }
+                // nspawn passes it on as a request to power off. Once only: after a second one it would leave the
+                // machine alone.
+                _ => {
+                    nspawn.signal(Signal::TERM);
+                    asked = Some((nspawn, Instant::now()));
+                }
+            }
         }
         tokio::time::sleep(POLL).await;
     }
