@@ -4,9 +4,12 @@
 //! decided in `muster-planner`; how it is done, in `muster-outside`; what is remembered, in `muster-store`.
 
 pub mod account;
+pub mod ansible;
 pub mod bundle;
 pub mod cloud;
+pub mod config;
 pub mod diagnostic;
+pub mod document;
 pub mod field;
 pub mod id;
 pub mod infrastructure;

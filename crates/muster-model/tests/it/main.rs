@@ -1,1 +1,14 @@
 //! Tests of this room, one binary.
+
+mod ansible;
+mod bad_input;
+mod bundle;
+mod config;
+mod document;
+mod find;
+mod infrastructure;
+mod legacy;
+mod properties;
+mod schema;
+mod size;
+mod support;

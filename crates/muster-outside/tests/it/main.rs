@@ -1,3 +1,16 @@
 //! Tests of this room, one binary.
 
+<<<<<<< HEAD
 mod local;
+=======
+mod ansible;
+mod onecloud;
+mod secret;
+#[path = "../../../../testing/skip.rs"]
+mod skip;
+mod ssh;
+mod sshd;
+mod transport;
+mod watch;
+mod world;
+>>>>>>> main

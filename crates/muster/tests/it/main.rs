@@ -1,1 +1,6 @@
 //! Tests of this room, one binary.
+
+mod conformance;
+mod examples;
+mod source;
+mod tidy;

@@ -16,6 +16,7 @@
 
 mod argv;
 mod base;
+mod birth;
 mod cgroup;
 mod command;
 mod disk;
