@@ -1,5 +1,8 @@
 //! Tests of this room, one binary.
 
+<<<<<<< HEAD
+mod local;
+=======
 mod ansible;
 mod onecloud;
 mod secret;
@@ -10,3 +13,4 @@ mod sshd;
 mod transport;
 mod watch;
 mod world;
+>>>>>>> main
