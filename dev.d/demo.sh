@@ -109,7 +109,7 @@ demo_acts() {
     web=$(server_address web-1)
     act "Ask the application" curl -fsS --max-time 10 "http://$web/"
     act "Once more: web answers, store counts" curl -fsS --max-time 10 "http://$web/"
-    act "How are the servers?" muster stats web-1
+    act "How are the servers?" muster stats shop
   else
     act "What is there?" muster server list
   fi
