@@ -345,3 +345,69 @@ fn unknown<'w>(
     };
     walk.error_help(at, code, format!("the file has no {what} `{}`", shown(word)), help);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::syntax::NetworkEntry;
+    use super::*;
+    use crate::document::Source;
+
+    fn entry(key: &str, count: u32) -> ServerEntry {
+        let mut entry = ServerEntry::new((key.to_owned(), Span::default()), "", "SdnSpb");
+        entry.count = count;
+        entry
+    }
+
+    fn expanded(servers: Vec<ServerEntry>) -> (Infrastructure, Vec<String>) {
+        let source = Source::new("shop.yaml", "");
+        let mut walk = Walk::new(&source);
+        let network = NetworkEntry {
+            key: ("back".to_owned(), Span::default()),
+            prefix: "p-".to_owned(),
+            dhcp: true,
+            location: "SdnSpb".to_owned(),
+            protect: false,
+        };
+        let written = Written {
+            account: "a".to_owned(),
+            networks: vec![network],
+            servers,
+            deploy: Vec::new(),
+            stats: false,
+        };
+        let found = expand(&mut walk, &InfrastructureName::from("shop"), written);
+        (found, walk.problems.items.into_iter().map(|item| item.code.into_owned()).collect())
+    }
+
+    #[test]
+    fn names_links_and_groups() {
+        let mut web = entry("web", 2);
+        web.networks = vec![("back".to_owned(), Span::default())];
+        web.groups = vec![("front".to_owned(), Span::default())];
+        let (found, problems) = expanded(vec![web, entry("db", 1), entry("none", 0)]);
+        assert!(problems.is_empty(), "{problems:?}");
+        let names: Vec<&str> = found.servers.iter().map(|server| server.name.as_str()).collect();
+        assert_eq!(names, ["web-1", "web-2", "db-1"]);
+        assert_eq!(found.servers[1].networks, BTreeSet::from([NetworkName::from("p-back")]));
+        assert_eq!(
+            found.servers[1].groups,
+            BTreeSet::from([GroupName::from("front"), GroupName::from("web")])
+        );
+    }
+
+    #[test]
+    fn an_entry_of_many_that_collides_is_told_once() {
+        let mut other = entry("b", 50);
+        other.prefix = "a-".to_owned();
+        let (_, problems) = expanded(vec![entry("a-b", 50), other]);
+        assert_eq!(problems, ["duplicate-name"]);
+    }
+
+    #[test]
+    fn nothing_is_expanded_beyond_the_bound() {
+        let (found, problems) =
+            expanded((0..4).map(|number| entry(&format!("s{number}x"), 10_000)).collect());
+        assert!(found.servers.is_empty());
+        assert_eq!(problems, ["too-many-servers"]);
+    }
+}

@@ -26,6 +26,8 @@ mod template;
 mod vars;
 
 pub use check::{Checked, Form, Inputs, Need, load};
+pub(crate) use legacy::bases as ict_bases;
+
 pub use image::{IMAGE_ID_PREFIX, image_id};
 pub use size::onecloud_size_problems;
 pub use syntax::{ACCOUNT_DEFAULT, LOCATION_DEFAULT, SERVERS_MAX, VERSION};
