@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use muster_model::ansible::{Inventory, InventoryHost};
 use muster_model::bundle::Manifest;
 use muster_model::id::ServerName;
@@ -144,17 +144,24 @@ async fn code(
         to: to.to_owned(),
         keep,
     });
-    let targets = targets(ctx, hosts).await?;
-    let deliveries = targets.iter().map(|target| {
-        let delivery = delivery.clone();
-        async move { (target, deliver(ctx.engine.outside.hosts.as_ref(), &target.host, &delivery).await) }
-    });
-    let mut done: Vec<_> = futures::stream::iter(deliveries).buffered(DELIVERIES_AT_ONCE).collect().await;
+    let deliveries: Vec<_> = targets(ctx, hosts)
+        .await?
+        .into_iter()
+        .map(|target| {
+            let (delivery, hosts) = (delivery.clone(), ctx.engine.outside.hosts.clone());
+            async move {
+                let outcome = deliver(hosts.as_ref(), &target.host, &delivery).await;
+                (target, outcome)
+            }
+            .boxed()
+        })
+        .collect();
+    let done: Vec<_> = futures::stream::iter(deliveries).buffered(DELIVERIES_AT_ONCE).collect().await;
     let (mut changed, mut unchanged) = (0, 0);
     let mut failed = None;
     let mut entries = Vec::new();
     let mut facts = Vec::new();
-    for (target, outcome) in done.drain(..) {
+    for (target, outcome) in done {
         let (outcome, message, succeeded) = match outcome {
             Ok(delivered) if delivered.changed => {
                 changed += 1;
