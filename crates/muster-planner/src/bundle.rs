@@ -47,13 +47,13 @@ impl BundleFacts {
 
 #[cfg(test)]
 mod tests {
-    use muster_model::bundle::ManifestEntry;
+    use muster_model::bundle::ManifestFile;
 
     use super::*;
 
     fn facts(files: &[(&str, &str)]) -> BundleFacts {
         let entries =
-            files.iter().map(|(path, text)| (path.to_string(), ManifestEntry::of(text.as_bytes(), false)));
+            files.iter().map(|(path, text)| (path.to_string(), ManifestFile::of(text.as_bytes(), false)));
         BundleFacts { manifest: Manifest { files: entries.collect() }, node_exporter: "n".into() }
     }
 

@@ -105,16 +105,7 @@ impl Engine {
 
 impl Inner {
     async fn read_document(&self, proposal: &Proposal) -> Result<Wanted, EngineError> {
-        let bundle = BundleFacts {
-            digest: proposal.bundle.digest(),
-            files: proposal
-                .bundle
-                .files
-                .iter()
-                .map(|(path, file)| (path.clone(), file.sha256.clone()))
-                .collect(),
-            node_exporter: String::new(),
-        };
+        let bundle = BundleFacts { manifest: proposal.bundle.clone(), node_exporter: String::new() };
         let Some(entry) = &proposal.entry else {
             return Ok(Wanted {
                 infrastructure: self.nothing(proposal).await?,
