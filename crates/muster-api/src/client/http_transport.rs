@@ -14,7 +14,7 @@ use super::{Body, Broken, Transport};
 /// Longest time to connect.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest silence of a server: a long poll, and the pause between two signs of life of a stream, are shorter.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(60);
+pub const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The API over HTTP.
 pub struct HttpTransport {
