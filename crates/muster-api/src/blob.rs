@@ -48,7 +48,8 @@ pub type ManifestSaid = BTreeMap<String, FileSaid>;
 
 /// The manifest in the words of the API.
 pub fn manifest_said(manifest: &Manifest) -> ManifestSaid {
-    let said = |file: &ManifestFile| FileSaid { sha256: file.sha256.clone(), mode: file.mode, size: file.size };
+    let said =
+        |file: &ManifestFile| FileSaid { sha256: file.sha256.clone(), mode: file.mode, size: file.size };
     manifest.files.iter().map(|(path, file)| (path.clone(), said(file))).collect()
 }
 

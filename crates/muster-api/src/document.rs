@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_list_says_when_it_was_cut() {
-        let things = |count: u32| (0..count).map(|n| Resource::new(n.to_string(), Spoon { length_mm: n })).collect();
+        let things =
+            |count: u32| (0..count).map(|n| Resource::new(n.to_string(), Spoon { length_mm: n })).collect();
         assert_eq!(Many::cut(things(3), 2).meta, ManyMeta { count: 2, more: true });
         assert_eq!(Many::cut(things(2), 2).meta, ManyMeta { count: 2, more: false });
     }

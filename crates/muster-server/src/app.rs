@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use muster_model::Secret;
-use muster_model::rights::{Authority, Wish, may};
 use muster_model::id::SpaceName;
+use muster_model::rights::{Authority, Wish, may};
 use muster_runs::Engine;
 use tokio::sync::watch;
 

@@ -36,7 +36,8 @@ where
             Problem::new(ProblemKind::Invalid, format!("the body cannot be read: {error}")).pointer("/data")
         })?;
         if incoming.data.kind != T::TYPE {
-            let detail = format!("this address is about `{}`, the body about `{}`", T::TYPE, incoming.data.kind);
+            let detail =
+                format!("this address is about `{}`, the body about `{}`", T::TYPE, incoming.data.kind);
             return Err(Problem::new(ProblemKind::Refused, detail).pointer("/data/type").into());
         }
         Ok(Document { id: incoming.data.id, attributes: incoming.data.attributes })
@@ -70,8 +71,12 @@ impl<S: Send + Sync> FromRequest<S> for Octets {
 
 fn body_refusal(rejection: BytesRejection) -> Refusal {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(ProblemKind::TooLarge, "the body is longer than this address reads"),
-        _ => Refusal::new(ProblemKind::Invalid, format!("the body did not arrive: {}", rejection.body_text())),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Refusal::new(ProblemKind::TooLarge, "the body is longer than this address reads")
+        }
+        _ => {
+            Refusal::new(ProblemKind::Invalid, format!("the body did not arrive: {}", rejection.body_text()))
+        }
     }
 }
 

@@ -46,7 +46,8 @@ pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
         .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_default();
     tracing::error!(panic = %text, "a request handler panicked: {text}");
-    Refusal::new(ProblemKind::Internal, "a defect in Muster stopped this request; its log has more").into_response()
+    Refusal::new(ProblemKind::Internal, "a defect in Muster stopped this request; its log has more")
+        .into_response()
 }
 
 /// Compression, but not of streams: they must leave at once.

@@ -25,7 +25,8 @@ pub fn content_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refusal> {
 pub fn accept<'a>(headers: &HeaderMap, offered: &[&'a str]) -> Result<&'a str, Refusal> {
     let mut said_anything = false;
     for value in headers.get_all(header::ACCEPT) {
-        for range in value.to_str().unwrap_or("").split(',').map(str::trim).filter(|range| !range.is_empty()) {
+        for range in value.to_str().unwrap_or("").split(',').map(str::trim).filter(|range| !range.is_empty())
+        {
             said_anything = true;
             if let Some(found) = offered.iter().find(|offer| matches(range, offer)) {
                 return Ok(found);
@@ -76,7 +77,10 @@ mod tests {
         let offered = [media::JSON_API, media::NDJSON];
         assert_eq!(accept(&HeaderMap::new(), &offered).unwrap(), media::JSON_API);
         assert_eq!(accept(&accepting("*/*"), &offered).unwrap(), media::JSON_API);
-        assert_eq!(accept(&accepting("text/html, application/x-ndjson;q=0.5"), &offered).unwrap(), media::NDJSON);
+        assert_eq!(
+            accept(&accepting("text/html, application/x-ndjson;q=0.5"), &offered).unwrap(),
+            media::NDJSON
+        );
         assert_eq!(accept(&accepting("application/*"), &offered).unwrap(), media::JSON_API);
         let refused = accept(&accepting("text/html"), &offered).unwrap_err();
         assert_eq!(refused.0.status(), 406);
@@ -88,7 +92,10 @@ mod tests {
     fn a_body_has_its_type_and_nothing_else() {
         let mut headers = HeaderMap::new();
         assert_eq!(content_type(&headers, media::JSON_API).unwrap_err().0.status(), 415);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.api+json; charset=utf-8"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/vnd.api+json; charset=utf-8"),
+        );
         assert!(content_type(&headers, media::JSON_API).is_err());
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("Application/Vnd.Api+Json"));
         assert!(content_type(&headers, media::JSON_API).is_ok());

@@ -34,7 +34,9 @@ fn by_token(app: &App, request: &Request) -> Result<Authority, Refusal> {
     let say = |detail: &str| Refusal::new(ProblemKind::Unauthorized, detail);
     let header = request.headers().get(header::AUTHORIZATION);
     let Some(header) = header else {
-        return Err(say("send the owner's token (the file `token` below MUSTER_HOME) as `Authorization: Bearer …`"));
+        return Err(say(
+            "send the owner's token (the file `token` below MUSTER_HOME) as `Authorization: Bearer …`",
+        ));
     };
     let given = header.to_str().ok().and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;

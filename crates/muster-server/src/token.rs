@@ -24,7 +24,10 @@ pub fn read(home: &Path) -> io::Result<Option<Secret>> {
     file.read_to_string(&mut text)?;
     let text = text.trim();
     if text.len() != TOKEN_BYTES * 2 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(io::Error::other(format!("{} holds no token; delete it to get a new one", path.display())));
+        return Err(io::Error::other(format!(
+            "{} holds no token; delete it to get a new one",
+            path.display()
+        )));
     }
     Ok(Some(Secret::new(text)))
 }

@@ -10,6 +10,7 @@ use muster_model::id::RunId;
 
 use super::{Answer, Body, Broken, Client, ClientError, events_path};
 use crate::cursor::Cursor;
+use crate::document::Many;
 use crate::event::Event;
 use crate::media;
 
@@ -43,6 +44,11 @@ impl Client {
             ready: VecDeque::new(),
             failures: 0,
         }
+    }
+
+    /// The next page of a run's history after a cursor.
+    pub async fn history(&self, run: RunId, after: &Cursor) -> Answer<Many<Event>> {
+        self.get(&events_path(run, after)).await
     }
 }
 

@@ -97,13 +97,20 @@ impl Client {
         })
     }
 
-    fn request(method: Method, path: &str, accept: &str, body: Option<(&str, Bytes)>) -> Answer<Request<Bytes>> {
+    fn request(
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> Answer<Request<Bytes>> {
         let mut request = Request::builder().method(method).uri(path).header(http::header::ACCEPT, accept);
         if let Some((kind, _)) = &body {
             request = request.header(http::header::CONTENT_TYPE, *kind);
         }
         let body = body.map(|(_, bytes)| bytes).unwrap_or_default();
-        request.body(body).map_err(|error| ClientError::Unreadable(format!("cannot build the request: {error}")))
+        request
+            .body(body)
+            .map_err(|error| ClientError::Unreadable(format!("cannot build the request: {error}")))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {

@@ -56,7 +56,11 @@ impl Client {
     }
 
     /// Approves a plan: a run begins.
-    pub async fn approve(&self, plan: PlanId, idempotency_key: Option<&str>) -> Answer<Resource<RunAttributes>> {
+    pub async fn approve(
+        &self,
+        plan: PlanId,
+        idempotency_key: Option<&str>,
+    ) -> Answer<Resource<RunAttributes>> {
         let path = format!("{BASE}/runs");
         let request = RunRequest { plan: plan.to_string() };
         Ok(self.keyed::<_, One<RunAttributes>>(&path, request, idempotency_key).await?.data)
@@ -134,7 +138,9 @@ impl Client {
         let mut path = format!("{BASE}/accounts/{}/servers", encoded(account));
         for (index, (field, value)) in filters.iter().enumerate() {
             let mark = if index == 0 { '?' } else { '&' };
-            path.push_str(&format!("{mark}filter[{field}]={}", encoded(value)).replace('[', "%5B").replace(']', "%5D"));
+            path.push_str(
+                &format!("{mark}filter[{field}]={}", encoded(value)).replace('[', "%5B").replace(']', "%5D"),
+            );
         }
         self.list(&path).await
     }
@@ -193,8 +199,9 @@ impl Client {
             .map_err(|error| super::ClientError::Unreadable(format!("cannot write the request: {error}")))?;
         let mut request = Self::request(Method::POST, path, JSON_API, Some((JSON_API, Bytes::from(body))))?;
         if let Some(key) = key {
-            let value = http::HeaderValue::from_str(key)
-                .map_err(|_| super::ClientError::Unreadable("the idempotency key is no header text".into()))?;
+            let value = http::HeaderValue::from_str(key).map_err(|_| {
+                super::ClientError::Unreadable("the idempotency key is no header text".into())
+            })?;
             request.headers_mut().insert(IDEMPOTENCY_KEY, value);
         }
         super::read(self.send(request).await?).await

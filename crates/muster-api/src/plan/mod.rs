@@ -70,7 +70,9 @@ impl PlanAttributes {
     pub fn step(&self, number: u32) -> Option<&StepSaid> {
         // Numbers rise from 1 without gaps, so the index is the number less one; looked up anyway if not.
         let guess = self.steps.get(number.saturating_sub(1) as usize);
-        guess.filter(|step| step.number == number).or_else(|| self.steps.iter().find(|step| step.number == number))
+        guess
+            .filter(|step| step.number == number)
+            .or_else(|| self.steps.iter().find(|step| step.number == number))
     }
 
     /// Fills in what was decided.

@@ -36,7 +36,8 @@ pub fn action(action: &Action, reason: &Reason) -> ActionWords {
         }
         Action::Record(action) => record(action),
         Action::Host(HostAction::Reach { keys, .. }) => {
-            let detail = if keys.is_empty() { String::new() } else { format!("and install {} keys", keys.len()) };
+            let detail =
+                if keys.is_empty() { String::new() } else { format!("and install {} keys", keys.len()) };
             said("wait for SSH", detail, "host.reach", Sign::Provision)
         }
         Action::Host(HostAction::Exec { argv, .. }) => {
@@ -79,9 +80,12 @@ fn server(action: &ServerAction, reason: &Reason) -> ActionWords {
         ServerAction::Unlink(unlink) => {
             said("unlink from network", unlink.network_name.to_string(), "server.unlink", Sign::Change)
         }
-        ServerAction::Delete(delete) if delete.replaced => {
-            said("delete server", format!("id {}, to be made anew", delete.server), "server.delete", Sign::Replace)
-        }
+        ServerAction::Delete(delete) if delete.replaced => said(
+            "delete server",
+            format!("id {}, to be made anew", delete.server),
+            "server.delete",
+            Sign::Replace,
+        ),
         ServerAction::Delete(delete) => {
             said("delete server", format!("id {}", delete.server), "server.delete", Sign::Delete)
         }
@@ -112,12 +116,7 @@ fn record(action: &RecordAction) -> ActionWords {
                 Claim::Claimed => ", claimed, not made by us",
                 Claim::Created | Claim::Adopted => "",
             };
-            said(
-                &format!("{verb} {}", object(*kind)),
-                format!("id {id}{note}"),
-                "record.own",
-                Sign::Record,
-            )
+            said(&format!("{verb} {}", object(*kind)), format!("id {id}{note}"), "record.own", Sign::Record)
         }
         RecordAction::Amend { kind, name, protect, .. } => {
             let protect = if *protect { ", protected" } else { "" };
@@ -128,9 +127,12 @@ fn record(action: &RecordAction) -> ActionWords {
                 Sign::Record,
             )
         }
-        RecordAction::Forget { kind, id, .. } => {
-            said(&format!("give up {}", object(*kind)), format!("id {id}, untouched"), "record.forget", Sign::Record)
-        }
+        RecordAction::Forget { kind, id, .. } => said(
+            &format!("give up {}", object(*kind)),
+            format!("id {id}, untouched"),
+            "record.forget",
+            Sign::Record,
+        ),
     }
 }
 
@@ -144,11 +146,19 @@ fn provision(action: &ProvisionAction) -> ActionWords {
                 PlaybookRef::NodeExporter => "node_exporter",
                 PlaybookRef::File(path) => path,
             };
-            said("run playbook", format!("{which} on {}", of_hosts(hosts)), "provision.playbook", Sign::Provision)
+            said(
+                "run playbook",
+                format!("{which} on {}", of_hosts(hosts)),
+                "provision.playbook",
+                Sign::Provision,
+            )
         }
-        ProvisionAction::Code { from, to, hosts, .. } => {
-            said("deliver code", format!("{from} to {to} on {}", of_hosts(hosts)), "provision.code", Sign::Provision)
-        }
+        ProvisionAction::Code { from, to, hosts, .. } => said(
+            "deliver code",
+            format!("{from} to {to} on {}", of_hosts(hosts)),
+            "provision.code",
+            Sign::Provision,
+        ),
     }
 }
 

@@ -23,7 +23,10 @@ pub const DIGESTS_MAX: usize = 50_000;
 pub async fn missing(State(app): State<App>, headers: HeaderMap, body: Document<BlobCheck>) -> Handled {
     accept(&headers, &[media::JSON_API])?;
     if body.attributes.digests.len() > DIGESTS_MAX {
-        return Err(Refusal::new(ProblemKind::Invalid, format!("ask about at most {DIGESTS_MAX} digests at once")));
+        return Err(Refusal::new(
+            ProblemKind::Invalid,
+            format!("ask about at most {DIGESTS_MAX} digests at once"),
+        ));
     }
     let missing = app.engine.reads().missing_blobs(&body.attributes.digests).await?;
     all(missing.into_iter().map(|digest| Resource::new(digest, BlobAttributes { stored: false })).collect())

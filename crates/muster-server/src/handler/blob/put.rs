@@ -14,7 +14,9 @@ use crate::refusal::Refusal;
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 204, description = "Stored")))]
 pub async fn put(State(app): State<App>, Path(sha256): Path<String>, Octets(content): Octets) -> Handled {
-    if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)) {
+    if sha256.len() != 64
+        || !sha256.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    {
         return Err(Refusal::new(ProblemKind::Invalid, "a digest is 64 lower-case hexadecimal digits"));
     }
     app.engine.put_blob(&sha256, content).await?;

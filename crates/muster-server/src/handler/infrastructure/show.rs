@@ -30,5 +30,7 @@ pub async fn show(
     may_read(&authority, &space.name())?;
     let views = app.engine.reads().infrastructures(&space.name()).await?;
     let view = views.iter().find(|view| view.name.as_str() == name);
-    one(super::said(view.ok_or_else(|| Refusal::not_found("infrastructure that owns anything called", name))?))
+    one(super::said(
+        view.ok_or_else(|| Refusal::not_found("infrastructure that owns anything called", name))?,
+    ))
 }

@@ -93,7 +93,8 @@ impl Follower {
 
     async fn read(&mut self, limit: u32) -> Result<Vec<Event>, EngineError> {
         let entries = self.app.engine.reads().entries(self.run, self.cursor.seq(0), limit).await?;
-        let events: Vec<Event> = entries.iter().map(|entry| Event::new(entry, self.plan.as_deref())).collect();
+        let events: Vec<Event> =
+            entries.iter().map(|entry| Event::new(entry, self.plan.as_deref())).collect();
         for event in &events {
             self.cursor.saw(event.lane, event.seq);
         }

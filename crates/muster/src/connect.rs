@@ -1,0 +1,108 @@
+//! The connection to the API: a server that answers below `MUSTER_HOME`, else the same router in this process.
+//!
+//! One path: a command sees a [`Client`] and cannot tell which it is.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use axum::body::Body as HttpBody;
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{Request, Response};
+use muster_api::Client;
+use muster_api::client::http_transport::HttpTransport;
+use muster_api::client::{Body, Broken, Transport};
+use muster_model::rights::Authority;
+use muster_runs::engine::EnvironmentAccount;
+use muster_runs::{Engine, EngineConfig, EngineError};
+use tower::ServiceExt;
+
+use crate::exit::{Exit, Failure};
+use crate::home;
+
+/// Steps of one run under way at once, where nothing else is said.
+const PARALLEL_STEPS: usize = 32;
+
+/// An open connection.
+pub struct Connection {
+    /// The client.
+    pub client: Client,
+    /// The engine in this process, where there is one.
+    engine: Option<Engine>,
+}
+
+impl Connection {
+    /// Ends what runs in this process in the background; runs under way become *interrupted*.
+    pub async fn close(self) -> Result<(), Failure> {
+        match self.engine {
+            Some(engine) => engine.close().await.map_err(engine_failure),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Connects: to the server whose socket answers below the home, else to an engine of our own.
+pub async fn connect(home: &Path) -> Result<Connection, Failure> {
+    if let Some(client) = running_server(home).await? {
+        return Ok(Connection { client, engine: None });
+    }
+    let engine = open_engine(home).await?;
+    let router = muster_server::router(muster_server::App::in_process(engine.clone()));
+    let authority = Authority::local(home::actor());
+    Ok(Connection { client: Client::new(InProcess { router, authority }), engine: Some(engine) })
+}
+
+async fn running_server(home: &Path) -> Result<Option<Client>, Failure> {
+    let socket = home.join(muster_server::listen::SOCKET_FILE);
+    if tokio::net::UnixStream::connect(&socket).await.is_err() {
+        return Ok(None);
+    }
+    let token = muster_server::token::read(home)
+        .map_err(|error| Failure::new(Exit::Failed, format!("the owner's token cannot be read: {error}")))?;
+    let Some(token) = token else {
+        let message = format!("a server answers at {}, and its token is missing", socket.display());
+        return Err(Failure::new(Exit::Failed, message));
+    };
+    let transport = HttpTransport::to_socket(&socket, token)
+        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    Ok(Some(Client::new(transport)))
+}
+
+/// An engine over the store of this home.
+pub async fn open_engine(home: &Path) -> Result<Engine, Failure> {
+    home::prepare(home)?;
+    let environment_account = home::environment_account()?.map(|account| EnvironmentAccount {
+        key: account.key,
+        url: account.url,
+        settings: account.settings,
+    });
+    let config =
+        EngineConfig { home: PathBuf::from(home), parallel_steps: PARALLEL_STEPS, environment_account };
+    let world = muster_runs::world::real();
+    Engine::open(config, world, muster_outside::Outside {}).await.map_err(engine_failure)
+}
+
+/// A refusal of the engine at its door, before there is an API to say it.
+pub fn engine_failure(error: EngineError) -> Failure {
+    Failure::new(Exit::Failed, error.to_string())
+}
+
+/// The router in this process: no socket, and the caller's authority instead of a token.
+struct InProcess {
+    router: axum::Router,
+    authority: Authority,
+}
+
+#[async_trait]
+impl Transport for InProcess {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, Broken> {
+        let mut request = request.map(HttpBody::from);
+        request.extensions_mut().insert(self.authority.clone());
+        let answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        Ok(answer.map(|body| {
+            let stream = body.into_data_stream();
+            let stream: Body = stream.map(|chunk| chunk.map_err(|error| Broken(error.to_string()))).boxed();
+            stream
+        }))
+    }
+}
