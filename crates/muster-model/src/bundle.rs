@@ -21,3 +21,16 @@ pub struct ManifestFile {
     /// Bytes.
     pub size: u64,
 }
+
+impl Manifest {
+    /// SHA-256 over the manifest, hex.
+    pub fn digest(&self) -> String {
+        let text: String = self
+            .files
+            .iter()
+            .map(|(path, file)| format!("{path}\n{}\n{:o}\n", file.sha256, file.mode))
+            .collect();
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

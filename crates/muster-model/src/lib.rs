@@ -7,6 +7,7 @@ pub mod account;
 pub mod bundle;
 pub mod cloud;
 pub mod diagnostic;
+pub mod document;
 pub mod field;
 pub mod id;
 pub mod infrastructure;

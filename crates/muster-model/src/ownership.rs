@@ -18,6 +18,16 @@ pub enum ObjectKind {
     Network,
 }
 
+impl ObjectKind {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            ObjectKind::Server => "server",
+            ObjectKind::Network => "network",
+        }
+    }
+}
+
 /// How an object became ours, and so what may be done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -31,6 +41,15 @@ pub enum Claim {
 }
 
 impl Claim {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Claim::Created => "created",
+            Claim::Adopted => "adopted",
+            Claim::Claimed => "claimed",
+        }
+    }
+
     /// Whether this claim allows deletion (and so replacement).
     pub fn may_delete(self) -> bool {
         match self {

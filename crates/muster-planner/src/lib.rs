@@ -1,1 +1,34 @@
-//! (room of the house, see ARCHITECTURE.md)
+//! What should change: wanted × seen × policy × now → plan.
+//!
+//! Pure: no I/O, no clock, no randomness; its reasons are its log. How a step is carried out lives in
+//! `muster-runs`, what can be done outside in `muster-outside`.
+
+mod adopt;
+mod budget;
+mod bundle;
+mod difference;
+mod disown;
+mod exec;
+mod hash;
+mod image;
+mod infrastructure;
+mod intent;
+mod key;
+mod location;
+mod locks;
+mod network;
+mod order;
+mod ownership;
+mod provision;
+mod scene;
+mod selector;
+mod server;
+mod size;
+mod surplus;
+mod why;
+
+pub use budget::{DELETIONS_FREE_MIN, DELETIONS_FREE_PERCENT};
+pub use bundle::BundleFacts;
+pub use exec::plan_exec;
+pub use infrastructure::plan_infrastructure;
+pub use intent::CLOCK_SKEW_MS;

@@ -1,11 +1,30 @@
 //! An infrastructure file: the only source of truth for a set of servers and networks.
 //!
-//! This file holds the noun as checked. `syntax.rs` and `check.rs` beside it turn text into it, or into
-//! all the problems of the text with their places.
+//! This file holds the noun as checked. Beside it: `check.rs` turns files into it, or into all their problems
+//! with their places; `read.rs` and `legacy.rs` read the two forms into the entries of `syntax.rs`; `vars.rs`
+//! replaces `${…}`; `expand.rs` checks what entries decide together; `find.rs` finds files by name.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub mod check;
+mod expand;
+pub mod find;
+pub mod image;
+mod key;
+mod legacy;
+pub mod names;
+mod read;
+pub mod size;
+mod syntax;
+mod template;
+mod vars;
+
+pub use check::{Checked, Form, Inputs, Need, load};
+pub use image::{IMAGE_ID_PREFIX, image_id};
+pub use size::onecloud_size_problems;
+pub use syntax::{ACCOUNT_DEFAULT, LOCATION_DEFAULT, SERVERS_MAX, VERSION};
 
 use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName};
 use crate::server::WantedServer;

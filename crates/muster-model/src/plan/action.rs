@@ -178,7 +178,8 @@ pub enum KeyAction {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordAction {
-    /// This object is ours from now on.
+    /// This object is ours from now on. Where a record of the object exists already, its claim, image words and
+    /// protection become these; its host key and what provisioning reached stay.
     Own {
         /// Server or network.
         kind: ObjectKind,
@@ -211,6 +212,9 @@ pub enum RecordAction {
         protect: bool,
     },
     /// The object is not ours any more: given up, or gone at the provider.
+    ///
+    /// With the reason *vanished*, `look` asks the provider for this one id first: a list that lags must not
+    /// make us forget a server and make it twice.
     Forget {
         /// Server or network.
         kind: ObjectKind,
@@ -317,6 +321,23 @@ impl PlaybookRef {
             PlaybookRef::File(path) => path,
         }
     }
+}
+
+/// The key under which the further login keys that reached a server are recorded in its ownership record.
+/// Written after a [`HostAction::Reach`] with the digest of [`keys_digest`].
+pub const KEYS_RECORD: &str = "builtin:keys";
+
+/// Digest of a set of public keys (SHA-256, hex), whatever their order.
+pub fn keys_digest(keys: &[String]) -> String {
+    let mut lines: Vec<&str> = keys.iter().map(|key| key.trim()).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    let digest = ring::digest::digest(&ring::digest::SHA256, lines.join("\n").as_bytes());
+    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+        use std::fmt::Write;
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What may be promised about repeating an action (`SEMANTICS.md` §5).

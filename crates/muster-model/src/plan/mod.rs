@@ -9,6 +9,7 @@ use crate::field::Field;
 use crate::id::{AccountName, Generation, InfrastructureName, PlanId, ProviderId, SpaceName, StepNumber};
 
 pub mod action;
+pub mod text;
 
 pub use action::*;
 
@@ -174,6 +175,8 @@ pub enum WaitingReason {
     Unsettled,
     /// It was left out by `--only`.
     LeftOut,
+    /// Something that is not ours still uses it (a network with a stranger's server in it).
+    InUse,
 }
 
 /// Worth saying.
@@ -188,7 +191,7 @@ pub struct Note {
 }
 
 /// What kind of note.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoteKind {
     /// In the account, not ours, not touched.
@@ -201,6 +204,12 @@ pub enum NoteKind {
     Claimed,
     /// Something an old file says and this version reads differently.
     Old,
+    /// It is ours by its id, and somebody gave it another name at the provider, where names cannot be set back.
+    Renamed,
+    /// A create whose answer was lost, of a name that nobody wants any more, has made nothing visible yet.
+    OpenIntent,
+    /// Asked for, and there is nothing to do it on (no server of a `deploy:` entry runs).
+    Skipped,
 }
 
 /// Why a plan may not be carried out.

@@ -1,1 +1,3 @@
 //! Tests of this room, one binary.
+
+mod document;

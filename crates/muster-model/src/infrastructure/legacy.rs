@@ -1,0 +1,404 @@
+//! Old ict files, in every shape that was in use (`spec/ict.md` §2.3), read into the same entries.
+//!
+//! Recognised by shape: named tasks whose values hold `VDC_options`, `Servers`, `servers`, `priv_net`, or one
+//! role by itself. Each habit of the old form is a warning with today's spelling.
+
+use crate::diagnostic::{Diagnostic, nearest, shown};
+use crate::document::walk::{Walk, blame, field};
+use crate::document::{Entry, Node, Span, Value, path};
+use crate::infrastructure::COUNT_MAX;
+use crate::infrastructure::check::Surroundings;
+use crate::server::Performance;
+
+use super::read::{PERFORMANCE, bind_playbook};
+use super::syntax::{ACCOUNT_DEFAULT, NetworkEntry, ServerEntry, TOP, Written};
+use super::template::{ServerTemplate, template};
+
+/// The public title of the place where an old file does not say.
+const DC_DEFAULT: &str = "Xelent";
+/// The server template where an old file does not say.
+const TEMPLATE_DEFAULT: &str = "min_02";
+/// The playbook where an old file does not say.
+const PLAYBOOK_DEFAULT: &str = "Nginx_install";
+
+const TASK: &[&str] =
+    &["VDC_options", "Servers", "servers", "priv_net", "name", "template", "playbook", "value"];
+const VDC: &[&str] = &["DC", "pull"];
+const ROLE: &[&str] = &["template", "playbook", "value"];
+const NET: &[&str] = &["IsDHCP", "servers"];
+
+/// Whether a file is an old ict one: no word of the present format at the top, and a task somewhere.
+pub(crate) fn is_ict(root: &Node) -> bool {
+    let Some(entries) = root.entries() else { return false };
+    let is_task = |entry: &Entry| {
+        entry.node.entries().is_some_and(|inner| {
+            inner.iter().any(|inner| {
+                ["VDC_options", "Servers", "servers", "priv_net", "template"]
+                    .contains(&inner.key.text.as_str())
+            })
+        })
+    };
+    !entries.iter().any(|entry| TOP.contains(&entry.key.text.as_str())) && entries.iter().any(is_task)
+}
+
+/// Reads a whole old file.
+pub(crate) fn read(walk: &mut Walk<'_>, root: &Node, around: &mut Surroundings<'_>) -> Written {
+    let mut written = Written {
+        account: ACCOUNT_DEFAULT.to_owned(),
+        networks: Vec::new(),
+        servers: Vec::new(),
+        deploy: Vec::new(),
+        stats: true,
+    };
+    let tasks = root.entries().unwrap_or_default();
+    if let Some(first) = tasks.first() {
+        walk.warn(
+            first.key.at,
+            "old-format",
+            "this is an old ict file; it is read as it stands",
+            "today's form starts with `version: 1` and has `servers:` by name; see `muster schema`",
+        );
+    }
+    for task in tasks {
+        let Some(entries) = walk.map(&task.node, blame(task), "a task") else { continue };
+        walk.only(entries, "a task", TASK, &[]);
+        read_task(walk, task, entries, around, &mut written);
+    }
+    written
+}
+
+fn read_task(
+    walk: &mut Walk<'_>,
+    task: &Entry,
+    entries: &[Entry],
+    around: &mut Surroundings<'_>,
+    written: &mut Written,
+) {
+    let (location, performance) = vdc_options(walk, field(entries, "VDC_options"));
+    let first_role = written.servers.len();
+    for entry in [field(entries, "Servers"), field(entries, "servers")].into_iter().flatten() {
+        for role in roles(walk, entry) {
+            let body = match &role.node.value {
+                Value::Null => &[],
+                _ => {
+                    match walk.map(&role.node, blame(role), &format!("the role `{}`", shown(&role.key.text)))
+                    {
+                        Some(body) => body,
+                        None => continue,
+                    }
+                }
+            };
+            walk.only(body, "a role", ROLE, &[]);
+            let key = (role.key.text.clone(), role.key.at);
+            add_role(walk, key, body, &location, performance, around, written);
+        }
+    }
+    // Alphas 01 and 02: the task itself is one role.
+    if let Some(name) = field(entries, "name")
+        && let Some(text) = walk.text(&name.node, blame(name), "`name`")
+    {
+        walk.warn(
+            name.key.at,
+            "old-form",
+            "a task that is one role is an old form",
+            format!("today: `servers: {{ {}: {{ … }} }}`", shown(&text)),
+        );
+        let key = (text, blame(name));
+        add_role(walk, key, entries, &location, performance, around, written);
+    } else if field(entries, "name").is_none()
+        && field(entries, "Servers").is_none()
+        && field(entries, "servers").is_none()
+    {
+        if ["template", "playbook", "value"].iter().any(|word| field(entries, word).is_some()) {
+            let key = (task.key.text.clone(), task.key.at);
+            add_role(walk, key, entries, &location, performance, around, written);
+        } else if field(entries, "priv_net").is_none() {
+            walk.error_help(
+                task.key.at,
+                "missing-field",
+                format!("the task `{}` has no servers", shown(&task.key.text)),
+                "a task has `Servers:`",
+            );
+        }
+    }
+    if let Some(entry) = field(entries, "priv_net") {
+        private_networks(walk, entry, &location, first_role, written);
+    }
+}
+
+/// Roles of a `Servers` list (one-key maps) or of a `servers` map.
+fn roles<'n>(walk: &mut Walk<'_>, entry: &'n Entry) -> Vec<&'n Entry> {
+    match &entry.node.value {
+        Value::Map(entries) => entries.iter().collect(),
+        Value::List(items) => items
+            .iter()
+            .filter_map(|item| match &item.value {
+                Value::Map(entries) => Some(entries.iter()),
+                _ => {
+                    let at = if item.at.start == item.at.end { entry.key.at } else { item.at };
+                    walk.error_help(
+                        at,
+                        "wrong-kind",
+                        "an item of the servers list is a role name with its settings",
+                        "e.g. `- Web: {template: min_01, value: 2}`",
+                    );
+                    None
+                }
+            })
+            .flatten()
+            .collect(),
+        _ => {
+            walk.wrong_kind(blame(entry), &format!("`{}`", entry.key.text), "a list of roles", &entry.node);
+            Vec::new()
+        }
+    }
+}
+
+fn vdc_options(walk: &mut Walk<'_>, entry: Option<&Entry>) -> (String, Performance) {
+    let (mut location, mut performance) = (DC_DEFAULT.to_owned(), Performance::Base);
+    let Some(entry) = entry else { return (location, performance) };
+    let Some(entries) = walk.map(&entry.node, blame(entry), "`VDC_options`") else {
+        return (location, performance);
+    };
+    walk.only(entries, "`VDC_options`", VDC, &[]);
+    if let Some(dc) = field(entries, "DC")
+        && let Some(title) = walk.text(&dc.node, blame(dc), "`DC`")
+    {
+        walk.warn(
+            dc.key.at,
+            "old-word",
+            "`DC` is an old word",
+            format!("today: `location: {}`", shown(&title)),
+        );
+        location = title;
+    }
+    if let Some(pull) = field(entries, "pull") {
+        let words: Vec<(&'static str, Performance)> =
+            [PERFORMANCE, &[("hight", Performance::High), ("low", Performance::Base)]].concat();
+        if let Some(found) = walk.word(pull, "`pull`", &words, &[]) {
+            walk.warn(
+                blame(pull),
+                "old-word",
+                "`pull` is an old word for the pool",
+                format!("today: `performance: {found}`"),
+            );
+            performance = found;
+        }
+    }
+    (location, performance)
+}
+
+fn add_role(
+    walk: &mut Walk<'_>,
+    key: (String, Span),
+    body: &[Entry],
+    location: &str,
+    performance: Performance,
+    around: &mut Surroundings<'_>,
+    written: &mut Written,
+) {
+    if let Some(first) = written.servers.iter().find(|server| server.key.0 == key.0) {
+        let diagnostic = Diagnostic::error(
+            "duplicate-name",
+            format!(
+                "the role `{}` stands in the file twice, so both would make `{}_1`",
+                shown(&key.0),
+                shown(&key.0)
+            ),
+        )
+        .at(walk.place(key.1))
+        .related(walk.place(first.key.1), "the first one")
+        .help("give one of them another name, or add up their `value`s");
+        walk.problems.push(diagnostic);
+        return;
+    }
+    let mut server = ServerEntry::new(key.clone(), "", location);
+    server.joint = '_';
+    if let Some(value) = field(body, "value") {
+        if let Some(count) = walk.whole(value, "`value`", 0..=COUNT_MAX) {
+            walk.warn(
+                value.key.at,
+                "old-word",
+                "`value` is an old word for the number of servers",
+                format!("today: `count: {count}`"),
+            );
+            server.count = count;
+        }
+    }
+    let template_entry = field(body, "template");
+    let (name, at) = match template_entry {
+        Some(entry) => match walk.text(&entry.node, blame(entry), "`template`") {
+            Some(name) => (name, blame(entry)),
+            None => return,
+        },
+        None => (TEMPLATE_DEFAULT.to_owned(), key.1),
+    };
+    if let Some(ServerTemplate { size, image }) = template(walk, around, &name, at) {
+        server.size = size;
+        server.image = image;
+    }
+    server.size.performance = performance;
+    bind(walk, &mut server, body, around, written);
+    written.servers.push(server);
+}
+
+fn bind(
+    walk: &mut Walk<'_>,
+    server: &mut ServerEntry,
+    body: &[Entry],
+    around: &mut Surroundings<'_>,
+    written: &mut Written,
+) {
+    let (name, at, said) = match field(body, "playbook") {
+        Some(entry) => match walk.text(&entry.node, blame(entry), "`playbook`") {
+            Some(name) => (name, blame(entry), true),
+            None => return,
+        },
+        None => (PLAYBOOK_DEFAULT.to_owned(), server.key.1, false),
+    };
+    let found = find_template(around, "playbooks", &name);
+    let path = match found {
+        Some(path) => path,
+        None if said => match path::normal(&name) {
+            Ok(name) => path::join(&bases(around.entry)[0], &format!("playbooks/{name}.yml")),
+            Err(problem) => return walk.error(at, "bad-path", format!("`{}`: {problem}", shown(&name))),
+        },
+        None => {
+            let message = format!(
+                "the role `{}` names no playbook, and the old default `{PLAYBOOK_DEFAULT}` is not there",
+                shown(&server.key.0)
+            );
+            return walk.warn(at, "no-playbook", message, "nothing is run on these servers by `deploy`");
+        }
+    };
+    around.want_file(walk, &path, at, "playbook");
+    bind_playbook(&mut written.deploy, &path, &server.key);
+    server.playbooks.push(path);
+}
+
+/// Where the old folders `servers/` and `playbooks/` may stand: beside `infrastructure/`, or below `templates/`.
+pub(crate) fn bases(entry: &str) -> Vec<String> {
+    let mut bases = Vec::new();
+    let mut directory = path::parent(entry);
+    while !directory.is_empty() {
+        if path::file_name(directory) == "infrastructure" {
+            bases.push(path::parent(directory).to_owned());
+            break;
+        }
+        directory = path::parent(directory);
+    }
+    for base in ["templates", ""] {
+        if !bases.iter().any(|known| known == base) {
+            bases.push(base.to_owned());
+        }
+    }
+    bases
+}
+
+/// An old template's file by its name, below `servers/` or `playbooks/`.
+pub(crate) fn find_template(around: &Surroundings<'_>, folder: &str, name: &str) -> Option<String> {
+    let name = path::normal(name).ok()?;
+    for base in bases(around.entry) {
+        let folder = path::join(&base, folder);
+        for ending in ["", ".yml", ".yaml", ".json"] {
+            let path = format!("{folder}/{name}{ending}");
+            if around.files.contains(&path) {
+                return Some(path);
+            }
+        }
+        let deeper =
+            around.files.below(&folder).find(|path| path::is_document(path) && path::stem(path) == name);
+        if let Some(path) = deeper {
+            return Some(path.to_owned());
+        }
+    }
+    None
+}
+
+fn private_networks(
+    walk: &mut Walk<'_>,
+    entry: &Entry,
+    location: &str,
+    first_role: usize,
+    written: &mut Written,
+) {
+    let Some(networks) = walk.map(&entry.node, blame(entry), "`priv_net`") else { return };
+    walk.warn(
+        entry.key.at,
+        "old-word",
+        "`priv_net` is an old word",
+        "today: `networks:` at the top, and `networks: [NAME]` at a server",
+    );
+    for network in networks {
+        let name = network.key.text.clone();
+        let mut found = NetworkEntry {
+            key: (name.clone(), network.key.at),
+            prefix: String::new(),
+            dhcp: true,
+            location: location.to_owned(),
+            protect: false,
+        };
+        let body = match &network.node.value {
+            Value::Null => &[],
+            _ => walk
+                .map(&network.node, blame(network), &format!("the network `{}`", shown(&name)))
+                .unwrap_or_default(),
+        };
+        walk.only(body, "a network", NET, &[]);
+        if let Some(dhcp) = field(body, "IsDHCP").and_then(|entry| old_boolean(walk, entry)) {
+            found.dhcp = dhcp;
+        }
+        if let Some(servers) = field(body, "servers") {
+            for (word, at) in walk.texts(servers, "`servers`") {
+                link(walk, &word, at, &found.key, first_role, written);
+            }
+        }
+        written.networks.push(found);
+    }
+}
+
+/// Links a role to a network. The old form also named single servers; a network is linked by role today.
+fn link(
+    walk: &mut Walk<'_>,
+    word: &str,
+    at: Span,
+    network: &(String, Span),
+    first_role: usize,
+    written: &mut Written,
+) {
+    let numbered =
+        word.rsplit_once('_').filter(|(_, digits)| digits.parse::<u32>().is_ok()).map(|(role, _)| role);
+    let roles = &mut written.servers[first_role..];
+    let index = roles.iter().position(|server| server.key.0 == word);
+    let by_number = index
+        .is_none()
+        .then(|| roles.iter().position(|server| Some(server.key.0.as_str()) == numbered))
+        .flatten();
+    if let Some(role) = index.or(by_number).map(|index| &mut roles[index]) {
+        if !role.networks.iter().any(|(known, _)| *known == network.0) {
+            role.networks.push((network.0.clone(), at));
+        }
+        if by_number.is_some() && role.count > 1 {
+            let message = format!(
+                "`{}` is one of {} servers of its role; all of them are linked",
+                shown(word),
+                role.count
+            );
+            walk.warn(at, "old-form", message, "give that server a role of its own to link it alone");
+        }
+        return;
+    }
+    let near = nearest(word, roles.iter().map(|server| server.key.0.as_str()));
+    let help = near
+        .map_or_else(|| "name a role of the same task".to_owned(), |near| format!("did you mean `{near}`?"));
+    walk.error_help(at, "unknown-hosts", format!("this task has no role `{}`", shown(word)), help);
+}
+
+/// Old files wrote booleans as words, too.
+fn old_boolean(walk: &mut Walk<'_>, entry: &Entry) -> Option<bool> {
+    match entry.node.spelling().map(str::to_lowercase).as_deref() {
+        Some("true" | "yes" | "on") => Some(true),
+        Some("false" | "no" | "off") => Some(false),
+        _ => walk.boolean(entry, &format!("`{}`", entry.key.text)),
+    }
+}

@@ -1,0 +1,488 @@
+//! `vars:` of a file, their overrides, and the replacement of `${…}` in every text of the tree.
+//!
+//! `${var:x}` as a whole value keeps the variable's type; inside a longer text it becomes text. `${env:X}` is
+//! what the caller sent. Where a secret may stand (the variables of a playbook), `${secret:…}` *and*
+//! `${env:…}` stay as they are written, so that no such value reaches a plan: they are resolved just
+//! before the step (`document::resolve`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, nearest, shown};
+use crate::document::walk::{Walk, blame};
+use crate::document::{Entry, Files, Kind, Node, Part, Span, Value, escaped, parse_bytes, parts};
+use crate::id::SecretName;
+use crate::infrastructure::check::{Inputs, Need};
+
+/// The most variables of one file.
+pub const VARS_MAX: usize = 1_000;
+
+/// What a variable may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Type {
+    Text,
+    Whole,
+    Number,
+    Boolean,
+    List,
+}
+
+const TYPES: &[(&str, Type)] = &[
+    ("text", Type::Text),
+    ("whole", Type::Whole),
+    ("number", Type::Number),
+    ("boolean", Type::Boolean),
+    ("list", Type::List),
+];
+
+impl Type {
+    fn wants(self) -> &'static str {
+        match self {
+            Type::Text => "text",
+            Type::Whole => "a whole number",
+            Type::Number => "a number",
+            Type::Boolean => "`true` or `false`",
+            Type::List => "a list",
+        }
+    }
+
+    fn of(value: &Value) -> Option<Type> {
+        match value {
+            Value::Text(_) => Some(Type::Text),
+            Value::Int(..) => Some(Type::Whole),
+            Value::Float(..) => Some(Type::Number),
+            Value::Bool(_) => Some(Type::Boolean),
+            Value::List(_) => Some(Type::List),
+            Value::Null | Value::Map(_) => None,
+        }
+    }
+
+    fn takes(self, value: &Value) -> bool {
+        match (self, value) {
+            // Text takes numbers as they are spelled: `--var release=1.10`.
+            (Type::Text, Value::Text(_) | Value::Int(..) | Value::Float(..))
+            | (Type::Whole, Value::Int(..))
+            | (Type::Number, Value::Int(..) | Value::Float(..))
+            | (Type::Boolean, Value::Bool(_)) => true,
+            (Type::List, Value::List(items)) => {
+                items.iter().all(|item| item.spelling().is_some() || matches!(item.value, Value::Bool(_)))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The variables of a file with their values.
+#[derive(Debug, Default)]
+pub(crate) struct Vars {
+    declared: BTreeMap<String, (Type, Span)>,
+    values: BTreeMap<String, Value>,
+    /// Var files that were read.
+    pub files_used: BTreeSet<String>,
+}
+
+impl Vars {
+    /// Reads `vars:`, then the var files in order, then the single overrides; each later one wins.
+    pub fn read(walk: &mut Walk<'_>, entry: Option<&Entry>, files: &Files, inputs: &Inputs) -> Vars {
+        let mut vars = Vars::default();
+        if let Some(entry) = entry {
+            vars.declare(walk, entry);
+        }
+        for path in &inputs.var_files {
+            vars.read_file(walk, files, path);
+        }
+        for (name, text) in &inputs.vars {
+            let origin = format!("--var {}", shown(name));
+            if let Some((type_, _)) = vars.known(&mut walk.problems, name, &origin) {
+                match value_of(type_, text) {
+                    Some(value) => {
+                        vars.values.insert(name.clone(), value);
+                    }
+                    None => walk.problems.push(Diagnostic::error(
+                        "wrong-kind",
+                        format!("`{origin}` wants {}, but this is `{}`", type_.wants(), shown(text)),
+                    )),
+                }
+            }
+        }
+        let missing: Vec<(String, Span)> = vars
+            .declared
+            .iter()
+            .filter(|(name, _)| !vars.values.contains_key(*name))
+            .map(|(name, (_, at))| (name.clone(), *at))
+            .collect();
+        for (name, at) in missing {
+            let message = format!("the variable `{}` has no value", shown(&name));
+            walk.error_help(
+                at,
+                "no-value",
+                message,
+                format!("give it with `--var {}=…`, or write a `default:`", shown(&name)),
+            );
+        }
+        vars
+    }
+
+    fn declare(&mut self, walk: &mut Walk<'_>, entry: &Entry) {
+        let Some(entries) = walk.map(&entry.node, blame(entry), "`vars`") else { return };
+        if entries.len() > VARS_MAX {
+            walk.error(entry.key.at, "too-many-vars", format!("a file has at most {VARS_MAX} variables"));
+            return;
+        }
+        for entry in entries {
+            let name = entry.key.text.clone();
+            if name.starts_with("x-") {
+                continue;
+            }
+            if !is_var_name(&name) {
+                let message = format!("`{}` cannot be the name of a variable", shown(&name));
+                walk.error_help(
+                    entry.key.at,
+                    "bad-name",
+                    message,
+                    "it has letters, digits and `_`, and starts with a letter",
+                );
+                continue;
+            }
+            let what = format!("the variable `{name}`");
+            let (type_, default) = match &entry.node.value {
+                Value::Map(body) => {
+                    walk.only(body, &what, &["type", "default", "help"], &[]);
+                    let Some(type_) = body.iter().find(|part| part.key.text == "type") else {
+                        walk.error_help(
+                            entry.key.at,
+                            "missing-field",
+                            format!("{what} does not say its `type`"),
+                            "types are text, whole, number, boolean and list",
+                        );
+                        continue;
+                    };
+                    let Some(type_) = walk.word(
+                        type_,
+                        "`type`",
+                        TYPES,
+                        &[
+                            ("string", "text"),
+                            ("integer", "whole"),
+                            ("int", "whole"),
+                            ("float", "number"),
+                            ("bool", "boolean"),
+                        ],
+                    ) else {
+                        continue;
+                    };
+                    (type_, body.iter().find(|part| part.key.text == "default"))
+                }
+                value => match Type::of(value) {
+                    Some(type_) => (type_, Some(entry)),
+                    None => {
+                        walk.error_help(
+                            entry.key.at,
+                            "no-value",
+                            format!("{what} has no value"),
+                            "write a value, or `{ type: text }` for one that must be given with `--var`",
+                        );
+                        continue;
+                    }
+                },
+            };
+            self.declared.insert(name.clone(), (type_, entry.key.at));
+            if let Some(default) = default {
+                if !type_.takes(&default.node.value) {
+                    walk.wrong_kind(blame(default), &what, type_.wants(), &default.node);
+                } else if has_placeholder(&default.node.value) {
+                    walk.error_help(
+                        blame(default),
+                        "placeholder-here",
+                        format!("{what} cannot be made of other values"),
+                        "`${…}` may stand everywhere else",
+                    );
+                }
+                self.values.insert(name, default.node.value.clone());
+            }
+        }
+    }
+
+    fn known(&self, problems: &mut Diagnostics, name: &str, origin: &str) -> Option<(Type, Span)> {
+        let found = self.declared.get(name).copied();
+        if found.is_none() {
+            let near = nearest(name, self.declared.keys().map(String::as_str));
+            let help = near.map_or_else(
+                || "variables are declared under `vars:`".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            problems.push(
+                Diagnostic::error(
+                    "unknown-var",
+                    format!("`{origin}`: the file has no variable `{}`", shown(name)),
+                )
+                .help(help),
+            );
+        }
+        found
+    }
+
+    fn read_file(&mut self, walk: &mut Walk<'_>, files: &Files, path: &str) {
+        let Some(bytes) = files.get(path) else {
+            let mut diagnostic =
+                Diagnostic::error("missing-file", format!("the var file `{}` is not there", shown(path)));
+            if let Some(near) = nearest(path, files.paths()) {
+                diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
+            }
+            walk.problems.push(diagnostic);
+            return;
+        };
+        self.files_used.insert(path.to_owned());
+        let (source, node) = match parse_bytes(path, bytes) {
+            Ok(parsed) => parsed,
+            Err(problem) => return walk.problems.push(*problem),
+        };
+        let mut inner = Walk::new(&source);
+        let entries = match &node.value {
+            Value::Null => &[],
+            _ => inner.map(&node, node.at, "a var file").unwrap_or_default(),
+        };
+        for entry in entries {
+            let name = &entry.key.text;
+            let mut unplaced = Diagnostics::new();
+            match self.known(&mut unplaced, name, path) {
+                None => {
+                    for problem in unplaced.items {
+                        let place = inner.place(entry.key.at);
+                        inner.problems.push(problem.at(place));
+                    }
+                }
+                Some((type_, _)) if type_.takes(&entry.node.value) => {
+                    self.values.insert(name.clone(), entry.node.value.clone());
+                }
+                Some((type_, _)) => {
+                    inner.wrong_kind(
+                        blame(entry),
+                        &format!("the variable `{}`", shown(name)),
+                        type_.wants(),
+                        &entry.node,
+                    );
+                }
+            }
+        }
+        let problems = inner.problems;
+        walk.problems.append(problems);
+    }
+}
+
+fn is_var_name(name: &str) -> bool {
+    name.len() <= 63
+        && name.starts_with(|char: char| char.is_ascii_alphabetic())
+        && name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_' || char == '-')
+}
+
+fn has_placeholder(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.contains("${"),
+        Value::List(items) => items.iter().any(|item| has_placeholder(&item.value)),
+        _ => false,
+    }
+}
+
+/// Text from the command line as a value of a type.
+fn value_of(type_: Type, text: &str) -> Option<Value> {
+    match type_ {
+        Type::Text => Some(Value::Text(text.to_owned())),
+        Type::Whole | Type::Number | Type::Boolean => Some(scalar(text)).filter(|value| type_.takes(value)),
+        Type::List => {
+            let node = parse_bytes("--var", text.as_bytes()).ok()?.1;
+            Some(node.value).filter(|value| type_.takes(value))
+        }
+    }
+}
+
+/// Text as the scalar it would be in a file.
+fn scalar(text: &str) -> Value {
+    let text = text.trim();
+    if let Ok(whole) = text.parse::<i128>()
+        && (text == "0" || !text.trim_start_matches('-').starts_with('0'))
+    {
+        return Value::Int(whole, text.to_owned());
+    }
+    match text {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        _ if text.starts_with(|char: char| char.is_ascii_digit() || char == '-')
+            && text.parse::<f64>().is_ok_and(f64::is_finite) =>
+        {
+            Value::Float(text.parse().unwrap_or_default(), text.to_owned())
+        }
+        _ => Value::Text(text.to_owned()),
+    }
+}
+
+/// What the replacement met on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Used {
+    pub secrets: BTreeSet<SecretName>,
+    pub env: BTreeSet<String>,
+}
+
+/// Replaces placeholders in the whole tree.
+pub(crate) fn substitute(walk: &mut Walk<'_>, mut node: Node, vars: &Vars, inputs: &Inputs) -> (Node, Used) {
+    let mut used = Used::default();
+    let mut pass = Pass { walk, vars, inputs, used: &mut used };
+    if let Value::Map(entries) = &mut node.value {
+        for entry in entries.iter_mut() {
+            match entry.key.text.as_str() {
+                "vars" => {}
+                "deploy" => pass.deploy(entry),
+                key if key.starts_with("x-") => {}
+                _ => pass.node(&mut entry.node, entry.key.at, false),
+            }
+        }
+    }
+    (node, used)
+}
+
+struct Pass<'p, 'w> {
+    walk: &'p mut Walk<'w>,
+    vars: &'p Vars,
+    inputs: &'p Inputs,
+    used: &'p mut Used,
+}
+
+impl Pass<'_, '_> {
+    fn deploy(&mut self, deploy: &mut Entry) {
+        let Value::List(items) = &mut deploy.node.value else { return };
+        for item in items {
+            let Value::Map(entries) = &mut item.value else { continue };
+            for entry in entries {
+                let sealed = entry.key.text == "vars";
+                if !entry.key.text.starts_with("x-") {
+                    self.node(&mut entry.node, entry.key.at, sealed);
+                }
+            }
+        }
+    }
+
+    fn node(&mut self, node: &mut Node, key_at: Span, sealed: bool) {
+        match &mut node.value {
+            Value::Text(text) if text.contains("${") => {
+                let at = if node.at.start == node.at.end { key_at } else { node.at };
+                let text = std::mem::take(text);
+                node.value = self.text(text, at, sealed);
+            }
+            Value::List(items) => {
+                for item in items {
+                    self.node(item, key_at, sealed);
+                }
+            }
+            Value::Map(entries) => {
+                for entry in entries {
+                    if !entry.key.text.starts_with("x-") {
+                        self.node(&mut entry.node, entry.key.at, sealed);
+                    }
+                }
+            }
+            Value::Text(_) | Value::Null | Value::Bool(_) | Value::Int(..) | Value::Float(..) => {}
+        }
+    }
+
+    fn text(&mut self, text: String, at: Span, sealed: bool) -> Value {
+        let parts = match parts(&text) {
+            Ok(parts) => parts,
+            Err(problem) => {
+                self.walk.error_help(at, "bad-placeholder", problem.message, problem.help);
+                return Value::Text(text);
+            }
+        };
+        if let [Part::Placeholder(placeholder)] = parts.as_slice() {
+            match placeholder.kind {
+                Kind::Var => {
+                    return match self.var(&placeholder.name, at) {
+                        Some(Value::Text(text)) if sealed => Value::Text(escaped(&text)),
+                        Some(value) => value,
+                        None => Value::Text(text),
+                    };
+                }
+                Kind::Env if !sealed => {
+                    return self
+                        .env(&placeholder.name, at, false)
+                        .map_or(Value::Text(text), |value| scalar(&value));
+                }
+                Kind::Env | Kind::Secret => {}
+            }
+        }
+        let mut out = String::new();
+        for part in parts {
+            match part {
+                Part::Text(text) => out.push_str(&if sealed { escaped(&text) } else { text }),
+                Part::Placeholder(placeholder) => {
+                    let name = &placeholder.name;
+                    let value = match placeholder.kind {
+                        Kind::Var => self.var(name, at).and_then(|value| match value {
+                            Value::Bool(value) => Some(value.to_string()),
+                            Value::Text(text) => Some(if sealed { escaped(&text) } else { text }),
+                            Value::Int(_, spelling) | Value::Float(_, spelling) => Some(spelling),
+                            Value::List(_) | Value::Null | Value::Map(_) => {
+                                let message =
+                                    format!("the variable `{name}` is a list and cannot stand inside text");
+                                self.walk.error(at, "wrong-kind", message);
+                                None
+                            }
+                        }),
+                        Kind::Env if sealed => {
+                            self.env(name, at, true);
+                            Some(format!("${{env:{name}}}"))
+                        }
+                        Kind::Env => self.env(name, at, false),
+                        Kind::Secret if sealed => {
+                            self.used.secrets.insert(SecretName(name.clone()));
+                            Some(format!("${{secret:{name}}}"))
+                        }
+                        Kind::Secret => {
+                            self.walk.error_help(
+                                at,
+                                "secret-here",
+                                format!("the secret `{name}` cannot stand here: this value is shown in plans and at the provider"),
+                                "secrets may stand in the `vars:` of a `deploy:` entry",
+                            );
+                            None
+                        }
+                    };
+                    out.push_str(&value.unwrap_or_else(|| "x".to_owned()));
+                }
+            }
+        }
+        Value::Text(out)
+    }
+
+    fn var(&mut self, name: &str, at: Span) -> Option<Value> {
+        if let Some(value) = self.vars.values.get(name) {
+            return Some(value.clone());
+        }
+        // Declared without a value is a problem that has been reported where it is declared.
+        if !self.vars.declared.contains_key(name) {
+            let help = match nearest(name, self.vars.declared.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `${{var:{near}}}`?"),
+                None => "variables are declared under `vars:`".to_owned(),
+            };
+            self.walk.error_help(
+                at,
+                "unknown-var",
+                format!("the file has no variable `{}`", shown(name)),
+                help,
+            );
+        }
+        None
+    }
+
+    fn env(&mut self, name: &str, at: Span, sealed: bool) -> Option<String> {
+        self.used.env.insert(name.to_owned());
+        if let Some(value) = self.inputs.env.get(name) {
+            return Some(value.expose().to_owned());
+        }
+        let message = format!("the environment variable `{}` is not set", shown(name));
+        let help = "set it where the command is started; a server never reads its own environment";
+        match self.inputs.need {
+            Need::Servers if sealed => self.walk.warn(at, "missing-env", message, help),
+            Need::Servers | Need::Everything => self.walk.error_help(at, "missing-env", message, help),
+        }
+        None
+    }
+}

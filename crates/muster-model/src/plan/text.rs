@@ -1,0 +1,199 @@
+//! A plan as plain text: one line per step, its changes below it, then what waits, what is worth saying, why it
+//! is refused, and one summary line.
+//!
+//! No colour and no width: a terminal's view adds those. Tests keep this text as their snapshots.
+
+use std::fmt::Write;
+
+use crate::plan::{
+    Action, HostAction, KeyAction, NetworkAction, PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost,
+    Reason, RecordAction, Risk, ServerAction, Step,
+};
+
+/// Hosts that one provisioning line names before it only counts.
+const HOSTS_SHOWN_MAX: usize = 8;
+
+/// What a step does, as one sign: `+` make, `~` change, `-` delete, `-/+` replace, `>` provision, `#` remember.
+pub fn symbol(step: &Step) -> &'static str {
+    match &step.action {
+        Action::Server(ServerAction::Create(_)) => match step.reason {
+            Reason::MustReplace { .. } => "-/+",
+            _ => "+",
+        },
+        Action::Server(ServerAction::Delete(_)) | Action::Network(NetworkAction::Delete { .. }) => "-",
+        Action::Server(
+            ServerAction::Resize(_)
+            | ServerAction::Power(_)
+            | ServerAction::Link(_)
+            | ServerAction::Unlink(_),
+        ) => "~",
+        Action::Network(NetworkAction::Create { .. }) | Action::Key(KeyAction::Ensure { .. }) => "+",
+        Action::Record(_) => "#",
+        Action::Host(_) | Action::Provision(_) => ">",
+    }
+}
+
+/// What a step does, in words.
+pub fn describe(action: &Action) -> String {
+    match action {
+        Action::Server(ServerAction::Create(create)) => format!("create server {}", create.name),
+        Action::Server(ServerAction::Resize(resize)) => format!("resize server {}", resize.name),
+        Action::Server(ServerAction::Power(power)) => {
+            let verb = match power.to {
+                crate::server::Power::Running => "start",
+                crate::server::Power::Stopped => "stop",
+            };
+            format!("{verb} server {}", power.name)
+        }
+        Action::Server(ServerAction::Link(link)) => {
+            format!("link server {} to network {}", link.name, link.network_name)
+        }
+        Action::Server(ServerAction::Unlink(unlink)) => {
+            format!("unlink server {} from network {}", unlink.name, unlink.network_name)
+        }
+        Action::Server(ServerAction::Delete(delete)) if delete.replaced => {
+            format!("delete server {} ({}), to make it anew", delete.name, delete.server)
+        }
+        Action::Server(ServerAction::Delete(delete)) => {
+            format!("delete server {} ({})", delete.name, delete.server)
+        }
+        Action::Network(NetworkAction::Create { name, .. }) => format!("create network {name}"),
+        Action::Network(NetworkAction::Delete { name, network }) => {
+            format!("delete network {name} ({network})")
+        }
+        Action::Key(KeyAction::Ensure { title, .. }) => format!("keep key {title} at the provider"),
+        Action::Record(RecordAction::Own { kind, name, id, claim, .. }) => {
+            format!("record {} {name} ({id}) as {}", kind.word(), claim.word())
+        }
+        Action::Record(RecordAction::Amend { kind, name, id, .. }) => {
+            format!("amend the record of {} {name} ({id})", kind.word())
+        }
+        Action::Record(RecordAction::Forget { kind, name, id }) => {
+            format!("forget {} {name} ({id})", kind.word())
+        }
+        Action::Host(HostAction::Reach { name, keys, .. }) if keys.is_empty() => {
+            format!("reach server {name} over SSH")
+        }
+        Action::Host(HostAction::Reach { name, keys, .. }) => {
+            format!("reach server {name} over SSH, with {} further keys", keys.len())
+        }
+        Action::Host(HostAction::Exec { name, argv, .. }) => {
+            format!("run {} on {name}", argv.first().map_or("nothing", String::as_str))
+        }
+        Action::Provision(ProvisionAction::Inventory { hosts }) => {
+            format!("write the inventory of {}", host_names(hosts))
+        }
+        Action::Provision(ProvisionAction::Playbook { playbook, hosts, .. }) => {
+            let what = match playbook {
+                PlaybookRef::NodeExporter => "install node_exporter",
+                PlaybookRef::File(path) => &format!("run playbook {path}"),
+            };
+            format!("{what} on {}", host_names(hosts))
+        }
+        Action::Provision(ProvisionAction::Code { from, to, hosts, .. }) => {
+            format!("deliver {from} to {to} on {}", host_names(hosts))
+        }
+    }
+}
+
+fn host_names(hosts: &[ProvisionHost]) -> String {
+    let names: Vec<&str> = hosts.iter().take(HOSTS_SHOWN_MAX).map(|host| host.name.as_str()).collect();
+    match hosts.len().saturating_sub(HOSTS_SHOWN_MAX) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+impl Reason {
+    /// The reason in words, as the end of a line.
+    pub fn words(&self) -> String {
+        match self {
+            Reason::Missing => "the file has it, the provider does not".into(),
+            Reason::Vanished => "it was ours and is gone at the provider".into(),
+            Reason::Differs => "it differs from the file".into(),
+            Reason::NotInFile => "it is ours and not in the file any more".into(),
+            Reason::MustReplace { fields } => {
+                let words: Vec<&str> = fields.iter().map(|field| field.word()).collect();
+                format!("{} cannot change in place", words.join(", "))
+            }
+            Reason::Destroyed => "the file is being taken down".into(),
+            Reason::Fits => "it fits the file exactly".into(),
+            Reason::Asked => "asked for".into(),
+            Reason::SettlesIntent => "an earlier create whose answer was lost made it".into(),
+            Reason::NeededBy => "another step needs it".into(),
+            Reason::NotProvisioned => "not there yet in this version".into(),
+            Reason::FailedBefore => "the last attempt failed".into(),
+            Reason::Deploy => "the file's deploy says so".into(),
+            Reason::RecordDiffers => "our record says otherwise than the file".into(),
+        }
+    }
+}
+
+/// The whole plan as text, ending in the summary line.
+pub fn render(draft: &PlanDraft) -> String {
+    let mut out = format!("{}\n", draft.subject);
+    for step in &draft.steps {
+        render_step(&mut out, step);
+    }
+    for (heading, lines) in [
+        (
+            "Waiting",
+            draft.waiting.iter().map(|waiting| (&waiting.target, &waiting.message)).collect::<Vec<_>>(),
+        ),
+        ("Notes", draft.notes.iter().map(|note| (&note.target, &note.message)).collect()),
+    ] {
+        if !lines.is_empty() {
+            let _ = writeln!(out, "{heading}:");
+        }
+        for (target, message) in lines {
+            let _ = writeln!(out, "  {target}: {message}");
+        }
+    }
+    if !draft.refusals.is_empty() {
+        out.push_str("Refused:\n");
+    }
+    for refusal in &draft.refusals {
+        let _ = writeln!(out, "  {} [{}]: {}", refusal.target, refusal.code, refusal.message);
+    }
+    if draft.is_empty() {
+        out.push_str("Nothing to do");
+        match draft.waiting.len() {
+            0 => out.push_str(".\n"),
+            count => {
+                let _ = writeln!(out, "; {count} waiting.");
+            }
+        }
+    } else {
+        let _ = writeln!(out, "{}", draft.summary());
+    }
+    out
+}
+
+fn render_step(out: &mut String, step: &Step) {
+    let _ = write!(
+        out,
+        "{:>4} {:<3} {}: {}",
+        step.number,
+        symbol(step),
+        describe(&step.action),
+        step.reason.words()
+    );
+    match step.risk {
+        Risk::None => {}
+        Risk::Interrupts => out.push_str(" [interrupts]"),
+        Risk::Destroys => out.push_str(" [destroys data]"),
+    }
+    if !step.after.is_empty() {
+        let numbers: Vec<String> = step.after.iter().map(ToString::to_string).collect();
+        let _ = write!(out, " (after {})", numbers.join(", "));
+    }
+    out.push('\n');
+    for change in &step.changes {
+        let word = change.field.word();
+        let _ = match (change.old.is_empty(), change.new.is_empty()) {
+            (true, _) => writeln!(out, "           {word}: {}", change.new),
+            (false, true) => writeln!(out, "           {word}: {} → (none)", change.old),
+            (false, false) => writeln!(out, "           {word}: {} → {}", change.old, change.new),
+        };
+    }
+}

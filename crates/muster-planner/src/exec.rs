@@ -1,0 +1,52 @@
+//! One command on several servers, as a plan like any other: one opaque step a server, none after another.
+
+use muster_model::account::AccountIdentity;
+use muster_model::id::{Generation, InfrastructureName, ProviderId, ServerName, StepNumber};
+use muster_model::plan::{
+    Action, HostAction, LockKey, LockMode, ObjectRef, PlanDraft, PlanHash, Reason, Risk, Step, Subject,
+};
+use ring::digest::{SHA256, digest};
+
+use crate::hash::hex;
+
+/// Plans one command on servers that are ours. Their locks are shared: commands may meet each other, not a change.
+pub fn plan_exec(
+    infrastructure: &InfrastructureName,
+    account: &AccountIdentity,
+    servers: &[(ServerName, ProviderId)],
+    argv: &[String],
+) -> PlanDraft {
+    let steps: Vec<Step> = servers
+        .iter()
+        .zip(1..)
+        .map(|((name, id), number)| Step {
+            number: StepNumber(number),
+            after: Vec::new(),
+            target: name.to_string(),
+            action: Action::Host(HostAction::Exec {
+                name: name.clone(),
+                server: ObjectRef::Seen(id.clone()),
+                argv: argv.to_vec(),
+            }),
+            reason: Reason::Asked,
+            changes: Vec::new(),
+            risk: Risk::Interrupts,
+        })
+        .collect();
+    let mut locks: Vec<(LockKey, LockMode)> = servers
+        .iter()
+        .map(|(_, id)| (LockKey::Server(account.to_string(), id.clone()), LockMode::Shared))
+        .collect();
+    locks.sort();
+    let text: String = steps.iter().map(|step| format!("{:?}\n", step.action)).collect();
+    PlanDraft {
+        subject: Subject::Infrastructure(infrastructure.clone()),
+        based_on: Generation(0),
+        steps,
+        waiting: Vec::new(),
+        notes: Vec::new(),
+        refusals: Vec::new(),
+        locks,
+        hash: PlanHash(hex(digest(&SHA256, text.as_bytes()).as_ref())),
+    }
+}

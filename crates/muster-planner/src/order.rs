@@ -1,0 +1,436 @@
+//! From decisions to numbered steps: a stable order for reading, and the fewest edges that keep it safe, so that
+//! everything else may run at the same time.
+//!
+//! Order: records, keys, networks, creations, resizes, links, power, deletions, inside. One server's own steps
+//! follow each other, because a provider runs one action per server at a time.
+
+use std::collections::{BTreeMap, HashMap};
+
+use muster_model::cloud::SeenNetwork;
+use muster_model::field::Field;
+use muster_model::id::{NetworkName, ProviderId, StepNumber};
+use muster_model::plan::{
+    Action, CreateServer, DeleteServer, FieldChange, KeyAction, LinkNetwork, NetworkAction, ObjectRef,
+    Reason, RecordAction, ResizeServer, Risk, ServerAction, SetPower, Step, UnlinkNetwork,
+};
+use muster_model::server::{Power, SeenServer};
+
+use crate::key::{KeyRefs, LOGIN_KEY_TITLE, material, title};
+use crate::network::{self, NetworkDecision};
+use crate::scene::{NetworkPlace, NetworkPlaces, Scene};
+use crate::server::{ServerDecision, interrupts};
+use crate::surplus::{Surplus, reason};
+
+/// Everything decided, not yet in order.
+#[derive(Default)]
+pub(crate) struct Decisions<'a> {
+    /// Records of an adoption or a disowning.
+    pub(crate) records: Vec<(RecordAction, Reason)>,
+    /// The file's networks.
+    pub(crate) networks: Vec<NetworkDecision<'a>>,
+    /// The file's servers.
+    pub(crate) servers: Vec<ServerDecision<'a>>,
+    /// Servers that go.
+    pub(crate) surplus_servers: Vec<Surplus<'a, SeenServer>>,
+    /// Networks that go.
+    pub(crate) surplus_networks: Vec<Surplus<'a, SeenNetwork>>,
+}
+
+/// The steps as they are numbered.
+#[derive(Default)]
+pub(crate) struct Steps {
+    /// All of them.
+    pub(crate) list: Vec<Step>,
+}
+
+impl Steps {
+    /// Appends a step and tells its number. `after` may repeat itself.
+    pub(crate) fn push(
+        &mut self,
+        mut after: Vec<StepNumber>,
+        target: &str,
+        action: Action,
+        why: Why,
+    ) -> StepNumber {
+        after.sort_unstable();
+        after.dedup();
+        let number = StepNumber(self.list.len() as u32 + 1);
+        let Why { reason, changes, risk } = why;
+        self.list.push(Step { number, after, target: target.to_owned(), action, reason, changes, risk });
+        number
+    }
+
+    /// Steps that no other step waits for.
+    pub(crate) fn ends(&self) -> Vec<StepNumber> {
+        let mut waited = vec![false; self.list.len() + 1];
+        for number in self.list.iter().flat_map(|step| &step.after) {
+            waited[number.0 as usize] = true;
+        }
+        self.list.iter().map(|step| step.number).filter(|number| !waited[number.0 as usize]).collect()
+    }
+}
+
+/// Why a step is there, and what it changes and risks.
+pub(crate) struct Why {
+    pub(crate) reason: Reason,
+    pub(crate) changes: Vec<FieldChange>,
+    pub(crate) risk: Risk,
+}
+
+impl Why {
+    /// A step without field changes and without risk.
+    pub(crate) fn plain(reason: Reason) -> Why {
+        Why { reason, changes: Vec::new(), risk: Risk::None }
+    }
+}
+
+/// Where each server of the file stands in the order: how to refer to it and its latest step.
+pub(crate) struct Track {
+    /// The step that makes it.
+    pub(crate) made: Option<StepNumber>,
+    /// Its latest step.
+    pub(crate) last: Option<StepNumber>,
+    /// Records of gone objects of its name that must be dropped before it is made.
+    gone: Vec<StepNumber>,
+}
+
+impl Track {
+    /// How later steps refer to the server.
+    pub(crate) fn refer(&self, decision: &ServerDecision<'_>) -> Option<ObjectRef> {
+        match self.made {
+            Some(step) => Some(ObjectRef::Made(step)),
+            None => decision.seen.map(|seen| ObjectRef::Seen(seen.id.clone())),
+        }
+    }
+}
+
+struct Orderer<'s, 'a> {
+    scene: &'s Scene<'a>,
+    places: &'s NetworkPlaces<'a>,
+    steps: Steps,
+    tracks: Vec<Track>,
+    networks_made: HashMap<&'a str, StepNumber>,
+    /// Unlinks of each network, and deletions of each server: a network can only go after them.
+    unlinked: HashMap<&'a ProviderId, Vec<StepNumber>>,
+    deleted: HashMap<&'a ProviderId, StepNumber>,
+}
+
+/// Numbers the steps of everything up to the inside of servers.
+pub(crate) fn order<'a>(
+    scene: &Scene<'a>,
+    places: &NetworkPlaces<'a>,
+    decisions: &Decisions<'a>,
+) -> (Steps, Vec<Track>) {
+    let mut orderer = Orderer {
+        scene,
+        places,
+        steps: Steps::default(),
+        tracks: decisions
+            .servers
+            .iter()
+            .map(|_| Track { made: None, last: None, gone: Vec::new() })
+            .collect(),
+        networks_made: HashMap::new(),
+        unlinked: HashMap::new(),
+        deleted: HashMap::new(),
+    };
+    let (network_records, surplus_owned) = orderer.records(decisions);
+    let keys = orderer.keys(&decisions.servers);
+    orderer.networks(decisions, network_records);
+    for (at, decision) in decisions.servers.iter().enumerate() {
+        orderer.create(at, decision, &keys);
+    }
+    for (at, decision) in decisions.servers.iter().enumerate() {
+        orderer.resize(at, decision);
+    }
+    for (at, decision) in decisions.servers.iter().enumerate() {
+        for network in &decision.unlinks {
+            orderer.unlink(at, decision, network);
+        }
+        for name in &decision.links {
+            orderer.link(at, decision, name);
+        }
+    }
+    for (at, decision) in decisions.servers.iter().enumerate() {
+        orderer.power(at, decision);
+    }
+    orderer.deletions(decisions, &surplus_owned);
+    (orderer.steps, orderer.tracks)
+}
+
+impl<'a> Orderer<'_, 'a> {
+    fn record(&mut self, record: &RecordAction, why: &Reason) -> StepNumber {
+        let target = match record {
+            RecordAction::Own { name, .. }
+            | RecordAction::Amend { name, .. }
+            | RecordAction::Forget { name, .. } => name.as_str(),
+        };
+        self.steps.push(Vec::new(), target, Action::Record(record.clone()), Why::plain(why.clone()))
+    }
+
+    /// All changes to records; tells what each network's creation, and each surplus object's deletion, waits for.
+    fn records(
+        &mut self,
+        decisions: &Decisions<'a>,
+    ) -> (Vec<Vec<StepNumber>>, HashMap<&'a ProviderId, StepNumber>) {
+        for (record, why) in &decisions.records {
+            self.record(record, why);
+        }
+        let mut network_records = Vec::with_capacity(decisions.networks.len());
+        for decision in &decisions.networks {
+            network_records
+                .push(decision.records.iter().map(|(record, why)| self.record(record, why)).collect());
+        }
+        for (at, decision) in decisions.servers.iter().enumerate() {
+            for (record, why) in &decision.records {
+                let number = self.record(record, why);
+                match record {
+                    // Touched only once it is durably ours.
+                    RecordAction::Own { .. } => self.tracks[at].last = Some(number),
+                    RecordAction::Forget { .. } => self.tracks[at].gone.push(number),
+                    RecordAction::Amend { .. } => {}
+                }
+            }
+        }
+        let mut owned = HashMap::new();
+        for surplus in &decisions.surplus_servers {
+            for (record, why) in &surplus.records {
+                let number = self.record(record, why);
+                owned.extend(surplus.delete.map(|server| (&server.id, number)));
+            }
+        }
+        for surplus in &decisions.surplus_networks {
+            for (record, why) in &surplus.records {
+                let number = self.record(record, why);
+                owned.extend(surplus.delete.map(|network| (&network.id, number)));
+            }
+        }
+        (network_records, owned)
+    }
+
+    /// The keys that the new servers are made with; those that the provider lacks are brought there first.
+    fn keys(&mut self, servers: &[ServerDecision<'a>]) -> KeyRefs<'a> {
+        let mut lines: Vec<(&'a str, String)> = Vec::new();
+        let mut known: BTreeMap<&str, ()> = BTreeMap::new();
+        let mut made = servers.iter().filter(|decision| decision.create.is_some()).peekable();
+        if made.peek().is_none() {
+            return KeyRefs::new();
+        }
+        if let Some(login) = &self.scene.seen.login_key {
+            known.insert(material(login), ());
+            lines.push((login, LOGIN_KEY_TITLE.to_owned()));
+        }
+        for line in made.flat_map(|decision| &decision.wanted.keys) {
+            if known.insert(material(line), ()).is_none() {
+                lines.push((line, title(line)));
+            }
+        }
+        let mut references = KeyRefs::new();
+        for (line, title) in lines {
+            let reference = match self.scene.keys.id(line) {
+                Some(id) => (ObjectRef::Seen(id.clone()), None),
+                None => {
+                    let target = title.clone();
+                    let ensure = KeyAction::Ensure { title, public_key: line.to_owned() };
+                    let number = self.steps.push(
+                        Vec::new(),
+                        &target,
+                        Action::Key(ensure),
+                        Why::plain(Reason::NeededBy),
+                    );
+                    (ObjectRef::Made(number), Some(number))
+                }
+            };
+            references.insert(material(line), reference);
+        }
+        references
+    }
+
+    fn networks(&mut self, decisions: &Decisions<'a>, records: Vec<Vec<StepNumber>>) {
+        for (decision, mut after) in decisions.networks.iter().zip(records) {
+            let Some((spec, known_ids, why)) = &decision.create else { continue };
+            if let Some(old) = decision.replaced {
+                for (at, server) in decisions.servers.iter().enumerate() {
+                    if server.unlinks.contains(&&old.id) {
+                        self.unlink(at, server, &old.id);
+                    }
+                }
+                after.extend(self.unlinked.get(&old.id).into_iter().flatten());
+                let delete = NetworkAction::Delete { name: decision.name.clone(), network: old.id.clone() };
+                let why = Why { reason: why.clone(), changes: Vec::new(), risk: Risk::Interrupts };
+                let number = self.steps.push(after, decision.name.as_str(), Action::Network(delete), why);
+                after = vec![number];
+            }
+            let create = NetworkAction::Create {
+                name: decision.name.clone(),
+                spec: spec.clone(),
+                known_ids: known_ids.clone(),
+                protect: decision.wanted.protect,
+            };
+            let why = Why {
+                reason: why.clone(),
+                changes: network::changes(spec, decision.replaced),
+                risk: Risk::None,
+            };
+            let number = self.steps.push(after, decision.name.as_str(), Action::Network(create), why);
+            self.networks_made.insert(decision.name.as_str(), number);
+        }
+    }
+
+    fn create(&mut self, at: usize, decision: &ServerDecision<'a>, keys: &KeyRefs<'a>) {
+        let Some(creation) = &decision.create else { return };
+        let wanted = decision.wanted;
+        let target = wanted.name.as_str();
+        let mut after = std::mem::take(&mut self.tracks[at].gone);
+        if let Some(old) = decision.replaced {
+            let delete = DeleteServer {
+                name: wanted.name.clone(),
+                server: old.id.clone(),
+                expected_name: old.name.clone(),
+                replaced: true,
+            };
+            let before = self.tracks[at].last.into_iter().collect();
+            let why = Why { reason: creation.reason.clone(), changes: Vec::new(), risk: Risk::Destroys };
+            // The old one goes first: so a crash in between leaves none, and never two of one name.
+            let number = self.steps.push(before, target, Action::Server(ServerAction::Delete(delete)), why);
+            self.deleted.insert(&old.id, number);
+            after.push(number);
+        }
+        let login = self.scene.seen.login_key.as_deref();
+        let mut references = Vec::new();
+        for line in login.into_iter().chain(wanted.keys.iter().map(String::as_str)) {
+            if let Some((reference, step)) = keys.get(material(line)) {
+                if !references.contains(reference) {
+                    references.push(reference.clone());
+                }
+                after.extend(step);
+            }
+        }
+        let create = CreateServer {
+            name: wanted.name.clone(),
+            spec: creation.spec(wanted),
+            image_words: wanted.image.clone(),
+            keys: references,
+            protect: wanted.protect,
+            known_ids: creation.known_ids.clone(),
+        };
+        let why =
+            Why { reason: creation.reason.clone(), changes: creation.changes.clone(), risk: Risk::None };
+        let number = self.steps.push(after, target, Action::Server(ServerAction::Create(create)), why);
+        self.tracks[at].made = Some(number);
+        self.tracks[at].last = Some(number);
+    }
+
+    /// Appends a step of one server after its latest one.
+    fn follow(
+        &mut self,
+        at: usize,
+        decision: &ServerDecision<'a>,
+        also: Option<StepNumber>,
+        action: ServerAction,
+        why: Why,
+    ) -> StepNumber {
+        let after = self.tracks[at].last.into_iter().chain(also).collect();
+        let number = self.steps.push(after, decision.wanted.name.as_str(), Action::Server(action), why);
+        self.tracks[at].last = Some(number);
+        number
+    }
+
+    fn resize(&mut self, at: usize, decision: &ServerDecision<'a>) {
+        let (Some((expected, changes)), Some(server)) = (&decision.resize, self.tracks[at].refer(decision))
+        else {
+            return;
+        };
+        let name = decision.wanted.name.clone();
+        let resize =
+            ResizeServer { name, server, expected: expected.clone(), to: decision.wanted.size.clone() };
+        let why = Why { reason: Reason::Differs, changes: changes.clone(), risk: interrupts(decision.seen) };
+        self.follow(at, decision, None, ServerAction::Resize(resize), why);
+    }
+
+    fn unlink(&mut self, at: usize, decision: &ServerDecision<'a>, network: &'a ProviderId) {
+        let Some(server) = self.tracks[at].refer(decision) else { return };
+        // A network that is replaced was unlinked before it went.
+        if self.unlinked.get(network).is_some_and(|steps| {
+            steps
+                .iter()
+                .any(|number| self.steps.list[number.0 as usize - 1].target == decision.wanted.name.as_str())
+        }) {
+            return;
+        }
+        let name =
+            self.scene.networks.get(network).map(|seen| seen.name.as_str()).unwrap_or(network.as_str());
+        let unlink = UnlinkNetwork {
+            name: decision.wanted.name.clone(),
+            server,
+            network_name: NetworkName::from(name),
+            network: network.clone(),
+        };
+        let change = FieldChange { field: Field::Networks, old: name.to_owned(), new: String::new() };
+        let why = Why { reason: Reason::Differs, changes: vec![change], risk: interrupts(decision.seen) };
+        let number = self.follow(at, decision, None, ServerAction::Unlink(unlink), why);
+        self.unlinked.entry(network).or_default().push(number);
+    }
+
+    fn link(&mut self, at: usize, decision: &ServerDecision<'a>, name: &'a NetworkName) {
+        let (network, made) = match self.places.get(name.as_str()) {
+            Some(NetworkPlace::Seen(id)) => (ObjectRef::Seen((*id).clone()), None),
+            Some(NetworkPlace::Made) => match self.networks_made.get(name.as_str()) {
+                Some(step) => (ObjectRef::Made(*step), Some(*step)),
+                None => return,
+            },
+            Some(NetworkPlace::Closed(_)) | None => return,
+        };
+        let Some(server) = self.tracks[at].refer(decision) else { return };
+        let link =
+            LinkNetwork { name: decision.wanted.name.clone(), server, network_name: name.clone(), network };
+        let reason = if decision.create.is_some() { Reason::Missing } else { Reason::Differs };
+        let change = FieldChange { field: Field::Networks, old: String::new(), new: name.to_string() };
+        let why = Why { reason, changes: vec![change], risk: Risk::None };
+        self.follow(at, decision, made, ServerAction::Link(link), why);
+    }
+
+    fn power(&mut self, at: usize, decision: &ServerDecision<'a>) {
+        let (Some((to, changes)), Some(server)) = (&decision.power, self.tracks[at].refer(decision)) else {
+            return;
+        };
+        let risk = match to {
+            Power::Running => Risk::None,
+            Power::Stopped => Risk::Interrupts,
+        };
+        let set = SetPower { name: decision.wanted.name.clone(), server, to: *to };
+        let why = Why { reason: Reason::Differs, changes: changes.clone(), risk };
+        self.follow(at, decision, None, ServerAction::Power(set), why);
+    }
+
+    fn deletions(&mut self, decisions: &Decisions<'a>, owned: &HashMap<&'a ProviderId, StepNumber>) {
+        let reason = reason(self.scene);
+        for surplus in &decisions.surplus_servers {
+            let Some(server) = surplus.delete else { continue };
+            let delete = DeleteServer {
+                name: surplus.name.clone(),
+                server: server.id.clone(),
+                expected_name: server.name.clone(),
+                replaced: false,
+            };
+            let after = owned.get(&server.id).copied().into_iter().collect();
+            let why = Why { reason: reason.clone(), changes: Vec::new(), risk: Risk::Destroys };
+            let action = Action::Server(ServerAction::Delete(delete));
+            let number = self.steps.push(after, surplus.name.as_str(), action, why);
+            self.deleted.insert(&server.id, number);
+        }
+        for surplus in &decisions.surplus_networks {
+            let Some(network) = surplus.delete else { continue };
+            let mut after: Vec<StepNumber> = owned.get(&network.id).copied().into_iter().collect();
+            after.extend(self.unlinked.get(&network.id).into_iter().flatten());
+            let users = network::users(self.scene, network);
+            after.extend(users.iter().filter_map(|server| self.deleted.get(server)));
+            let delete = NetworkAction::Delete {
+                name: NetworkName::from(surplus.name.as_str()),
+                network: network.id.clone(),
+            };
+            let why = Why { reason: reason.clone(), changes: Vec::new(), risk: Risk::Interrupts };
+            self.steps.push(after, surplus.name.as_str(), Action::Network(delete), why);
+        }
+    }
+}

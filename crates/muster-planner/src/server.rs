@@ -1,0 +1,560 @@
+//! What is decided about one server of the file: nothing, a record, changes in place, a replacement, a creation,
+//! or why none of these is possible now.
+
+use muster_model::cloud::{SeenImage, SeenLocation, ServerSpec};
+use muster_model::field::Field;
+use muster_model::id::{NetworkName, ProviderId};
+use muster_model::intent::Created;
+use muster_model::ownership::{Claim, ObjectKind, Ownership};
+use muster_model::plan::{FieldChange, NoteKind, Reason, RecordAction, Risk, WaitingReason};
+use muster_model::policy::Purpose;
+use muster_model::server::{Power, SeenServer, ServerState, Size, WantedServer};
+
+use crate::difference::{Difference, Target, between, change_words};
+use crate::image::{Verdict, judge};
+use crate::ownership::{Found, standing};
+use crate::scene::{NetworkPlaces, Scene};
+use crate::size;
+use crate::why::Says;
+
+/// Everything decided about one server of the file, not yet in order.
+pub(crate) struct ServerDecision<'a> {
+    /// The server of the file.
+    pub(crate) wanted: &'a WantedServer,
+    /// The object that is ours, or becomes so, and stays.
+    pub(crate) seen: Option<&'a SeenServer>,
+    /// Changes to our records.
+    pub(crate) records: Vec<(RecordAction, Reason)>,
+    /// The object that makes room for a new one.
+    pub(crate) replaced: Option<&'a SeenServer>,
+    /// It is made.
+    pub(crate) create: Option<Creation<'a>>,
+    /// It is resized.
+    pub(crate) resize: Option<(Size, Vec<FieldChange>)>,
+    /// It is linked.
+    pub(crate) links: Vec<&'a NetworkName>,
+    /// It is unlinked.
+    pub(crate) unlinks: Vec<&'a ProviderId>,
+    /// It is switched on or off.
+    pub(crate) power: Option<(Power, Vec<FieldChange>)>,
+    /// Whether its inside may be provisioned: it is ours, runs Linux, and nothing holds it up.
+    pub(crate) inside: Option<Inside<'a>>,
+}
+
+/// A server that is made.
+pub(crate) struct Creation<'a> {
+    pub(crate) reason: Reason,
+    pub(crate) location: &'a SeenLocation,
+    pub(crate) image: &'a SeenImage,
+    pub(crate) known_ids: Vec<ProviderId>,
+    pub(crate) changes: Vec<FieldChange>,
+}
+
+impl Creation<'_> {
+    /// What to ask the provider for.
+    pub(crate) fn spec(&self, wanted: &WantedServer) -> ServerSpec {
+        ServerSpec {
+            name: wanted.name.to_string(),
+            size: wanted.size.clone(),
+            location: self.location.technical.clone(),
+            image_id: self.image.id.clone(),
+            image: self.image.technical.clone(),
+            backup_days: wanted.backup_days,
+        }
+    }
+}
+
+/// What is known of a server's inside.
+pub(crate) struct Inside<'a> {
+    /// Its record; none for one that is only now made or taken over.
+    pub(crate) record: Option<&'a Ownership>,
+    /// Whether Muster goes inside by itself: made by us or given to us, not merely claimed.
+    pub(crate) automatic: bool,
+    /// Further keys that have not reached it.
+    pub(crate) keys_missing: usize,
+}
+
+impl<'a> ServerDecision<'a> {
+    fn new(wanted: &'a WantedServer) -> ServerDecision<'a> {
+        ServerDecision {
+            wanted,
+            seen: None,
+            records: Vec::new(),
+            replaced: None,
+            create: None,
+            resize: None,
+            links: Vec::new(),
+            unlinks: Vec::new(),
+            power: None,
+            inside: None,
+        }
+    }
+}
+
+/// An object that is ours, or becomes so by this plan.
+struct Ours<'a> {
+    seen: &'a SeenServer,
+    claim: Claim,
+    record: Option<&'a Ownership>,
+    image: Verdict,
+}
+
+/// Decides about one server of the file.
+pub(crate) fn decide<'a>(
+    scene: &Scene<'a>,
+    places: &NetworkPlaces<'a>,
+    says: &mut Says,
+    wanted: &'a WantedServer,
+) -> ServerDecision<'a> {
+    let mut decision = ServerDecision::new(wanted);
+    let name = wanted.name.as_str();
+    let location = match scene.locations.find(&wanted.location) {
+        Ok(location) => location,
+        Err((code, message)) => {
+            says.refuse(code, name, message);
+            return decision;
+        }
+    };
+    let standing = standing(&scene.servers, scene, says, name, &wanted.was);
+    for record in &standing.gone {
+        let forget = RecordAction::Forget {
+            kind: ObjectKind::Server,
+            name: record.name.clone(),
+            id: record.id.clone(),
+        };
+        decision.records.push((forget, Reason::Vanished));
+    }
+    match standing.found {
+        Found::Refused => {}
+        Found::Recorded(record, seen) => {
+            let image = judge(
+                &scene.images,
+                &wanted.image,
+                &location.technical,
+                &record.image_words,
+                &record.image,
+                &seen.image,
+            );
+            keep_record(&mut decision, says, scene, record, seen, &image);
+            let ours = Ours { seen, claim: record.claim, record: Some(record), image };
+            bring_back(scene, places, says, &mut decision, location, ours);
+        }
+        Found::Settled(intent, seen) => {
+            let recorded = match &intent.wanted {
+                Created::Server(spec) => spec.image.as_str(),
+                Created::Network(_) => "",
+            };
+            let image = judge(&scene.images, &wanted.image, &location.technical, "", recorded, &seen.image);
+            let mut own = own(wanted, seen, Claim::Created, &image);
+            if let RecordAction::Own { settles, .. } = &mut own {
+                *settles = Some(Box::new(intent.clone()));
+            }
+            decision.records.push((own, Reason::SettlesIntent));
+            let ours = Ours { seen, claim: Claim::Created, record: None, image };
+            bring_back(scene, places, says, &mut decision, location, ours);
+        }
+        Found::Stranger(seen) => stranger(scene, places, says, &mut decision, location, seen),
+        Found::Absent(known_ids) => {
+            let reason = if standing.gone.is_empty() { Reason::Missing } else { Reason::Vanished };
+            create(scene, says, &mut decision, location, known_ids, reason, Vec::new());
+        }
+    }
+    decision
+}
+
+/// The record that makes a seen server ours.
+pub(crate) fn own(wanted: &WantedServer, seen: &SeenServer, claim: Claim, image: &Verdict) -> RecordAction {
+    let image_words = match image {
+        Verdict::Same | Verdict::OtherWords | Verdict::OtherMeaning { .. } => wanted.image.clone(),
+        // It has another image than the words mean: recorded under its own name, so that the difference stays.
+        Verdict::Other { .. } | Verdict::Refused(_) => seen.image.clone(),
+    };
+    RecordAction::Own {
+        kind: ObjectKind::Server,
+        name: wanted.name.clone(),
+        id: seen.id.clone(),
+        provider_name: seen.name.clone(),
+        claim,
+        image_words,
+        image: seen.image.clone(),
+        protect: wanted.protect,
+        settles: None,
+    }
+}
+
+/// Brings our own record up to the file, and says what has changed around it.
+fn keep_record<'a>(
+    decision: &mut ServerDecision<'a>,
+    says: &mut Says,
+    scene: &Scene<'a>,
+    record: &Ownership,
+    seen: &SeenServer,
+    image: &Verdict,
+) {
+    let wanted = decision.wanted;
+    let name = wanted.name.as_str();
+    if scene.policy.adopt && record.claim == Claim::Claimed {
+        decision.records.push((own(wanted, seen, Claim::Adopted, image), Reason::Asked));
+    } else if matches!(image, Verdict::OtherWords) {
+        decision.records.push((own(wanted, seen, record.claim, image), Reason::RecordDiffers));
+    } else if record.name != wanted.name || record.protect != wanted.protect {
+        let amend = RecordAction::Amend {
+            kind: ObjectKind::Server,
+            id: record.id.clone(),
+            name: wanted.name.clone(),
+            protect: wanted.protect,
+        };
+        decision.records.push((amend, Reason::RecordDiffers));
+    }
+    if let Verdict::OtherMeaning { now } = image {
+        says.note(
+            NoteKind::MeaningChanged,
+            name,
+            format!(
+                "The words \"{}\" mean the image {now} today; the server has {}, which they meant when it was made. Nothing is done. To move it, write the new image's name in the file.",
+                wanted.image, seen.image
+            ),
+        );
+    }
+    if !record.provider_name.is_empty() && record.provider_name != seen.name {
+        says.note(
+            NoteKind::Renamed,
+            name,
+            format!(
+                "The server with the id {} is ours and was called {} at the provider; there it is called {} now. It stays ours. The provider's API cannot rename: set the name back in the panel, or write it in the file with `was: [{name}]`.",
+                seen.id, record.provider_name, seen.name
+            ),
+        );
+    }
+}
+
+/// Somebody else's server with a name of the file.
+fn stranger<'a>(
+    scene: &Scene<'a>,
+    places: &NetworkPlaces<'a>,
+    says: &mut Says,
+    decision: &mut ServerDecision<'a>,
+    location: &'a SeenLocation,
+    seen: &'a SeenServer,
+) {
+    let wanted = decision.wanted;
+    let name = wanted.name.as_str();
+    let image = judge(&scene.images, &wanted.image, &location.technical, "", "", &seen.image);
+    if scene.policy.adopt {
+        decision.records.push((own(wanted, seen, Claim::Adopted, &image), Reason::Asked));
+        let ours = Ours { seen, claim: Claim::Adopted, record: None, image };
+        return bring_back(scene, places, says, decision, location, ours);
+    }
+    if let Verdict::Refused(problem) = &image {
+        return says.refuse(problem.0, name, problem.1.clone());
+    }
+    let difference = between(scene, places, &Target { wanted, location, image: &image }, seen);
+    if difference.is_empty() {
+        decision.records.push((own(wanted, seen, Claim::Claimed, &image), Reason::Fits));
+        decision.seen = Some(seen);
+        decision.inside = inside(scene, wanted, seen, None, Claim::Claimed);
+        says.note(NoteKind::Claimed, name, claimed(scene.file(), "server"));
+        return;
+    }
+    let file = scene.file();
+    if seen.state == ServerState::New {
+        return says.wait(
+            WaitingReason::Unsettled,
+            name,
+            format!(
+                "A server called {} (id {}) is being made, and not by Muster. Run `muster infra update {file}` again when it stands.",
+                seen.name, seen.id
+            ),
+        );
+    }
+    says.wait(
+        WaitingReason::Unclaimed,
+        name,
+        format!(
+            "A server called {} (id {}) exists, is not ours, and differs from the file: {}. It is left alone. `muster infra adopt {file} {name}` brings it under the file; or choose another name.",
+            seen.name,
+            seen.id,
+            difference.words()
+        ),
+    );
+}
+
+/// What is said of a claim.
+pub(crate) fn claimed(file: &str, word: &str) -> String {
+    format!(
+        "Claimed, not made by us: it bears the name and fits the file exactly. From now on it may be changed, but never replaced or deleted, and its inside is left alone, until `muster infra adopt {file}` gives the {word} to Muster."
+    )
+}
+
+/// Brings a server of ours back to the file.
+fn bring_back<'a>(
+    scene: &Scene<'a>,
+    places: &NetworkPlaces<'a>,
+    says: &mut Says,
+    decision: &mut ServerDecision<'a>,
+    location: &'a SeenLocation,
+    ours: Ours<'a>,
+) {
+    let Ours { seen, claim, record, image } = ours;
+    let wanted = decision.wanted;
+    let name = wanted.name.as_str();
+    decision.seen = Some(seen);
+    if let Some((why, message)) = held_up(scene, name, seen) {
+        return says.wait(why, name, message);
+    }
+    if let Verdict::Refused(problem) = &image {
+        return says.refuse(problem.0, name, problem.1.clone());
+    }
+    let difference = between(scene, places, &Target { wanted, location, image: &image }, seen);
+    if difference.is_empty() {
+        decision.inside = inside(scene, wanted, seen, record, claim);
+        return;
+    }
+    if !difference.replace.is_empty() {
+        let words: Vec<String> = difference.replace.iter().map(change_words).collect();
+        match may_replace(scene, wanted, claim, &words.join(", ")) {
+            Ok(()) => return replace(scene, says, decision, location, seen, difference),
+            Err((why, message)) => says.wait(why, name, message),
+        }
+    }
+    change_in_place(scene, says, decision, location, seen, difference);
+    decision.inside = inside(scene, wanted, seen, record, claim);
+}
+
+/// States in which nothing can be done to a server, in words.
+fn held_up(scene: &Scene<'_>, name: &str, seen: &SeenServer) -> Option<(WaitingReason, String)> {
+    let id = &seen.id;
+    let again = format!("then `muster infra update {}`", scene.file());
+    Some(match &seen.state {
+        // One of ours that is being made becomes Active by itself; its steps wait for that.
+        ServerState::Active | ServerState::New => return None,
+        ServerState::Blocked => (
+            WaitingReason::Blocked,
+            format!(
+                "The provider has blocked {name} (id {id}) because it was not paid. Top up the account's balance, wait until the provider unblocks it, {again}."
+            ),
+        ),
+        ServerState::NeedMoney => (
+            WaitingReason::NeedsMoney,
+            format!(
+                "The provider has not made {name} (id {id}) because the balance does not suffice. Top up the account's balance, {again}."
+            ),
+        ),
+        ServerState::Deleting => (
+            WaitingReason::Unsettled,
+            format!("The provider is deleting {name} (id {id}). Wait until it is gone, {again}."),
+        ),
+        ServerState::Other(word) => (
+            WaitingReason::Unsettled,
+            format!(
+                "The provider says that {name} (id {id}) is in the state \"{word}\", which this version does not know; it is left alone. Look at it in the provider's panel, {again}."
+            ),
+        ),
+    })
+}
+
+/// Whether a server may be replaced, or what is missing for it.
+fn may_replace(
+    scene: &Scene<'_>,
+    wanted: &WantedServer,
+    claim: Claim,
+    changes: &str,
+) -> Result<(), (WaitingReason, String)> {
+    let (file, name) = (scene.file(), &wanted.name);
+    if !claim.may_delete() {
+        return Err((
+            WaitingReason::ClaimForbids,
+            format!(
+                "Only making it anew would set this: {changes}. Muster did not make it and so does not replace it. `muster infra adopt {file} {name}` allows that."
+            ),
+        ));
+    }
+    if wanted.protect {
+        return Err((
+            WaitingReason::Protected,
+            format!(
+                "Only making it anew would set this: {changes}. It is protected and so not deleted. Take `protect: true` out of the file first, or set the fields back."
+            ),
+        ));
+    }
+    if !scene.policy.allow_replace {
+        return Err((
+            WaitingReason::NeedsReplaceConsent,
+            format!(
+                "Only making it anew would set this: {changes}. Its disk and address would be lost. `muster infra update {file} --allow-replace` consents to that; or set the fields back."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn replace<'a>(
+    scene: &Scene<'a>,
+    says: &mut Says,
+    decision: &mut ServerDecision<'a>,
+    location: &'a SeenLocation,
+    seen: &'a SeenServer,
+    difference: Difference<'a>,
+) {
+    let fields: Vec<Field> = difference.replace.iter().map(|change| change.field).collect();
+    let changes: Vec<FieldChange> = difference.replace.into_iter().chain(difference.resize).collect();
+    let known: Vec<ProviderId> = known_ids(scene, decision.wanted, Some(seen));
+    // Its record goes with the deletion, so changes to it are pointless. What becomes ours only now is recorded
+    // first, so that a crash in between leaves no server that nobody owns.
+    decision.records.retain(|(record, reason)| match record {
+        RecordAction::Forget { .. } => true,
+        RecordAction::Own { .. } => {
+            matches!(reason, Reason::SettlesIntent) || scene.servers.record(&seen.id).is_none()
+        }
+        RecordAction::Amend { .. } => false,
+    });
+    decision.seen = None;
+    create(scene, says, decision, location, known, Reason::MustReplace { fields }, changes);
+    decision.replaced = decision.create.is_some().then_some(seen);
+}
+
+/// Ids that bear the name already, and the one that makes room.
+fn known_ids(scene: &Scene<'_>, wanted: &WantedServer, replaced: Option<&SeenServer>) -> Vec<ProviderId> {
+    let mut ids: Vec<ProviderId> = scene
+        .servers
+        .named(wanted.name.as_str())
+        .iter()
+        .map(|server| server.id.clone())
+        .chain(replaced.map(|server| server.id.clone()))
+        .collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+fn create<'a>(
+    scene: &Scene<'a>,
+    says: &mut Says,
+    decision: &mut ServerDecision<'a>,
+    location: &'a SeenLocation,
+    known_ids: Vec<ProviderId>,
+    reason: Reason,
+    changes: Vec<FieldChange>,
+) {
+    let wanted = decision.wanted;
+    let name = wanted.name.as_str();
+    let image = match scene.images.find(&wanted.image, &location.technical) {
+        Ok(image) => image,
+        Err(problem) => return says.refuse(problem.0, name, problem.1.clone()),
+    };
+    let problems = size::creation_problems(&wanted.size, wanted.backup_days, image, location);
+    if !problems.is_empty() {
+        for (code, message) in problems {
+            says.refuse(code, name, message);
+        }
+        return;
+    }
+    let changes = if changes.is_empty() { creation_changes(wanted, location, image) } else { changes };
+    decision.links = wanted.networks.iter().collect();
+    if wanted.power == Power::Stopped {
+        let change = FieldChange {
+            field: Field::Power,
+            old: Power::Running.to_string(),
+            new: Power::Stopped.to_string(),
+        };
+        decision.power = Some((Power::Stopped, vec![change]));
+    }
+    decision.create = Some(Creation { reason, location, image, known_ids, changes });
+    if wanted.power == Power::Running && size::is_linux(&image.family) && !scene.policy.skip_provision {
+        decision.inside = Some(Inside { record: None, automatic: true, keys_missing: 0 });
+    }
+}
+
+fn creation_changes(wanted: &WantedServer, location: &SeenLocation, image: &SeenImage) -> Vec<FieldChange> {
+    let size = &wanted.size;
+    let new = |field, new| FieldChange { field, old: String::new(), new };
+    let mut changes = vec![
+        new(Field::Cpu, size.cpu.to_string()),
+        new(Field::Ram, format!("{} MB", size.ram_mb)),
+        new(Field::Disk, format!("{} GB", size.disk_gb)),
+        new(Field::DiskType, size.disk_type.clone()),
+        new(Field::Performance, size.performance.to_string()),
+        new(Field::Location, location.technical.clone()),
+        new(Field::Image, image.technical.clone()),
+    ];
+    if wanted.backup_days > 0 {
+        changes.push(new(Field::Backup, format!("every {} days", wanted.backup_days)));
+    }
+    if !wanted.groups.is_empty() {
+        let groups: Vec<&str> = wanted.groups.iter().map(|group| group.as_str()).collect();
+        changes.push(new(Field::Groups, groups.join(", ")));
+    }
+    changes
+}
+
+fn change_in_place<'a>(
+    scene: &Scene<'a>,
+    says: &mut Says,
+    decision: &mut ServerDecision<'a>,
+    location: &'a SeenLocation,
+    seen: &'a SeenServer,
+    difference: Difference<'a>,
+) {
+    let wanted = decision.wanted;
+    let name = wanted.name.as_str();
+    if difference.shrinks {
+        says.refuse(
+            "disk-shrink",
+            name,
+            format!(
+                "The file wants a disk of {} GB, the server has {} GB, and a disk cannot be reduced. Write at least {} GB in the file; or save the data, give the server up (`muster infra disown {} NAME`), delete it at the provider and plan again.",
+                wanted.size.disk_gb,
+                seen.size.disk_gb,
+                seen.size.disk_gb,
+                scene.file()
+            ),
+        );
+    } else if !difference.resize.is_empty() {
+        // A server that stays at another place for now is resized there, so its own place's pools count.
+        let here = scene.locations.find(&seen.location).unwrap_or(location);
+        let problems = size::problems(&wanted.size, &seen.family, here);
+        if problems.is_empty() {
+            decision.resize = Some((seen.size.clone(), difference.resize));
+        }
+        for (code, message) in problems {
+            says.refuse(code, name, message);
+        }
+    }
+    decision.links = difference.links;
+    decision.unlinks = difference.unlinks;
+    decision.power = match (difference.state, difference.power) {
+        // While it is being made it is off and comes up by itself: the step waits for that, then sets what is wanted.
+        (Some(state), power) => Some((wanted.power, std::iter::once(state).chain(power).collect())),
+        (None, Some(power)) => Some((wanted.power, vec![power])),
+        (None, None) => None,
+    };
+}
+
+fn inside<'a>(
+    scene: &Scene<'a>,
+    wanted: &WantedServer,
+    seen: &SeenServer,
+    record: Option<&'a Ownership>,
+    claim: Claim,
+) -> Option<Inside<'a>> {
+    if wanted.power != Power::Running || !size::is_linux(&seen.family) {
+        return None;
+    }
+    let purpose_reaches = match scene.policy.purpose {
+        Purpose::Update | Purpose::Deploy => !scene.policy.skip_provision,
+        Purpose::Destroy | Purpose::Adopt | Purpose::Disown => false,
+    };
+    purpose_reaches.then(|| Inside {
+        record,
+        automatic: claim.may_delete(),
+        keys_missing: scene.keys.missing(wanted, seen, record),
+    })
+}
+
+/// What a step that changes a running server may do to its service.
+pub(crate) fn interrupts(seen: Option<&SeenServer>) -> Risk {
+    match seen {
+        Some(seen) if seen.power_on => Risk::Interrupts,
+        Some(_) | None => Risk::None,
+    }
+}

@@ -1,0 +1,40 @@
+//! What can go wrong in the store.
+
+/// A failure or refusal of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The lane is owned by a newer claim; whoever wrote must stop.
+    #[error("this lane was taken over by another node; its fence is newer")]
+    Fenced,
+    /// A rule of the store forbids it: a lock is held, a plan is not the newest, a transition is not legal.
+    #[error("{0}")]
+    Conflict(String),
+    /// No such row.
+    #[error("{0}")]
+    NotFound(String),
+    /// The database was written by a newer Muster, or is not one of ours.
+    #[error("{0}")]
+    Unusable(String),
+    /// The store's writer has ended (shutdown or a fatal error before).
+    #[error("the store is closed")]
+    Closed,
+    /// A stored body cannot be read.
+    #[error("a stored {noun} cannot be read: {message}")]
+    Form {
+        /// Which noun.
+        noun: &'static str,
+        /// Why.
+        message: String,
+    },
+    /// SQLite said no.
+    #[error("the database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// A file could not be read or written.
+    #[error("{doing}: {source}")]
+    File {
+        /// What was being attempted, with the path.
+        doing: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,130 @@
+//! Facts: intents and ownership, changed only together with an entry.
+
+use muster_model::cloud::NetworkSpec;
+use muster_model::id::ProviderId;
+use muster_model::intent::{Created, CreationIntent, IntentState};
+use muster_model::ownership::{Claim as How, ObjectKind, Ownership, Provisioned};
+use muster_model::run::{EntryKind, Fact};
+use muster_store::*;
+
+use crate::scene::*;
+
+fn intent(claim: &Claim, second: i64) -> CreationIntent {
+    CreationIntent {
+        account: identity(),
+        infrastructure: "shop".into(),
+        name: "backend".into(),
+        wanted: Created::Network(NetworkSpec {
+            name: "backend".into(),
+            location: "SdnSpb".into(),
+            dhcp: true,
+        }),
+        known_ids: vec![],
+        sent_at: at(second),
+        run: claim.run,
+        state: IntentState::Open,
+    }
+}
+
+fn ownership(id: &str) -> Ownership {
+    Ownership {
+        account: identity(),
+        kind: ObjectKind::Server,
+        id: id.into(),
+        infrastructure: "shop".into(),
+        name: "web-1".into(),
+        provider_name: "web-1".into(),
+        claim: How::Created,
+        image_words: "Debian 12".into(),
+        image: "Debian12x64".into(),
+        protect: false,
+        since: at(3),
+        host_key: None,
+        provisioned: Default::default(),
+    }
+}
+
+async fn write(scene: &Scene, claim: &Claim, facts: Vec<Fact>) -> Result<(), StoreError> {
+    let kind = EntryKind::Progress { step: None, message: "fact".into() };
+    scene.store.append(claim.clone(), vec![Record { at: at(3), kind, facts }]).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn an_intent_opens_once_and_closes() {
+    let scene = scene();
+    let claim = scene.running(1, "shop").await;
+    let first = intent(&claim, 10);
+    write(&scene, &claim, vec![Fact::OpenIntent(Box::new(first.clone()))]).await.unwrap();
+    let error =
+        write(&scene, &claim, vec![Fact::OpenIntent(Box::new(intent(&claim, 20)))]).await.unwrap_err();
+    assert!(error.to_string().contains("not settled"), "{error}");
+    let close = Fact::CloseIntent { intent: Box::new(first), state: IntentState::GivenUp };
+    write(&scene, &claim, vec![close, Fact::OpenIntent(Box::new(intent(&claim, 20)))]).await.unwrap();
+    let states: Vec<IntentState> = scene
+        .store
+        .facts(&identity())
+        .await
+        .unwrap()
+        .intents
+        .into_iter()
+        .map(|intent| intent.state)
+        .collect();
+    assert_eq!(states, [IntentState::GivenUp, IntentState::Open]);
+}
+
+#[tokio::test]
+async fn a_made_intent_is_no_longer_a_question() {
+    let scene = scene();
+    let claim = scene.running(1, "shop").await;
+    let open = intent(&claim, 10);
+    write(&scene, &claim, vec![Fact::OpenIntent(Box::new(open.clone()))]).await.unwrap();
+    let made = IntentState::Made(ProviderId::from("7"));
+    write(&scene, &claim, vec![Fact::CloseIntent { intent: Box::new(open), state: made }]).await.unwrap();
+    assert!(scene.store.facts(&identity()).await.unwrap().intents.is_empty());
+}
+
+/// ICT-65: what we own is a record; nothing is ours without one.
+#[tokio::test]
+async fn ownership_is_made_amended_and_forgotten() {
+    let scene = scene();
+    let claim = scene.running(1, "shop").await;
+    let (account, kind, id) = (identity(), ObjectKind::Server, ProviderId::from("7"));
+    let outcome = Provisioned { digest: "d".into(), succeeded: true, at: at(3) };
+    write(
+        &scene,
+        &claim,
+        vec![
+            Fact::Own(Box::new(ownership("7"))),
+            Fact::HostKey { account: account.clone(), id: id.clone(), host_key: "ssh-ed25519 AAAA".into() },
+            Fact::Provisioned { account: account.clone(), id: id.clone(), key: "k".into(), outcome },
+            Fact::Amend {
+                account: account.clone(),
+                kind,
+                id: id.clone(),
+                name: "front-1".into(),
+                protect: true,
+            },
+            // A record that does not exist is not made by amending it.
+            Fact::Amend { account: account.clone(), kind, id: "8".into(), name: "x".into(), protect: false },
+        ],
+    )
+    .await
+    .unwrap();
+    let owned = scene.store.owned(&"default".into()).await.unwrap();
+    assert_eq!(owned.len(), 1);
+    assert_eq!(owned[0].name.as_str(), "front-1");
+    assert!(owned[0].protect && owned[0].provisioned["k"].succeeded);
+    assert_eq!(owned[0].host_key.as_deref(), Some("ssh-ed25519 AAAA"));
+    write(&scene, &claim, vec![Fact::Forget { account: account.clone(), kind, id }]).await.unwrap();
+    assert!(scene.store.facts(&account).await.unwrap().owned.is_empty());
+}
+
+#[tokio::test]
+async fn facts_go_with_their_entry_or_not_at_all() {
+    let scene = scene();
+    let claim = scene.running(1, "shop").await;
+    let mut stale = claim.clone();
+    stale.fence.0 += 1;
+    assert!(write(&scene, &stale, vec![Fact::Own(Box::new(ownership("7")))]).await.is_err());
+    assert!(scene.store.facts(&identity()).await.unwrap().owned.is_empty());
+}
