@@ -6,6 +6,7 @@
 pub mod account;
 pub mod bundle;
 pub mod cloud;
+pub mod config;
 pub mod diagnostic;
 pub mod document;
 pub mod field;

@@ -13,8 +13,9 @@ use crate::diagnostic::{Diagnostic, shown};
 
 /// The largest document, in bytes; a larger one is refused before it is parsed.
 pub const DOCUMENT_BYTES_MAX: usize = 1_048_576;
-/// The deepest nesting of lists and maps.
-pub const DEPTH_MAX: usize = 64;
+/// The deepest nesting of lists and maps. Reading is recursive, and a test thread of 2 MiB has to hold it
+/// unoptimised: 64 levels overflow there.
+pub const DEPTH_MAX: usize = 32;
 /// The most values of one document. A file of 10,000 servers written one by one has some 150,000.
 pub const NODES_MAX: usize = 250_000;
 /// The most values that `*aliases` may repeat, together; this is what stops a "billion laughs" file.

@@ -126,7 +126,7 @@ fn unknown(name: &str, wanted: &str, found: &[&str], directories: &[String]) -> 
 /// The root of an entry, both as absolute paths (`SEMANTICS.md` §1): the nearest ancestor that holds
 /// `muster.yaml`; else the directory above `infrastructure/` for an old ict file; else the entry's directory.
 pub fn root_of<'e>(entry: &'e str, has_marker: &dyn Fn(&str) -> bool) -> &'e str {
-    let own = parent(entry);
+    let own = above(entry);
     let mut directory = own;
     loop {
         if has_marker(directory) {
@@ -135,16 +135,20 @@ pub fn root_of<'e>(entry: &'e str, has_marker: &dyn Fn(&str) -> bool) -> &'e str
         if directory.is_empty() || directory == "/" {
             break;
         }
-        let above = parent(directory);
-        directory = if above.is_empty() && directory.starts_with('/') { "/" } else { above };
+        directory = above(directory);
     }
     let mut directory = own;
-    while !directory.is_empty() {
+    while !directory.is_empty() && directory != "/" {
         if file_name(directory) == "infrastructure" {
-            let above = parent(directory);
-            return if above.is_empty() && directory.starts_with('/') { "/" } else { above };
+            return above(directory);
         }
-        directory = parent(directory);
+        directory = above(directory);
     }
     own
+}
+
+/// The directory above, where `/` stays `/`.
+fn above(path: &str) -> &str {
+    let above = parent(path);
+    if above.is_empty() && path.starts_with('/') { "/" } else { above }
 }

@@ -1,3 +1,10 @@
 //! Tests of this room, one binary.
 
+mod bad_input;
+mod bundle;
+mod config;
 mod document;
+mod find;
+mod infrastructure;
+mod legacy;
+mod support;

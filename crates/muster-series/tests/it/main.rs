@@ -1,1 +1,4 @@
 //! Tests of this room, one binary.
+
+mod exposition;
+mod host;

@@ -1,0 +1,3 @@
+//! Machines: reaching them over SSH, and machines of our own on this computer.
+
+pub mod ssh;
