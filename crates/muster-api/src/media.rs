@@ -17,6 +17,6 @@ pub const BASE: &str = "/api/v1";
 /// Longest long poll (`?wait=`), in seconds.
 pub const WAIT_SECONDS_MAX: u64 = 30;
 /// Largest blob, in bytes.
-pub const BLOB_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const BLOB_BYTES_MAX: usize = muster_model::bundle::FILE_BYTES_MAX as usize;
 /// Largest JSON:API request body, in bytes: a manifest of 20,000 files fits.
 pub const DOCUMENT_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use muster_model::diagnostic::{Diagnostic, Diagnostics, Style};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -187,6 +188,23 @@ impl Problems {
     pub fn status(&self) -> u16 {
         self.errors.first().and_then(|problem| problem.status.parse().ok()).unwrap_or(500)
     }
+}
+
+impl From<&Diagnostics> for Problems {
+    /// Every problem of a document, each with its place: drawn in `detail`, as data in `meta`.
+    fn from(diagnostics: &Diagnostics) -> Problems {
+        let mut errors: Vec<Problem> = diagnostics.items.iter().map(of_diagnostic).collect();
+        if diagnostics.left_out > 0 || errors.is_empty() {
+            let detail = format!("and {} more problems", diagnostics.left_out);
+            errors.push(Problem::new(ProblemKind::Document, detail));
+        }
+        Problems { errors }
+    }
+}
+
+fn of_diagnostic(diagnostic: &Diagnostic) -> Problem {
+    let meta = serde_json::to_value(diagnostic).unwrap_or_default();
+    Problem::new(ProblemKind::Document, diagnostic.render(Style::Plain)).meta(meta)
 }
 
 impl From<Problem> for Problems {

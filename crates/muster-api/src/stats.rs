@@ -14,6 +14,8 @@ pub struct StatsAttributes {
     pub error: Option<String>,
     /// Busy share of all processors, 0 to 100.
     pub cpu_busy_percent: Option<f64>,
+    /// Number of processors.
+    pub cpu_count: Option<u64>,
     /// Load average over one minute.
     pub load_1m: Option<f64>,
     /// Load average over five minutes.

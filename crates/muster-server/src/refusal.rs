@@ -4,7 +4,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use muster_api::media;
 use muster_api::problem::{Problem, ProblemKind, Problems};
-use muster_model::diagnostic::Diagnostics;
 use muster_model::rights::Denied;
 use muster_runs::EngineError;
 
@@ -40,7 +39,7 @@ impl From<EngineError> for Refusal {
     fn from(error: EngineError) -> Refusal {
         let (kind, detail) = match error {
             EngineError::Invalid(message) => (ProblemKind::Invalid, message),
-            EngineError::Document(problems) => return Refusal(document_problems(&problems)),
+            EngineError::Document(problems) => return Refusal(Problems::from(&*problems)),
             EngineError::NotFound(message) => (ProblemKind::NotFound, message),
             EngineError::Denied(denied) => return denied.into(),
             EngineError::Conflict(message) => (ProblemKind::Busy, message),
@@ -53,11 +52,6 @@ impl From<EngineError> for Refusal {
         };
         Refusal::new(kind, detail)
     }
-}
-
-/// Every problem of a document, each with its place.
-fn document_problems(problems: &Diagnostics) -> Problems {
-    Problem::new(ProblemKind::Document, problems.to_string()).into()
 }
 
 impl IntoResponse for Refusal {

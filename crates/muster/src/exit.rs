@@ -3,7 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use muster_api::ClientError;
+use muster_api::{ClientError, ProblemKind, Problems};
+use muster_model::diagnostic::{Diagnostics, Style};
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,20 @@ impl Failure {
     /// A failure of a kind.
     pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
         Failure { exit, message: message.into(), problems: Vec::new() }
+    }
+
+    /// Problems of a document, drawn with their places.
+    pub fn document(problems: &Diagnostics) -> Failure {
+        use std::io::IsTerminal;
+        // The writer drops the colours again where they are not wanted.
+        let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
+        let message = problems.render(style);
+        Failure { exit: Exit::Usage, message, problems: Problems::from(problems).errors }
+    }
+
+    /// Whether the message already looks like problems with their places.
+    pub fn is_drawn(&self) -> bool {
+        self.problems.iter().any(|problem| problem.code == ProblemKind::Document.row().code)
     }
 
     /// Wrong usage, a wrong document, a question that could not be asked.

@@ -235,6 +235,7 @@ impl From<&Waiting> for WaitingSaid {
             WaitingReason::Blocked => "blocked",
             WaitingReason::Unsettled => "unsettled",
             WaitingReason::LeftOut => LEFT_OUT,
+            WaitingReason::InUse => "in-use",
         };
         WaitingSaid { target: waiting.target.clone(), why: why.to_owned(), message: waiting.message.clone() }
     }
@@ -245,7 +246,7 @@ impl From<&Waiting> for WaitingSaid {
 pub struct NoteSaid {
     /// What it is about.
     pub target: String,
-    /// `stranger`, `late-duplicate`, `meaning-changed`, `claimed`, `old`.
+    /// `stranger`, `late-duplicate`, `meaning-changed`, `claimed`, `old`, `renamed`, `open-intent`, `skipped`.
     pub kind: String,
     /// In words.
     pub message: String,
@@ -258,6 +259,9 @@ fn note_word(kind: NoteKind) -> &'static str {
         NoteKind::MeaningChanged => "meaning-changed",
         NoteKind::Claimed => "claimed",
         NoteKind::Old => "old",
+        NoteKind::Renamed => "renamed",
+        NoteKind::OpenIntent => "open-intent",
+        NoteKind::Skipped => "skipped",
     }
 }
 

@@ -124,7 +124,8 @@ impl Sealer {
     /// # Errors
     /// A text that is no key.
     pub fn from_key_text(text: &Secret, from: &str, world: World) -> Result<Sealer, SealError> {
-        let key = read_hex(text.expose().trim()).ok_or_else(|| SealError::KeyText { from: from.to_owned() })?;
+        let key =
+            read_hex(text.expose().trim()).ok_or_else(|| SealError::KeyText { from: from.to_owned() })?;
         Ok(Sealer { cipher: XChaCha20Poly1305::new((&*key).into()), world })
     }
 
@@ -179,9 +180,7 @@ fn read_key_file(path: &Path) -> Result<Option<Secret>, SealError> {
         return Err(SealError::KeyFileForeign { path: path.to_owned(), owner: about.uid(), me });
     }
     let mut text = Zeroizing::new(String::new());
-    file.take(KEY_FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(|error| failed("reading", error))?;
+    file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text).map_err(|error| failed("reading", error))?;
     Ok(Some(Secret::new(text.as_str())))
 }
 

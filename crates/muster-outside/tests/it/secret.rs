@@ -56,10 +56,7 @@ fn a_key_that_others_can_read_is_refused() {
 #[test]
 fn a_key_text_must_be_a_key() {
     let error = Sealer::from_key_text(&Secret::new("short"), "MUSTER_KEY", world(1)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "MUSTER_KEY does not hold a sealing key: it must be 64 hexadecimal digits"
-    );
+    assert_eq!(error.to_string(), "MUSTER_KEY does not hold a sealing key: it must be 64 hexadecimal digits");
     let text = Secret::new("0123456789abcdefABCDEF0123456789".repeat(2));
     let one = Sealer::from_key_text(&text, "MUSTER_KEY", world(1)).unwrap();
     let two = Sealer::from_key_text(&text, "MUSTER_KEY", world(9)).unwrap();

@@ -180,7 +180,8 @@ async fn goes_through_jump_hosts() {
     std::fs::write(&known, lines.join("\n") + "\n").unwrap();
     let keys = [&inner, &gate, &first].map(|sshd| sshd.key.clone()).to_vec();
     let agent = PrivateAgent::serve(inner.directory.path(), "2", keys).unwrap();
-    let arguments = interactive::arguments(&host, known.as_ref(), Some(agent.socket()), &["echo".into(), "hi".into()]);
+    let arguments =
+        interactive::arguments(&host, known.as_ref(), Some(agent.socket()), &["echo".into(), "hi".into()]);
     let answer = Command::new(&arguments[0]).args(&arguments[1..]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&answer.stdout), "hi\n", "{answer:?}");
     // A wrong key on the way is a refusal too, and names the jump host.
@@ -226,7 +227,9 @@ async fn waits_within_its_bound_and_refuses_simulated_addresses() {
     let began = tokio::time::Instant::now();
     let error = hosts.wait(&host, Duration::from_secs(2)).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(4));
-    assert!(error.to_string().starts_with("waited 2 s for SSH on web-1 (127.0.0.1); the last try: connecting to"));
+    assert!(
+        error.to_string().starts_with("waited 2 s for SSH on web-1 (127.0.0.1); the last try: connecting to")
+    );
     assert_eq!(error.kind(), SshErrorKind::Transient);
     for address in ["198.18.0.1", "198.19.255.254", "::ffff:198.18.0.1"] {
         let error = hosts.wait(&Host::new("s", address, &key), Duration::from_secs(60)).await.unwrap_err();
@@ -352,7 +355,10 @@ async fn the_wrapper_starts_once_and_tells_the_end() {
     let mut said = Collected::default();
     let outcome = hosts.follow(&host, &attempt(1, 6), Duration::from_secs(20), &mut said).await.unwrap();
     assert_eq!(outcome, Outcome::Finished(7));
-    assert_eq!((said.stdout.as_slice(), said.stderr.as_slice()), (b"out\nlate\n".as_slice(), b"err\n".as_slice()));
+    assert_eq!(
+        (said.stdout.as_slice(), said.stderr.as_slice()),
+        (b"out\nlate\n".as_slice(), b"err\n".as_slice())
+    );
     assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n", "started once");
     // The old owner comes back: refused, and nothing runs.
     let error = hosts.start(&host, &attempt(2, 5), &command).await.unwrap_err();
@@ -432,11 +438,15 @@ async fn the_wrapper_bounds_what_it_keeps_and_does_not_wait_for_daemons() {
     let began = tokio::time::Instant::now();
     let outcome = hosts.follow(&host, &attempt(1, 1), Duration::from_secs(25), &mut said).await.unwrap();
     assert_eq!((outcome, said.stdout.len()), (Outcome::Finished(0), 1000));
-    assert!(began.elapsed() < Duration::from_secs(15), "a daemon that keeps the output open is not waited for");
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "a daemon that keeps the output open is not waited for"
+    );
 }
 
 fn delivery(to: String, digest: &str, text: &str) -> Delivery {
-    let file = |text: &str, mode: u32| DeliveredFile { content: Bytes::copy_from_slice(text.as_bytes()), mode };
+    let file =
+        |text: &str, mode: u32| DeliveredFile { content: Bytes::copy_from_slice(text.as_bytes()), mode };
     let files = [("app.py", file(text, 0o755)), ("static/it's.css", file("body {}", 0o644))];
     let files: BTreeMap<String, DeliveredFile> = files.map(|(path, file)| (path.to_owned(), file)).into();
     Delivery { files, digest: digest.to_owned(), to, keep: 1 }

@@ -82,13 +82,7 @@ pub fn start_with(seed: u64, more: &str) -> Option<Sshd> {
         .stderr(log)
         .spawn()
         .unwrap();
-    let sshd = Sshd {
-        child,
-        directory,
-        port,
-        key,
-        host_key: host_key.public_line().parse().unwrap(),
-    };
+    let sshd = Sshd { child, directory, port, key, host_key: host_key.public_line().parse().unwrap() };
     for _ in 0..200 {
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
             return Some(sshd);

@@ -175,7 +175,8 @@ fn read_labels<'t>(
         }
         rest = rest[equals + 1..].trim_start_matches([' ', '\t']);
         rest = rest.strip_prefix('"').ok_or_else(|| format!("the value of label {name} is not quoted"))?;
-        let end = closing_quote(rest).ok_or_else(|| format!("the value of label {name} has no closing quote"))?;
+        let end =
+            closing_quote(rest).ok_or_else(|| format!("the value of label {name} has no closing quote"))?;
         if labels.len() == limits.labels_max {
             return Err(format!("more than {} labels", limits.labels_max));
         }

@@ -10,8 +10,22 @@ use crate::{Exposition, Sample};
 
 /// File systems that are memory, kernel windows or copies of another one, not room for data.
 const UNREAL_FILESYSTEMS: [&str; 16] = [
-    "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "devpts", "devtmpfs", "fuse.lxcfs", "mqueue", "nsfs",
-    "proc", "ramfs", "rpc_pipefs", "squashfs", "sysfs", "tmpfs",
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "devpts",
+    "devtmpfs",
+    "fuse.lxcfs",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "ramfs",
+    "rpc_pipefs",
+    "squashfs",
+    "sysfs",
+    "tmpfs",
 ];
 
 /// Devices whose traffic is no traffic of the machine.
@@ -35,7 +49,11 @@ pub struct Filesystem {
 impl Filesystem {
     /// Share in use, 0 to 1.
     pub fn used_share(&self) -> f64 {
-        if self.size_bytes > 0.0 { (1.0 - self.available_bytes / self.size_bytes).clamp(0.0, 1.0) } else { 0.0 }
+        if self.size_bytes > 0.0 {
+            (1.0 - self.available_bytes / self.size_bytes).clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
     }
 }
 
@@ -135,8 +153,7 @@ impl<'e> Pair<'e> {
     fn new(earlier: &'e Exposition, later: &'e Exposition) -> Pair<'e> {
         // The boot time is computed from the clock and may shake by a second.
         const BOOT_TIME_SHAKE_SECONDS: f64 = 2.0;
-        let boots =
-            earlier.value("node_boot_time_seconds").zip(later.value("node_boot_time_seconds"));
+        let boots = earlier.value("node_boot_time_seconds").zip(later.value("node_boot_time_seconds"));
         let rebooted = boots.is_some_and(|(before, after)| after - before > BOOT_TIME_SHAKE_SECONDS);
         Pair { earlier, later, rebooted }
     }
@@ -183,7 +200,8 @@ impl<'e> Pair<'e> {
 }
 
 fn key(sample: &Sample) -> Vec<(&str, &str)> {
-    let mut labels: Vec<_> = sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut labels: Vec<_> =
+        sample.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     labels.sort_unstable();
     labels
 }
@@ -225,14 +243,20 @@ fn filesystems(newest: &Exposition) -> Vec<Filesystem> {
     all
 }
 
-fn traffic(newest: &Exposition, pair: Option<&Pair<'_>>, names: [&str; 2], real: fn(&str) -> bool) -> Traffic {
+fn traffic(
+    newest: &Exposition,
+    pair: Option<&Pair<'_>>,
+    names: [&str; 2],
+    real: fn(&str) -> bool,
+) -> Traffic {
     let is_real = |sample: &Sample| sample.label("device").is_some_and(real);
     let total = |name: &str| -> f64 {
         newest.samples(name).iter().filter(|sample| is_real(sample)).map(|sample| sample.value).sum()
     };
     let rate = |name: &str| -> Option<f64> {
         let pair = pair?;
-        let grown: f64 = pair.growth(name).filter(|(sample, _)| is_real(sample)).map(|(_, grown)| grown).sum();
+        let grown: f64 =
+            pair.growth(name).filter(|(sample, _)| is_real(sample)).map(|(_, grown)| grown).sum();
         Some(grown / pair.seconds()?)
     };
     Traffic {

@@ -75,7 +75,10 @@ fn tells_the_line_of_an_error() {
     assert_eq!(error("a{x=\"\\t\"} 1"), "metrics, line 1: unknown escape `\\t` in a label value");
     assert_eq!(error("a{x=\"1\",x=\"2\"} 1"), "metrics, line 1: label x stands twice");
     assert_eq!(error("a{x=\"1} 1"), "metrics, line 1: the value of label x has no closing quote");
-    assert_eq!(error("a 1\n# TYPE a gauge\n"), "metrics, line 2: `# TYPE a` stands after samples of that name");
+    assert_eq!(
+        error("a 1\n# TYPE a gauge\n"),
+        "metrics, line 2: `# TYPE a` stands after samples of that name"
+    );
     assert_eq!(error("# TYPE a thing\n"), "metrics, line 1: `thing` is not a metric type");
     assert_eq!(error("<html>"), "metrics, line 1: `<html>` is not a metric name");
 }
@@ -92,9 +95,8 @@ fn refuses_more_than_the_limits() {
 
 #[test]
 fn work_grows_with_the_text_and_not_faster() {
-    let text = |samples: usize| {
-        (0..samples).map(|n| format!("m_{n}{{device=\"sd{n}\"}} {n}\n")).collect::<String>()
-    };
+    let text =
+        |samples: usize| (0..samples).map(|n| format!("m_{n}{{device=\"sd{n}\"}} {n}\n")).collect::<String>();
     let all = parse(&text(50_000));
     assert_eq!(all.families().len(), 50_000);
     assert_eq!(all.value("m_49999"), Some(49_999.0));

@@ -85,16 +85,18 @@ fn a_reboot_between_two_scrapes_counts_from_zero() {
 
 #[test]
 fn a_counter_that_went_back_counts_from_zero() {
-    let summary =
-        host_summary(&scrape(1000, 2000, 900.0, 100.0, 5000.0), Some(&scrape(1000, 2010, 908.0, 102.0, 50.0)));
+    let summary = host_summary(
+        &scrape(1000, 2000, 900.0, 100.0, 5000.0),
+        Some(&scrape(1000, 2010, 908.0, 102.0, 50.0)),
+    );
     near(summary.network.in_bytes_per_second, 5.0);
 }
 
 #[test]
 fn an_empty_text_gives_an_empty_summary() {
     let nothing = Exposition::parse("", &Limits::default()).unwrap();
-    assert_eq!(host_summary(&nothing, Some(&nothing)), HostSummary {
-        disk: muster_series::host::Traffic::default(),
-        ..HostSummary::default()
-    });
+    assert_eq!(
+        host_summary(&nothing, Some(&nothing)),
+        HostSummary { disk: muster_series::host::Traffic::default(), ..HostSummary::default() }
+    );
 }

@@ -1,6 +1,7 @@
 //! Which words the command line has. No behaviour here.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -72,6 +73,8 @@ pub enum Command {
         /// The file's name without extension
         name: String,
     },
+    /// Check an infrastructure file without asking anybody
+    Validate(Validate),
     /// Look whether everything Muster needs is here
     Doctor,
     /// Print the completion script for a shell
@@ -233,4 +236,17 @@ pub enum Run {
         #[arg(long, requires = "output")]
         step: Option<u32>,
     },
+}
+
+/// Check a file.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// The file, or its name without extension
+    pub file: String,
+    /// A variable: name=value
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub vars: Vec<String>,
+    /// A file of variables
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<PathBuf>,
 }

@@ -1,159 +1,151 @@
-//! Finding an infrastructure file by its name without extension, and the root of its bundle.
+//! Finding an infrastructure file by its name: looks at the disk; what is found is judged by `muster-model`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use muster_model::config::{Config, read_config};
+use muster_model::infrastructure::find::{self as rules, DIRECTORIES, ROOT_MARKER};
 
 use crate::exit::Failure;
 
-/// Directories that are searched, below the working directory.
-pub const PLACES: &[&str] = &["infra", "templates"];
-/// Endings of an infrastructure file.
-pub const ENDINGS: &[&str] = &["yaml", "yml", "json"];
 /// Deepest directory below a place.
-const DEPTH_MAX: usize = 8;
+const DEPTH_MAX: usize = 16;
 /// Most entries looked at below one place.
-const ENTRIES_MAX: usize = 50_000;
-/// Most names in a message.
-const NAMES_SHOWN: usize = 10;
-/// The file that marks a root.
-pub const ROOT_MARKER: &str = "muster.yaml";
+pub const ENTRIES_MAX: usize = 200_000;
+/// A person's own settings, below `MUSTER_HOME`.
+const PERSON_CONFIG: &str = "config.yaml";
+/// Largest file of settings, in bytes.
+const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A file that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The root of its bundle.
     pub root: PathBuf,
-    /// The file.
-    pub path: PathBuf,
-}
-
-impl Found {
     /// Its path below the root, `/` between parts.
-    pub fn entry(&self) -> String {
-        relative(&self.root, &self.path)
+    pub entry: String,
+}
+
+/// The settings that count here: those of the nearest root, then the person's.
+pub fn config(here: &Path, home: &Path) -> Result<Config, Failure> {
+    let root = here.ancestors().find(|directory| directory.join(ROOT_MARKER).is_file()).unwrap_or(here);
+    let of_root = read_settings(&root.join(ROOT_MARKER))?;
+    let of_person = read_settings(&home.join(PERSON_CONFIG))?;
+    Ok(of_root.over(of_person))
+}
+
+fn read_settings(path: &Path) -> Result<Config, Failure> {
+    let say = |error: std::io::Error| Failure::usage(format!("{} cannot be read: {error}", path.display()));
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.len() > CONFIG_BYTES_MAX => {
+            Err(Failure::usage(format!("{} has more than {CONFIG_BYTES_MAX} bytes", path.display())))
+        }
+        Ok(_) => {
+            let bytes = std::fs::read(path).map_err(say)?;
+            read_config(&path.display().to_string(), &bytes).map_err(|problems| Failure::document(&problems))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
+        Err(error) => Err(say(error)),
     }
 }
 
-/// A path below a root, `/` between parts.
-pub fn relative(root: &Path, path: &Path) -> String {
-    let below = path.strip_prefix(root).unwrap_or(path);
-    below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
-}
-
-/// Directories that are searched: the usual ones, then those of the settings.
-pub fn places(here: &Path, home: &Path) -> Vec<PathBuf> {
-    let mut places: Vec<PathBuf> = PLACES.iter().map(|place| here.join(place)).collect();
-    for settings in [here.join(ROOT_MARKER), home.join("config.yaml")] {
-        places.extend(configured(&settings));
+/// Every file below the directories that are searched, relative to `here`.
+fn listing(here: &Path, config: &Config) -> Result<Vec<String>, Failure> {
+    let mut found = Vec::new();
+    for place in DIRECTORIES.iter().copied().chain(config.templates.iter().map(String::as_str)) {
+        walk(
+            here,
+            place,
+            &mut |path| {
+                found.push(path.to_owned());
+                Ok(())
+            },
+            &|_| false,
+        )?;
     }
-    places
+    Ok(found)
 }
 
-/// The key `templates:` of a settings file: one directory or a list, relative to the file.
-fn configured(settings: &Path) -> Vec<PathBuf> {
-    #[derive(serde::Deserialize)]
-    struct Settings {
-        #[serde(default)]
-        templates: Vec<String>,
+/// Calls `each` with every file below a directory of `root`, in order, by its path below the root. Directories for
+/// which `prune` is true are left out; links to directories are not followed.
+pub fn walk(
+    root: &Path,
+    below: &str,
+    each: &mut dyn FnMut(&str) -> Result<(), Failure>,
+    prune: &dyn Fn(&str) -> bool,
+) -> Result<(), Failure> {
+    let mut left = ENTRIES_MAX;
+    descend(root, below, 0, &mut left, each, prune)
+}
+
+fn descend(
+    root: &Path,
+    below: &str,
+    depth: usize,
+    left: &mut usize,
+    each: &mut dyn FnMut(&str) -> Result<(), Failure>,
+    prune: &dyn Fn(&str) -> bool,
+) -> Result<(), Failure> {
+    let directory = root.join(below);
+    let say =
+        |error: std::io::Error| Failure::usage(format!("{} cannot be read: {error}", directory.display()));
+    let entries = match std::fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        Err(error) if depth == 0 && error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(say(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(say)?;
+        names.push((entry.file_name().to_string_lossy().into_owned(), entry.file_type().map_err(say)?));
     }
-    let Ok(text) = std::fs::read_to_string(settings) else { return Vec::new() };
-    let Ok(read) = serde_saphyr::from_str::<Settings>(&text) else { return Vec::new() };
-    let base = settings.parent().unwrap_or(Path::new("."));
-    read.templates.iter().map(|path| base.join(path)).collect()
-}
-
-/// Every infrastructure file below the places, by name. Servers' templates and playbooks of old projects lie in
-/// folders of their own beside `infrastructure/` and are none.
-pub fn known(places: &[PathBuf]) -> BTreeMap<String, Vec<PathBuf>> {
-    let mut known = BTreeMap::new();
-    for place in places {
-        let mut left = ENTRIES_MAX;
-        let old = place.join("infrastructure");
-        let top = if old.is_dir() { &old } else { place };
-        walk(top, 0, &mut left, &mut known);
-    }
-    known
-}
-
-fn walk(directory: &Path, depth: usize, left: &mut usize, known: &mut BTreeMap<String, Vec<PathBuf>>) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
+    names.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, kind) in names {
         if *left == 0 {
-            return;
+            return Err(Failure::usage(format!(
+                "more than {ENTRIES_MAX} files lie below {}; put a {ROOT_MARKER} nearer to the file, or name what \
+                 does not belong to it in .musterignore",
+                root.display()
+            )));
         }
         *left -= 1;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.starts_with('.') || name == ROOT_MARKER {
-            continue;
-        }
-        if path.is_dir() && !path.is_symlink() {
-            if depth < DEPTH_MAX
-                && !matches!(name.as_str(), "playbooks" | "servers" | "roles" | "node_modules")
-            {
-                walk(&path, depth + 1, left, known);
+        let path = if below.is_empty() || below == "." { name } else { format!("{below}/{name}") };
+        if kind.is_dir() {
+            if depth < DEPTH_MAX && !prune(&path) {
+                descend(root, &path, depth + 1, left, each, prune)?;
             }
-            continue;
-        }
-        let ending =
-            path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if ENDINGS.contains(&ending.as_str())
-            && let Some(stem) = path.file_stem()
-        {
-            known.entry(stem.to_string_lossy().into_owned()).or_default().push(path);
+        } else if kind.is_file() || (kind.is_symlink() && root.join(&path).is_file()) {
+            each(&path)?;
         }
     }
+    Ok(())
 }
 
-/// Finds one file by its name.
-pub fn find(name: &str, places: &[PathBuf]) -> Result<Found, Failure> {
-    if name.is_empty() || name.contains(['/', '\\']) {
-        return Err(Failure::usage(format!("`{name}` is no name of an infrastructure file")));
-    }
-    let mut known = known(places);
-    let paths = known.remove(name).unwrap_or_default();
-    match paths.as_slice() {
-        [path] => Ok(Found { root: root_of(path), path: path.clone() }),
-        [] => Err(Failure::usage(unknown(name, &known, places))),
-        several => {
-            let list: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
-            Err(Failure::usage(format!("{name} is ambiguous: {}; keep one of them", list.join(", "))))
-        }
-    }
+/// Names of the infrastructure files here, with their paths.
+pub fn known(here: &Path, home: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let config = config(here, home)?;
+    let listing = listing(here, &config)?;
+    let paths = rules::candidates(&config.templates, &listing);
+    Ok(paths
+        .into_iter()
+        .map(|path| (muster_model::document::path::stem(path).to_owned(), path.to_owned()))
+        .collect())
 }
 
-fn unknown(name: &str, known: &BTreeMap<String, Vec<PathBuf>>, places: &[PathBuf]) -> String {
-    let searched: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
-    let mut message = format!("there is no infrastructure file {name} below {}", searched.join(" or "));
-    if let Some(stem) = ENDINGS.iter().find_map(|ending| name.strip_suffix(&format!(".{ending}"))) {
-        message.push_str(&format!("; name it without its extension: {stem}"));
-        return message;
-    }
-    if known.is_empty() {
-        message.push_str("; make one, for example infra/");
-        message.push_str(name);
-        message.push_str(".yaml");
-    } else {
-        let names: Vec<&str> = known.keys().map(String::as_str).take(NAMES_SHOWN).collect();
-        message.push_str(&format!("; there is {}", names.join(", ")));
-        if known.len() > NAMES_SHOWN {
-            message.push_str(&format!(" and {} more", known.len() - NAMES_SHOWN));
-        }
-    }
-    message
+/// Finds one file by its name without extension.
+pub fn find(name: &str, here: &Path, home: &Path) -> Result<Found, Failure> {
+    let config = config(here, home)?;
+    let listing = listing(here, &config)?;
+    let path = rules::find(name, &config.templates, &listing)
+        .map_err(|problem| Failure::document(&muster_model::diagnostic::Diagnostics::from(*problem)))?;
+    Ok(rooted(&here.join(path)))
 }
 
-/// The root of a file's bundle: the nearest ancestor with the marker, else the directory above `infrastructure/`
-/// (old projects), else the file's own directory.
-pub fn root_of(path: &Path) -> PathBuf {
-    let own = path.parent().unwrap_or(Path::new("."));
-    if let Some(marked) = own.ancestors().find(|directory| directory.join(ROOT_MARKER).is_file()) {
-        return marked.to_owned();
-    }
-    let old =
-        own.ancestors().find(|directory| directory.file_name().is_some_and(|name| name == "infrastructure"));
-    old.and_then(Path::parent).unwrap_or(own).to_owned()
+/// A file with the root of its bundle.
+pub fn rooted(path: &Path) -> Found {
+    let text = path.to_string_lossy();
+    let root = rules::root_of(&text, &|directory| Path::new(directory).join(ROOT_MARKER).is_file());
+    let entry = text.strip_prefix(root).unwrap_or(&text).trim_start_matches('/').to_owned();
+    Found { root: PathBuf::from(if root.is_empty() { "." } else { root }), entry }
 }
 
 #[cfg(test)]
@@ -175,18 +167,15 @@ mod tests {
     #[test]
     fn finds_by_name() {
         let project = project(&["infra/shop.yaml", "infra/deep/er/bank.yml", "infra/playbooks/site.yml"]);
-        let places = places(project.path(), Path::new("/nowhere"));
-        let shop = find("shop", &places).unwrap();
-        assert_eq!(
-            (shop.root.as_path(), shop.entry().as_str()),
-            (project.path().join("infra").as_path(), "shop.yaml")
-        );
-        assert_eq!(find("bank", &places).unwrap().entry(), "bank.yml");
-        let unknown = find("shp", &places).unwrap_err();
-        assert!(unknown.message.contains("no infrastructure file shp"), "{unknown}");
-        assert!(unknown.message.contains("there is bank, shop"), "{unknown}");
-        assert!(find("shop.yaml", &places).unwrap_err().message.contains("without its extension: shop"));
-        assert!(find("site", &places).is_err());
+        let home = Path::new("/nowhere");
+        let shop = find("shop", project.path(), home).unwrap();
+        assert_eq!(shop, Found { root: project.path().join("infra"), entry: "shop.yaml".into() });
+        assert_eq!(find("bank", project.path(), home).unwrap().entry, "bank.yml");
+        let unknown = find("shp", project.path(), home).unwrap_err();
+        assert_eq!(unknown.exit, crate::exit::Exit::Usage);
+        assert!(unknown.message.contains("no infrastructure file `shp`"), "{unknown}");
+        assert!(unknown.message.contains("did you mean `shop`"), "{unknown}");
+        assert!(find("site", project.path(), home).is_err());
     }
 
     #[test]
@@ -196,26 +185,31 @@ mod tests {
             "templates/servers/min_01.yml",
             "templates/playbooks/Nginx_install.yml",
         ]);
-        let places = places(project.path(), Path::new("/nowhere"));
-        let found = find("shop-spb", &places).unwrap();
+        let found = find("shop-spb", project.path(), Path::new("/nowhere")).unwrap();
         assert_eq!(found.root, project.path().join("templates"));
-        assert_eq!(found.entry(), "infrastructure/shop-spb.yml");
-        assert!(find("min_01", &places).is_err());
+        assert_eq!(found.entry, "infrastructure/shop-spb.yml");
+        assert!(find("min_01", project.path(), Path::new("/nowhere")).is_err());
     }
 
     #[test]
     fn a_marker_is_the_root_and_names_further_places() {
         let project = project(&["infra/shop.yaml", "more/bank.yaml"]);
         std::fs::write(project.path().join(ROOT_MARKER), "templates: [more]\n").unwrap();
-        let places = places(project.path(), Path::new("/nowhere"));
-        assert_eq!(find("shop", &places).unwrap().root, project.path());
-        assert_eq!(find("bank", &places).unwrap().entry(), "more/bank.yaml");
+        let home = Path::new("/nowhere");
+        assert_eq!(find("shop", project.path(), home).unwrap().root, project.path());
+        assert_eq!(find("bank", project.path(), home).unwrap().entry, "more/bank.yaml");
+        std::fs::write(project.path().join(ROOT_MARKER), "templats: [more]\n").unwrap();
+        assert!(find("shop", project.path(), home).unwrap_err().message.contains("did you mean `templates`"));
     }
 
     #[test]
     fn two_files_of_one_name_are_refused() {
         let project = project(&["infra/shop.yaml", "templates/shop.yml"]);
-        let places = places(project.path(), Path::new("/nowhere"));
-        assert!(find("shop", &places).unwrap_err().message.contains("ambiguous"));
+        assert!(
+            find("shop", project.path(), Path::new("/nowhere"))
+                .unwrap_err()
+                .message
+                .contains("could be any of")
+        );
     }
 }

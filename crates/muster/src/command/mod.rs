@@ -24,6 +24,7 @@ pub mod run_command;
 pub mod secret;
 pub mod server;
 pub mod stats;
+pub mod validate;
 pub mod vars;
 
 pub use report::Report;
@@ -76,6 +77,7 @@ pub async fn run(cli: Cli) -> Exit {
 async fn answer(cli: Cli, view: &View) -> Result<Answer, Failure> {
     let quiet = cli.global.quiet;
     match cli.command {
+        Command::Validate(arguments) => validate::validate(&arguments, &here()?, &crate::home::directory()?),
         Command::Completions { shell } => completions::completions(shell),
         Command::Server(crate::cli::Server { listen, command: None }) => {
             crate::serve::serve(&crate::home::directory()?, listen, quiet).await?;
@@ -109,7 +111,9 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
         Command::Secret(command) => secret::secret(&command, &context).await,
         Command::Run(command) => run_command::run(command, &context).await,
         Command::Stats { name } => stats::stats(&name, &context).await,
-        Command::Doctor | Command::Completions { .. } => Answer::done(Report::Nothing),
+        Command::Validate(_) | Command::Doctor | Command::Completions { .. } => {
+            Answer::done(Report::Nothing)
+        }
     }
 }
 

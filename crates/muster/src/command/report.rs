@@ -78,6 +78,23 @@ pub struct KnownFile {
     pub last_run_state: Option<String>,
 }
 
+/// A file that can be used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Validated {
+    /// Its name.
+    pub name: String,
+    /// Where it lies.
+    pub path: String,
+    /// Servers that it wants.
+    pub servers: usize,
+    /// Networks that it wants.
+    pub networks: usize,
+    /// Files of its bundle.
+    pub files: usize,
+    /// Worth saying.
+    pub warnings: Vec<muster_model::diagnostic::Diagnostic>,
+}
+
 /// One thing that `doctor` looked at.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
@@ -128,6 +145,8 @@ pub enum Report {
     Secrets(Vec<Row<SecretAttributes>>),
     /// Load of servers.
     Stats(Vec<Row<StatsAttributes>>),
+    /// A file that can be used.
+    Validated(Box<Validated>),
     /// What `doctor` looked at.
     Checks(Vec<Check>),
 }

@@ -52,6 +52,7 @@ pub fn value(report: &Report) -> Value {
         Report::Files(files) => of(files),
         Report::Secrets(names) => of(names),
         Report::Stats(stats) => of(stats),
+        Report::Validated(validated) => of(validated),
         Report::Checks(checks) => of(checks),
     }
 }

@@ -43,3 +43,54 @@ pub fn line(event: &Event) -> Option<String> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::style::plain;
+
+    fn event(what: Happened) -> Event {
+        Event {
+            run: "0199".into(),
+            lane: 0,
+            seq: 1,
+            at: "2026-11-21T05:00:00Z".parse().unwrap(),
+            target: Some("web-1".into()),
+            action: Some("create server".into()),
+            what,
+        }
+    }
+
+    #[test]
+    fn each_event_reads_alone() {
+        let failed = |again, class: &str| Happened::Failed {
+            step: 1,
+            attempt: 1,
+            class: class.into(),
+            message: "HTTP 500".into(),
+            again,
+        };
+        let all = [
+            Happened::Started { step: 1, attempt: 1 },
+            Happened::Started { step: 1, attempt: 2 },
+            Happened::Succeeded { step: 1, attempt: 1, already: false, output: "server 17".into() },
+            Happened::Succeeded { step: 1, attempt: 1, already: true, output: String::new() },
+            failed(true, "transient"),
+            failed(false, "refused"),
+            failed(false, "unknown-outcome"),
+            Happened::Skipped { step: 1, message: "the run ended before".into() },
+            Happened::Progress { step: Some(1), message: "waiting for the provider".into() },
+            Happened::Task {
+                step: 1,
+                host: "web-2".into(),
+                task: "install nginx".into(),
+                outcome: "changed".into(),
+                message: String::new(),
+            },
+        ];
+        let lines: Vec<String> = all.into_iter().filter_map(|what| line(&event(what))).collect();
+        insta::assert_snapshot!(plain(&lines.join("\n")), @"");
+        let run = Event { target: None, action: None, ..event(Happened::Run { state: "succeeded".into(), message: None }) };
+        assert_eq!(plain(&line(&run).unwrap()), "run succeeded");
+    }
+}

@@ -101,6 +101,18 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
             }
             out
         }
+        Report::Validated(file) => {
+            let mut out = String::new();
+            for warning in &file.warnings {
+                let _ = writeln!(out, "{}\n", warning.render(muster_model::diagnostic::Style::Coloured));
+            }
+            let _ = writeln!(
+                out,
+                "{GOOD}{} is good{GOOD:#}: {} servers, {} networks, {} files in its bundle",
+                file.name, file.servers, file.networks, file.files
+            );
+            out
+        }
         Report::Checks(checks) => {
             let mut out = String::new();
             for check in checks {
@@ -179,4 +191,66 @@ pub fn run_text(run: &Row<RunAttributes>) -> String {
         _ => {}
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::style::plain;
+    use crate::view::{data, sample};
+    use muster_api::run::StepCountsSaid;
+
+    fn run(state: &str, message: Option<&str>) -> Row<RunAttributes> {
+        Row {
+            id: "01994d1e-0000-7000-8000-000000000001".into(),
+            said: RunAttributes {
+                space: "default".into(),
+                subject: "infrastructure shop".into(),
+                infrastructure: Some("shop".into()),
+                plan: "01994d1e-0000-7000-8000-000000000002".into(),
+                state: state.into(),
+                is_final: state != "interrupted",
+                message: message.map(str::to_owned),
+                actor: "ann".into(),
+                started_at: "2026-11-21T05:00:00Z".parse().unwrap(),
+                ended_at: None,
+                steps: StepCountsSaid { total: 5, succeeded: 3, failed: 1, running: 0, skipped: 1 },
+            },
+        }
+    }
+
+    #[test]
+    fn a_run_ends_with_the_next_step() {
+        let text: String = ["succeeded", "failed", "interrupted", "stale"]
+            .iter()
+            .map(|state| run_text(&run(state, (*state == "failed").then_some("create server web-1: HTTP 500"))))
+            .collect();
+        insta::assert_snapshot!(plain(&text), @"");
+    }
+
+    #[test]
+    fn a_declined_plan_says_that_nothing_was_changed() {
+        let plan = Row { id: "p1".into(), said: sample::plan() };
+        let report = Report::Planned(Box::new(Planned { outcome: Outcome::Declined, plan, run: None }));
+        assert_eq!(super::report(&report, true, false), "Declined; nothing was changed.\n");
+    }
+
+    #[test]
+    fn machines_get_ids_among_the_attributes() {
+        let value = data::value(&Report::Runs(vec![run("succeeded", None)]));
+        let first = &value[0];
+        assert_eq!(first["id"], "01994d1e-0000-7000-8000-000000000001");
+        assert_eq!(first["state"], "succeeded");
+        assert_eq!(first["subject"], "infrastructure shop");
+        assert_eq!(first["steps"]["succeeded"], 3);
+        assert!(first["ended_at"].is_null());
+        let yaml = data::yaml(&Report::Runs(vec![run("succeeded", None)]));
+        assert!(yaml.contains("state: succeeded"), "{yaml}");
+    }
+
+    #[test]
+    fn runs_as_a_table() {
+        let table = table::report(&Report::Runs(vec![run("succeeded", None), run("interrupted", None)]));
+        insta::assert_snapshot!(table, @"");
+    }
 }

@@ -84,6 +84,10 @@ impl View {
             anstream::eprintln!("{}", data::failure(failure));
             return;
         }
+        if failure.is_drawn() {
+            anstream::eprintln!("{}", failure.message);
+            return;
+        }
         let error = style::BAD;
         anstream::eprintln!("{error}error{error:#}: {}", failure.message);
     }

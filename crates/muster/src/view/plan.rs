@@ -135,3 +135,56 @@ fn summary(out: &mut String, plan: &PlanAttributes) {
     }
     let _ = writeln!(out, "{STRONG}{}.{STRONG:#}", plan.summary.text);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::sample;
+    use crate::view::style::plain;
+    use muster_api::plan::{NoteSaid, RefusalSaid, SummarySaid, WaitingSaid};
+
+    /// ICT-18, ICT-62: before the question every difference is told, with old and new values, names and numbers.
+    #[test]
+    fn a_plan_tells_every_step() {
+        let mut sample = sample::plan();
+        sample.waiting.push(WaitingSaid {
+            target: "web-3".into(),
+            why: "unclaimed".into(),
+            message: "a server of this name is not ours; `muster infra adopt shop web-3` takes it".into(),
+        });
+        sample.notes.push(NoteSaid {
+            target: "mail".into(),
+            kind: "stranger".into(),
+            message: "in the account, not ours, not touched".into(),
+        });
+        insta::assert_snapshot!(plain(&plan(&sample)), @"");
+    }
+
+    #[test]
+    fn a_refused_plan_says_why() {
+        let mut sample = sample::empty_plan();
+        sample.state = "refused".into();
+        sample.refusals.push(RefusalSaid {
+            target: "db-1".into(),
+            code: "disk-shrink".into(),
+            message: "the disk cannot shrink from 100 to 40 GiB".into(),
+        });
+        sample.summary = SummarySaid { text: "0 to create".into(), ..SummarySaid::default() };
+        insta::assert_snapshot!(plain(&plan(&sample)), @"");
+    }
+
+    #[test]
+    fn nothing_to_do_is_one_sentence() {
+        insta::assert_snapshot!(plain(&plan(&sample::empty_plan())), @"");
+    }
+
+    #[test]
+    fn a_large_plan_is_cut() {
+        let mut sample = sample::plan();
+        let step = sample.steps[0].clone();
+        sample.steps = vec![step; STEPS_SHOWN_MAX + 7];
+        let text = plain(&plan(&sample));
+        assert!(text.contains("and 7 more steps"));
+        assert!(text.lines().count() < STEPS_SHOWN_MAX + 20);
+    }
+}

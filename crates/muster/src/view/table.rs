@@ -99,7 +99,9 @@ pub fn report(report: &Report) -> String {
                 .map(|line| vec![line.step.to_string(), line.target.clone(), line.text.clone()])
                 .collect(),
         ),
-        Report::Did(_) | Report::Account(_) | Report::AccountTest(_) => data::yaml(report),
+        Report::Did(_) | Report::Account(_) | Report::AccountTest(_) | Report::Validated(_) => {
+            data::yaml(report)
+        }
     }
 }
 

@@ -1,1 +1,3 @@
-//! Tests of this room, one binary.
+//! Transcripts of the command line: commands in, output out.
+
+mod transcripts;

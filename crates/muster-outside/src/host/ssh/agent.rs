@@ -50,7 +50,8 @@ impl PrivateAgent {
         let directory = parent.join(format!("agent-{mark}"));
         let socket = directory.join("s");
         if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
-            let message = format!("{} is too long for a socket, choose a shorter directory", socket.display());
+            let message =
+                format!("{} is too long for a socket, choose a shorter directory", socket.display());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         std::fs::DirBuilder::new().mode(0o700).create(&directory)?;

@@ -113,9 +113,13 @@ pub async fn ask(program: &str, name: &str, config_file: Option<&Path>) -> Resul
     command.args(["-G", "--", name]).stdin(Stdio::null()).kill_on_drop(true);
     let output = match tokio::time::timeout(ASKING_LIMIT, command.output()).await {
         Ok(Ok(output)) => output,
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(defaults(name, &home, agent)),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(defaults(name, &home, agent));
+        }
         Ok(Err(error)) => return Err(failed(error.to_string())),
-        Err(_) => return Err(failed(format!("`{program} -G` took longer than {} s", ASKING_LIMIT.as_secs()))),
+        Err(_) => {
+            return Err(failed(format!("`{program} -G` took longer than {} s", ASKING_LIMIT.as_secs())));
+        }
     };
     if !output.status.success() {
         return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
@@ -202,16 +206,19 @@ mod tests {
                        userknownhostsfile ~/.ssh/known_hosts /x\nglobalknownhostsfile /etc/g\nidentityagent none\n";
         let home = Path::new("/home/me");
         let config = read(printed, "web", home, Some("/agent".into())).unwrap();
-        assert_eq!(config, SshConfig {
-            address: "10.0.0.1".into(),
-            user: Some("deploy".into()),
-            port: 2222,
-            identity_files: vec!["/home/me/.ssh/a".into(), "/k/b".into()],
-            agent: None,
-            jumps: vec!["me@gate:22".into(), "inner".into()],
-            accept_new: true,
-            known_hosts: vec!["/home/me/.ssh/known_hosts".into(), "/x".into(), "/etc/g".into()],
-            alias: None,
-        });
+        assert_eq!(
+            config,
+            SshConfig {
+                address: "10.0.0.1".into(),
+                user: Some("deploy".into()),
+                port: 2222,
+                identity_files: vec!["/home/me/.ssh/a".into(), "/k/b".into()],
+                agent: None,
+                jumps: vec!["me@gate:22".into(), "inner".into()],
+                accept_new: true,
+                known_hosts: vec!["/home/me/.ssh/known_hosts".into(), "/x".into(), "/etc/g".into()],
+                alias: None,
+            }
+        );
     }
 }

@@ -302,7 +302,8 @@ async fn log_in(handle: &mut Handle<KeyJudge>, host: &Host) -> Result<(), SshErr
                     continue;
                 }
                 let text = read_bounded(path, KEY_FILE_BYTES_MAX);
-                let text = text.ok_or_else(|| failed(KeyFileError::Io(std::io::ErrorKind::InvalidData.into())))?;
+                let text =
+                    text.ok_or_else(|| failed(KeyFileError::Io(std::io::ErrorKind::InvalidData.into())))?;
                 let key = LoginKey::read(&muster_model::Secret::new(text), pass_phrase.as_ref());
                 let key = key.map_err(|error| failed(KeyFileError::Key(error)))?;
                 tried.push(format!("the key file {}", path.display()));
@@ -324,8 +325,7 @@ async fn log_in(handle: &mut Handle<KeyJudge>, host: &Host) -> Result<(), SshErr
                     let AgentIdentity::PublicKey { key, .. } = identity else { continue };
                     let hash = if key.algorithm().is_rsa() { hash } else { None };
                     // A key that the agent will not sign with is as good as refused: the next one may do.
-                    let result =
-                        handle.authenticate_publickey_with(&host.user, key, hash, &mut agent).await;
+                    let result = handle.authenticate_publickey_with(&host.user, key, hash, &mut agent).await;
                     if let Ok(result) = result
                         && note(&result, &mut offered)
                     {

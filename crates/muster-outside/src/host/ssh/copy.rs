@@ -92,7 +92,8 @@ impl Connection {
     }
 
     async fn describe(&self, path: &str, settings: &SshSettings) -> Result<Option<Described>, SshError> {
-        let command = Exec::new(script(DESCRIBE, "muster-describe", &[path])).limit(settings.own_command_limit);
+        let command =
+            Exec::new(script(DESCRIBE, "muster-describe", &[path])).limit(settings.own_command_limit);
         let said = self.must("looking at a file", &command).await?.text();
         let Some((sum, mode)) = said.split_once(' ') else { return Ok(None) };
         let sha256 = (sum != "-").then(|| sum.to_owned());
@@ -151,7 +152,8 @@ impl Connection {
         let started = channel.request_subsystem(true, "sftp").await;
         started.map_err(|source| self.protocol("starting sftp", source))?;
         let session = SftpSession::new(channel.into_stream()).await;
-        let session = session.map_err(|error| self.copy_failed("starting sftp for", "files", error.to_string()))?;
+        let session =
+            session.map_err(|error| self.copy_failed("starting sftp for", "files", error.to_string()))?;
         session.set_timeout(settings.own_command_limit.as_secs().max(1));
         Ok(session)
     }

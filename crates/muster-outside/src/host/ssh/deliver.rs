@@ -87,7 +87,8 @@ done
 /// Those of the machine; a path in the delivery that leaves it, or a digest that is no name.
 pub async fn deliver(hosts: &dyn Hosts, host: &Host, delivery: &Delivery) -> Result<Delivered, SshError> {
     let refused = |message: String| SshError::Config { host: host.shown(), message };
-    let name_is_fine = !delivery.digest.is_empty() && delivery.digest.bytes().all(|b| b.is_ascii_alphanumeric());
+    let name_is_fine =
+        !delivery.digest.is_empty() && delivery.digest.bytes().all(|b| b.is_ascii_alphanumeric());
     if !name_is_fine {
         return Err(refused(format!("`{}` cannot name a release", delivery.digest)));
     }

@@ -190,7 +190,9 @@ pub enum SshError {
         stderr: String,
     },
     /// Somebody with a newer token has been there.
-    #[error("{host} has seen a newer owner of this run (token {newest}, ours is {token}); nothing was started")]
+    #[error(
+        "{host} has seen a newer owner of this run (token {newest}, ours is {token}); nothing was started"
+    )]
     OlderToken {
         /// The machine.
         host: String,
@@ -233,7 +235,9 @@ impl SshError {
             }
             SshError::TimedOut { started: false, .. } => SshErrorKind::Transient,
             SshError::TimedOut { started: true, .. } | SshError::Lost { .. } => SshErrorKind::UnknownOutcome,
-            SshError::Copy { .. } | SshError::Checksum { .. } | SshError::Http { .. } => SshErrorKind::Transient,
+            SshError::Copy { .. } | SshError::Checksum { .. } | SshError::Http { .. } => {
+                SshErrorKind::Transient
+            }
             SshError::WaitedInVain { last, .. } => last.kind(),
             SshError::Simulated { .. }
             | SshError::HostKeyUnknown { .. }

@@ -45,7 +45,11 @@ impl Host {
 
     /// `name (address:port)` where that says more than the name.
     pub(crate) fn shown(&self) -> String {
-        if self.name == self.address { self.name.clone() } else { format!("{} ({})", self.name, self.address) }
+        if self.name == self.address {
+            self.name.clone()
+        } else {
+            format!("{} ({})", self.name, self.address)
+        }
     }
 
     /// What makes two connections the same connection.

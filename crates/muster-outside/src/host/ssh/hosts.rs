@@ -58,7 +58,12 @@ pub trait Hosts: Send + Sync {
     ) -> Result<Outcome, SshError>;
 
     /// What became of an attempt: for whoever takes over after a crash. Hands on the output there is.
-    async fn fetch(&self, host: &Host, attempt: &Attempt, output: &mut dyn Output) -> Result<Outcome, SshError>;
+    async fn fetch(
+        &self,
+        host: &Host,
+        attempt: &Attempt,
+        output: &mut dyn Output,
+    ) -> Result<Outcome, SshError>;
 
     /// Ends a started command with all its children: asks first, then forces. Fine if it is not running.
     async fn stop(&self, host: &Host, attempt: &Attempt) -> Result<(), SshError>;

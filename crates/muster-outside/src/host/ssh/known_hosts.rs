@@ -144,8 +144,14 @@ mod tests {
         assert_eq!(judge_a(&format!("web-1 {A}"), "WEB-1", 22), Verdict::Known);
         assert_eq!(judge_a(&format!("web-1 {A}"), "web-1", 2222), Verdict::Unknown);
         assert_eq!(judge_a(&format!("[web-1]:2222 {A} comment"), "web-1", 2222), Verdict::Known);
-        assert_eq!(judge_a(&format!("*.example.org,!bad.example.org\t{A}"), "a.example.org", 22), Verdict::Known);
-        assert_eq!(judge_a(&format!("*.example.org,!bad.example.org {A}"), "bad.example.org", 22), Verdict::Unknown);
+        assert_eq!(
+            judge_a(&format!("*.example.org,!bad.example.org\t{A}"), "a.example.org", 22),
+            Verdict::Known
+        );
+        assert_eq!(
+            judge_a(&format!("*.example.org,!bad.example.org {A}"), "bad.example.org", 22),
+            Verdict::Unknown
+        );
         assert_eq!(judge_a(&format!("web-? {A}"), "web-7", 22), Verdict::Known);
         assert_eq!(judge_a(&format!("@cert-authority * {A}"), "web-1", 22), Verdict::Unknown);
         assert_eq!(judge_a(&format!("web-1 {A}\n@revoked * {A}"), "web-1", 22), Verdict::Revoked { line: 2 });
@@ -155,7 +161,10 @@ mod tests {
     #[test]
     fn a_changed_key_names_the_line_and_the_old_fingerprint() {
         let expected = key(B).fingerprint();
-        assert_eq!(judge(&format!("\nweb-1 {B}"), "web-1", 22, &key(A)), Verdict::Changed { line: 2, expected });
+        assert_eq!(
+            judge(&format!("\nweb-1 {B}"), "web-1", 22, &key(A)),
+            Verdict::Changed { line: 2, expected }
+        );
         assert_eq!(judge(&format!("web-1 {B}\nweb-1 {A}"), "web-1", 22, &key(A)), Verdict::Known);
     }
 }

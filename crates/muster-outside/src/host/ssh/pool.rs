@@ -135,7 +135,5 @@ impl Pool {
 
 async fn acquire(gate: Arc<Semaphore>, host: &Host) -> Result<OwnedSemaphorePermit, SshError> {
     // These semaphores are never closed.
-    gate.acquire_owned()
-        .await
-        .map_err(|_| SshError::Lost { host: host.shown(), doing: "waiting to log in" })
+    gate.acquire_owned().await.map_err(|_| SshError::Lost { host: host.shown(), doing: "waiting to log in" })
 }

@@ -47,7 +47,10 @@ mod tests {
     #[test]
     fn quotes_only_what_needs_it() {
         assert_eq!(command_line(&["ls", "-l", "/srv/app"]), "ls -l /srv/app");
-        assert_eq!(command_line(&["echo", "a b", "", "it's", "$x", "~"]), r"echo 'a b' '' 'it'\''s' '$x' '~'");
+        assert_eq!(
+            command_line(&["echo", "a b", "", "it's", "$x", "~"]),
+            r"echo 'a b' '' 'it'\''s' '$x' '~'"
+        );
         assert_eq!(command_line(&["a=b"]), "'a=b'");
     }
 }

@@ -10,8 +10,8 @@ use super::connect::is_simulated;
 use super::pool::Pool;
 use super::wrapper::{self, Attempt, Outcome, ROUNDS_PER_LOOK, Started, State};
 use super::{
-    Copied, End, Exec, Finished, Host, HostKey, Hosts, HttpAnswer, Output, OutputStream, SshError, SshSettings,
-    TunnelStream,
+    Copied, End, Exec, Finished, Host, HostKey, Hosts, HttpAnswer, Output, OutputStream, SshError,
+    SshSettings, TunnelStream,
 };
 use super::{SshErrorKind, connect::Connection};
 
@@ -98,7 +98,8 @@ impl SshHosts {
             Some(State::Running) => Ok(Outcome::Running),
             Some(State::Lost(why)) => Ok(Outcome::Unknown(why)),
             Some(State::Finished) => {
-                let code = self.own(host, "reading an exit status", wrapper::code_command(self.base(), attempt));
+                let code =
+                    self.own(host, "reading an exit status", wrapper::code_command(self.base(), attempt));
                 let code = code.await?;
                 match code.trim().parse() {
                     Ok(code) => Ok(Outcome::Finished(code)),
@@ -150,15 +151,16 @@ impl Hosts for SshHosts {
                 Ok(Ok(key)) => return Ok(key),
                 Ok(Err(error)) if !error.may_pass_while_starting() => return Err(error),
                 Ok(Err(error)) => error,
-                Err(_) => SshError::TimedOut {
-                    host: host.shown(),
-                    doing: "the whole wait",
-                    limit,
-                    started: false,
-                },
+                Err(_) => {
+                    SshError::TimedOut { host: host.shown(), doing: "the whole wait", limit, started: false }
+                }
             };
             if Instant::now() + pause >= deadline {
-                return Err(SshError::WaitedInVain { host: host.shown(), waited: limit, last: Box::new(last) });
+                return Err(SshError::WaitedInVain {
+                    host: host.shown(),
+                    waited: limit,
+                    last: Box::new(last),
+                });
             }
             sleep(pause).await;
             pause = (pause * 3 / 2).min(self.settings.wait_pause_max);
@@ -219,7 +221,12 @@ impl Hosts for SshHosts {
         }
     }
 
-    async fn fetch(&self, host: &Host, attempt: &Attempt, output: &mut dyn Output) -> Result<Outcome, SshError> {
+    async fn fetch(
+        &self,
+        host: &Host,
+        attempt: &Attempt,
+        output: &mut dyn Output,
+    ) -> Result<Outcome, SshError> {
         self.look(host, attempt, &mut [0, 0], 0, output).await
     }
 

@@ -11,8 +11,8 @@ use super::copy::sha256;
 use super::quote::command_line;
 use super::wrapper::{Attempt, Lost, Outcome, Started};
 use super::{
-    Collected, Copied, End, Exec, Finished, Host, HostKey, HostKeyPolicy, Hosts, HttpAnswer, Output, OutputStream,
-    SshError, TunnelStream,
+    Collected, Copied, End, Exec, Finished, Host, HostKey, HostKeyPolicy, Hosts, HttpAnswer, Output,
+    OutputStream, SshError, TunnelStream,
 };
 
 /// One thing that was asked of a machine, in the order asked.
@@ -137,7 +137,9 @@ impl State {
 }
 
 async fn hand_on(collected: Collected, output: &mut dyn Output) {
-    for (stream, bytes) in [(OutputStream::Stdout, collected.stdout), (OutputStream::Stderr, collected.stderr)] {
+    for (stream, bytes) in
+        [(OutputStream::Stdout, collected.stdout), (OutputStream::Stderr, collected.stderr)]
+    {
         if !bytes.is_empty() {
             output.chunk(stream, Bytes::from(bytes)).await;
         }
@@ -184,7 +186,12 @@ impl Hosts for ScriptedHosts {
         self.fetch(host, attempt, output).await
     }
 
-    async fn fetch(&self, host: &Host, attempt: &Attempt, output: &mut dyn Output) -> Result<Outcome, SshError> {
+    async fn fetch(
+        &self,
+        host: &Host,
+        attempt: &Attempt,
+        output: &mut dyn Output,
+    ) -> Result<Outcome, SshError> {
         let place = (host.name.clone(), attempt.name().to_owned());
         let kept = self.enter(host, format!("fetch {attempt}"))?.attempts.get(&place).cloned();
         let Some((finished, collected)) = kept else { return Ok(Outcome::Unknown(Lost::NoTrace)) };

@@ -30,7 +30,8 @@ impl Connection {
         }
         let work = async {
             let mut stream = self.direct("127.0.0.1", port, settings).await?;
-            let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAccept: text/plain\r\n\r\n");
+            let request =
+                format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAccept: text/plain\r\n\r\n");
             stream.write_all(request.as_bytes()).await.map_err(|error| failed(error.to_string()))?;
             let mut answer = Vec::new();
             let bytes_max = HEAD_BYTES_MAX + settings.http_body_bytes_max;
@@ -111,7 +112,8 @@ mod tests {
         let body = |text: &str| read_answer(text.as_bytes()).map(|answer| answer.body);
         assert_eq!(body("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nabc").unwrap(), "ab");
         assert_eq!(body("HTTP/1.0 200 OK\r\n\r\nabc").unwrap(), "abc");
-        let chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n";
+        let chunks =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n";
         assert_eq!(body(chunks).unwrap(), "abc");
         assert_eq!(
             body("HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nabc").unwrap_err(),

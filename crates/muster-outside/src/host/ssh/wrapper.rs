@@ -211,7 +211,12 @@ fn with_prelude(text: &str, name: &str, base: &str, arguments: &[&str]) -> Vec<S
 }
 
 /// The command that starts an attempt. Prints `now`, `before` or `older TOKEN`.
-pub(crate) fn start_command(base: &str, attempt: &Attempt, bytes_max: u64, command: &[String]) -> Vec<String> {
+pub(crate) fn start_command(
+    base: &str,
+    attempt: &Attempt,
+    bytes_max: u64,
+    command: &[String],
+) -> Vec<String> {
     let token = attempt.token.to_string();
     let bytes_max = bytes_max.to_string();
     let mut arguments = vec![attempt.lane.as_str(), &token, &attempt.name, &bytes_max];

@@ -34,8 +34,29 @@ pub async fn stats(
 
 fn said(stats: &HostStats) -> Resource<StatsAttributes> {
     let mut attributes = StatsAttributes { server: stats.server.to_string(), ..StatsAttributes::default() };
-    if let Err(why) = &stats.result {
-        attributes.error = Some(why.clone());
+    match &stats.result {
+        Err(why) => attributes.error = Some(why.clone()),
+        Ok(summary) => {
+            let root = summary.filesystems.iter().find(|filesystem| filesystem.mountpoint == "/");
+            attributes.cpu_busy_percent = summary.cpu_busy_share.map(|share| share * 100.0);
+            attributes.cpu_count = Some(summary.cpu_count as u64);
+            attributes.load_1m = summary.load.map(|load| load[0]);
+            attributes.load_5m = summary.load.map(|load| load[1]);
+            attributes.load_15m = summary.load.map(|load| load[2]);
+            attributes.memory_total_bytes = summary.memory_total_bytes.map(bytes);
+            attributes.memory_available_bytes = summary.memory_available_bytes.map(bytes);
+            attributes.disk_total_bytes = root.map(|root| bytes(root.size_bytes));
+            attributes.disk_available_bytes = root.map(|root| bytes(root.available_bytes));
+            attributes.receive_bytes_per_second = summary.network.in_bytes_per_second;
+            attributes.transmit_bytes_per_second = summary.network.out_bytes_per_second;
+            attributes.uptime_seconds =
+                summary.time_seconds.zip(summary.boot_time_seconds).map(|(now, boot)| now - boot);
+        }
     }
     Resource::new(stats.server.as_str(), attributes)
+}
+
+/// A number of bytes: node_exporter writes it as a float, and it fits by far.
+fn bytes(value: f64) -> u64 {
+    value.max(0.0) as u64
 }

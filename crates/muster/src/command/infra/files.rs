@@ -9,11 +9,10 @@ use crate::exit::Failure;
 /// Files here, and files that own something or had a run.
 pub async fn list(context: &Context<'_>) -> Result<Answer, Failure> {
     let mut files = BTreeMap::new();
-    for (name, paths) in find::known(&find::places(&context.here, &context.home)) {
-        let path = paths.first().map(|path| find::relative(&context.here, path));
+    for (name, path) in find::known(&context.here, &context.home)? {
         let file = KnownFile {
             name: name.clone(),
-            path,
+            path: Some(path),
             servers: 0,
             networks: 0,
             last_run: None,

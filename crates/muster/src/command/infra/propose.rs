@@ -7,10 +7,12 @@ use muster_api::plan::{PlanAttributes, PlanRequest, PolicySaid, PurposeSaid, def
 use muster_api::secret::SecretText;
 use muster_model::Secret;
 use muster_model::id::PlanId;
+use muster_model::infrastructure::Need;
 
+use super::super::find::find;
 use super::super::first_run::ensure_account;
-use super::super::gather::{Gathered, env_names, gather};
-use super::super::{Context, find, vars};
+use super::super::gather::{Document, Gathered, gather, read};
+use super::super::{Context, vars};
 use super::change::Asked;
 use crate::exit::{Exit, Failure};
 
@@ -34,12 +36,14 @@ pub async fn proposed(
     let options = &asked.options;
     let vars = vars::vars(&options.vars, &options.var_files)?;
     let extra_vars = vars::extra_vars(&options.extra_vars)?;
-    let gathered = gathered(purpose, asked, context)?;
-    ensure_account(context, options.account.as_deref()).await?;
-    let mut env = environment(gathered.as_ref())?;
+    let document = document(purpose, asked, &vars, context)?;
+    let of_file = document.as_ref().map(|document| document.checked.infrastructure.account.to_string());
+    ensure_account(context, options.account.as_deref().or(of_file.as_deref())).await?;
+    let mut env = document.as_ref().map(environment).unwrap_or_default();
     if options.ask_become_pass {
         env.insert(BECOME_PASS.to_owned(), SecretText(become_pass(context)?));
     }
+    let gathered = document.as_ref().map(gather).transpose()?;
     if let Some(gathered) = &gathered {
         gathered.send(&context.client).await?;
     }
@@ -47,7 +51,7 @@ pub async fn proposed(
         space: default_space(),
         infrastructure: asked.name.clone(),
         bundle: gathered.as_ref().map(Gathered::said).unwrap_or_default(),
-        entry: gathered.map(|gathered| gathered.entry),
+        entry: document.map(|document| document.found.entry),
         vars,
         env,
         account: options.account.clone(),
@@ -68,25 +72,30 @@ pub async fn proposed(
     finished(plan, context).await
 }
 
-/// The files; a plan that only lets go needs none, so that a file that is gone can be destroyed too.
-fn gathered(purpose: PurposeSaid, asked: &Asked, context: &Context<'_>) -> Result<Option<Gathered>, Failure> {
-    let found = find::find(&asked.name, &find::places(&context.here, &context.home));
-    match (found, purpose) {
-        (Ok(found), _) => gather(&found).map(Some),
+/// The document; a plan that only lets go needs none, so that a file that is gone can be destroyed too.
+fn document(
+    purpose: PurposeSaid,
+    asked: &Asked,
+    vars: &BTreeMap<String, String>,
+    context: &Context<'_>,
+) -> Result<Option<Document>, Failure> {
+    let need = match purpose {
+        PurposeSaid::Deploy => Need::Everything,
+        PurposeSaid::Update | PurposeSaid::Destroy | PurposeSaid::Adopt | PurposeSaid::Disown => {
+            Need::Servers
+        }
+    };
+    match (find(&asked.name, &context.here, &context.home), purpose) {
+        (Ok(found), _) => read(&asked.name, found, vars.clone(), need).map(Some),
         (Err(_), PurposeSaid::Destroy | PurposeSaid::Disown) => Ok(None),
         (Err(failure), PurposeSaid::Update | PurposeSaid::Deploy | PurposeSaid::Adopt) => Err(failure),
     }
 }
 
-/// Environment variables that the document asks for, read here and nowhere else.
-fn environment(gathered: Option<&Gathered>) -> Result<BTreeMap<String, SecretText>, Failure> {
-    let names = gathered.map(|gathered| env_names(&gathered.text)).unwrap_or_default();
-    // One that is not set is left out: the check of the document names its place.
-    let read = names.into_iter().filter_map(|name| {
-        let value = std::env::var(&name).ok()?;
-        Some((name, SecretText(Secret::new(value))))
-    });
-    Ok(read.collect())
+/// Environment variables that the document uses.
+fn environment(document: &Document) -> BTreeMap<String, SecretText> {
+    let used = document.checked.env_used.iter();
+    used.filter_map(|name| Some((name.clone(), SecretText(Secret::new(std::env::var(name).ok()?))))).collect()
 }
 
 fn become_pass(context: &Context<'_>) -> Result<Secret, Failure> {
