@@ -225,7 +225,7 @@ mod tests {
             .iter()
             .map(|state| run_text(&run(state, (*state == "failed").then_some("create server web-1: HTTP 500"))))
             .collect();
-        insta::assert_snapshot!(plain(&text), @"");
+        insta::assert_snapshot!(plain(&text));
     }
 
     #[test]
@@ -251,6 +251,6 @@ mod tests {
     #[test]
     fn runs_as_a_table() {
         let table = table::report(&Report::Runs(vec![run("succeeded", None), run("interrupted", None)]));
-        insta::assert_snapshot!(table, @"");
+        insta::assert_snapshot!(table);
     }
 }

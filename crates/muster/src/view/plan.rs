@@ -157,7 +157,7 @@ mod tests {
             kind: "stranger".into(),
             message: "in the account, not ours, not touched".into(),
         });
-        insta::assert_snapshot!(plain(&plan(&sample)), @"");
+        insta::assert_snapshot!(plain(&plan(&sample)));
     }
 
     #[test]
@@ -170,12 +170,12 @@ mod tests {
             message: "the disk cannot shrink from 100 to 40 GiB".into(),
         });
         sample.summary = SummarySaid { text: "0 to create".into(), ..SummarySaid::default() };
-        insta::assert_snapshot!(plain(&plan(&sample)), @"");
+        insta::assert_snapshot!(plain(&plan(&sample)));
     }
 
     #[test]
     fn nothing_to_do_is_one_sentence() {
-        insta::assert_snapshot!(plain(&plan(&sample::empty_plan())), @"");
+        insta::assert_snapshot!(plain(&plan(&sample::empty_plan())));
     }
 
     #[test]
