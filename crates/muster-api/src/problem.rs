@@ -17,6 +17,8 @@ pub enum ProblemKind {
     Forbidden,
     /// Nothing of that name or id.
     NotFound,
+    /// No account of that name is known; `meta.account` names it.
+    AccountMissing,
     /// The path exists, the method does not.
     MethodNotAllowed,
     /// None of the accepted media types can be answered.
@@ -70,6 +72,7 @@ pub const PROBLEMS: &[ProblemRow] = &[
     row(ProblemKind::Unauthorized, "unauthorized", 401, "Sign in first", 2),
     row(ProblemKind::Forbidden, "forbidden", 403, "Not allowed", 2),
     row(ProblemKind::NotFound, "not-found", 404, "Not found", 2),
+    row(ProblemKind::AccountMissing, "account-missing", 404, "The account is not known", 2),
     row(ProblemKind::MethodNotAllowed, "method-not-allowed", 405, "Not a method of this address", 2),
     row(ProblemKind::NotAcceptable, "not-acceptable", 406, "No accepted media type can be answered", 2),
     row(ProblemKind::Busy, "busy", 409, "Busy, or overtaken", 6),

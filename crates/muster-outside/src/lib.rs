@@ -1,6 +1,8 @@
 //! What we can do outside: the only hands of the house. Each outside service stands behind a small trait in
 //! our own words, its real version and its in-memory stand-in side by side. No decisions here.
 
+use std::sync::Arc;
+
 pub mod ansible;
 pub mod cloud;
 pub mod host;
@@ -9,4 +11,16 @@ pub mod transport;
 
 /// The hands, as one value that the engine is given.
 #[derive(Clone)]
-pub struct Outside {}
+pub struct Outside {
+    /// How requests to providers leave.
+    pub transport: Arc<dyn transport::Transport>,
+    /// The inside of servers.
+    pub hosts: Arc<dyn host::ssh::Hosts>,
+}
+
+impl Outside {
+    /// Hands that reach providers only; every server refuses them. For simulations of the outside of servers.
+    pub fn without_hosts(transport: Arc<dyn transport::Transport>) -> Outside {
+        Outside { transport, hosts: Arc::new(host::ssh::ScriptedHosts::default()) }
+    }
+}

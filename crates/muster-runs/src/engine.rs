@@ -1,19 +1,29 @@
-//! The engine: everything that can be asked of Muster, in one value.
+//! The engine: everything that can be asked of Muster, in one value. What it does stands in the files beside
+//! this one, under the concept's name; here it is put together and taken apart.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use muster_model::account::{Account, AccountIdentity, AccountSettings};
-use muster_model::cloud::Balance;
-use muster_model::id::{AccountName, InfrastructureName, PlanId, RunId, SecretName, ServerName, SpaceName};
-use muster_model::rights::Authority;
-use muster_model::server::SeenServer;
+use muster_model::account::AccountSettings;
+use muster_model::id::{NodeId, RunId};
 use muster_model::{Secret, World};
+use muster_outside::Outside;
+use muster_outside::secret::Sealer;
+use muster_store::{Blobs, NodeRow, SqliteStore, Store, WriterMode};
+use ring::digest::{SHA256, digest};
+use tokio::sync::{Mutex, Notify};
 
+use crate::account::Sessions;
 use crate::error::EngineError;
-use crate::reads::{PlanView, Reads};
-use crate::submit::Proposal;
+use crate::home::{Home, LifeLock};
+use crate::reads::Reads;
+use crate::runner::{Local, RunHandle};
+
+/// How long a node may act without renewing, in seconds. One process on one machine is known dead at once by its
+/// life lock; the lease is what other machines will go by.
+const LEASE_S: i64 = 60;
 
 /// Where an engine keeps its things and how it behaves.
 #[derive(Clone, Debug)]
@@ -24,6 +34,32 @@ pub struct EngineConfig {
     pub parallel_steps: usize,
     /// An account from the environment (`ONECLOUD_API_KEY`, `ONECLOUD_URL`), called `onecloud`.
     pub environment_account: Option<EnvironmentAccount>,
+    /// The person's ssh-agent, if one runs.
+    pub ssh_agent: Option<PathBuf>,
+    /// The person's private keys, tried after Muster's own.
+    pub ssh_keys: Vec<PathBuf>,
+    /// The person's known_hosts files, read for servers that Muster did not make.
+    pub known_hosts: Vec<PathBuf>,
+    /// A directory for sockets; their paths must be short.
+    pub runtime_dir: PathBuf,
+    /// Whether the store's writer is a task of this runtime instead of a thread (simulations).
+    pub single_threaded: bool,
+}
+
+impl EngineConfig {
+    /// The usual settings for a home.
+    pub fn new(home: PathBuf) -> EngineConfig {
+        EngineConfig {
+            home,
+            parallel_steps: 64,
+            environment_account: None,
+            ssh_agent: None,
+            ssh_keys: Vec::new(),
+            known_hosts: Vec::new(),
+            runtime_dir: std::env::temp_dir(),
+            single_threaded: false,
+        }
+    }
 }
 
 /// An account that the environment names; never stored.
@@ -43,35 +79,91 @@ pub struct Engine {
     pub(crate) inner: Arc<Inner>,
 }
 
-pub(crate) struct Inner {}
-
-/// The result of one scrape of one server.
-#[derive(Clone, Debug)]
-pub struct HostStats {
-    /// The server.
-    pub server: ServerName,
-    /// The summary, or why there is none.
-    pub result: Result<muster_series::HostSummary, String>,
-}
-
-/// How to log in to a server interactively.
-#[derive(Clone, Debug)]
-pub struct SshAccess {
-    /// The argument vector for the system's `ssh`, without a remote command.
-    pub argv: Vec<String>,
-    /// Environment additions (the private agent's socket); the engine keeps the agent alive until dropped.
-    pub env: Vec<(String, String)>,
+/// What the files beside this one share.
+pub(crate) struct Inner {
+    pub(crate) config: EngineConfig,
+    pub(crate) world: World,
+    pub(crate) outside: Outside,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) blobs: Blobs,
+    pub(crate) sealer: Sealer,
+    pub(crate) home: Home,
+    pub(crate) node: NodeId,
+    pub(crate) sessions: Sessions,
+    pub(crate) runs_here: Mutex<BTreeMap<RunId, RunHandle>>,
+    pub(crate) committed: Arc<Notify>,
+    life: std::sync::Mutex<Option<LifeLock>>,
 }
 
 impl Engine {
     /// Opens (and migrates) the store below `config.home`, and takes note of runs whose process died.
-    pub async fn open(
+    pub async fn open(config: EngineConfig, world: World, outside: Outside) -> Result<Engine, EngineError> {
+        let home = Home::open(&config.home)?;
+        let mode = if config.single_threaded { WriterMode::Task } else { WriterMode::Thread };
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database(), mode)?);
+        #[cfg(feature = "crash-points")]
+        let store = match crate::crash::from_environment() {
+            Some(fate) => crate::crash::fated(store, fate),
+            None => store,
+        };
+        Engine::open_over(config, world, outside, home, store).await
+    }
+
+    /// The same over a given store: for tests that cut the journal at a chosen commit.
+    #[cfg(feature = "crash-points")]
+    pub async fn open_with_store(
         config: EngineConfig,
         world: World,
-        outside: muster_outside::Outside,
+        outside: Outside,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Result<Engine, EngineError> {
-        let _ = (config, world, outside);
-        todo!()
+        let home = Home::open(&config.home)?;
+        let mode = if config.single_threaded { WriterMode::Task } else { WriterMode::Thread };
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database(), mode)?);
+        Engine::open_over(config, world, outside, home, wrap(store)).await
+    }
+
+    async fn open_over(
+        config: EngineConfig,
+        world: World,
+        outside: Outside,
+        home: Home,
+        store: Arc<dyn Store>,
+    ) -> Result<Engine, EngineError> {
+        let sealer = Sealer::open(&home.key(), world.clone())
+            .map_err(|error| EngineError::Store(crate::error::chain(&error)))?;
+        let node = NodeId(world.ids.next());
+        // Alive before its row appears: a row without a held lock is a dead node's.
+        let life = home.live(node)?;
+        let now = world.clock.now();
+        let row = NodeRow {
+            id: node,
+            epoch: 1,
+            lease_until: now.checked_add(jiff::SignedDuration::from_secs(LEASE_S)).unwrap_or(now),
+            kind: "foreground".into(),
+            pid: std::process::id(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            started_at: now,
+        };
+        store.join(row).await?;
+        let blobs = Blobs::open(&home.blobs())?;
+        let inner = Arc::new(Inner {
+            config,
+            world,
+            outside,
+            store,
+            blobs,
+            sealer,
+            home,
+            node,
+            sessions: Sessions::default(),
+            runs_here: Mutex::new(BTreeMap::new()),
+            committed: Arc::new(Notify::new()),
+            life: std::sync::Mutex::new(Some(life)),
+        });
+        inner.bury_the_dead().await?;
+        Ok(Engine { inner })
     }
 
     /// Read access.
@@ -80,154 +172,68 @@ impl Engine {
     }
 
     /// Stores a blob after checking its digest.
-    pub async fn put_blob(&self, digest: &str, content: Bytes) -> Result<(), EngineError> {
-        let _ = (&self.inner, digest, content);
-        todo!()
+    pub async fn put_blob(&self, expected: &str, content: Bytes) -> Result<(), EngineError> {
+        let found = hex(digest(&SHA256, &content).as_ref());
+        if found != expected {
+            return Err(EngineError::Invalid(format!(
+                "the content has the SHA-256 {found}, not {expected}; it was changed on the way or while it was read"
+            )));
+        }
+        if content.len() as u64 > muster_store::blob::BLOB_MAX {
+            return Err(EngineError::Invalid(format!(
+                "the content has {} bytes; a blob may have {}",
+                content.len(),
+                muster_store::blob::BLOB_MAX
+            )));
+        }
+        Ok(self.inner.blobs.put(expected, &content)?)
     }
 
-    /// Checks the document, saves a plan that is *observing*, and looks at the world in the background.
-    pub async fn submit(&self, authority: &Authority, proposal: Proposal) -> Result<PlanId, EngineError> {
-        let _ = (authority, proposal);
-        todo!()
-    }
-
-    /// Waits until a plan is not observing any more.
-    pub async fn planned(&self, plan: PlanId) -> Result<PlanView, EngineError> {
-        let _ = plan;
-        todo!()
-    }
-
-    /// Approves a plan: newest of its subject, locks free, run inserted, in one transaction; then runs it here.
-    pub async fn approve(
-        &self,
-        authority: &Authority,
-        plan: PlanId,
-        idempotency_key: Option<String>,
-    ) -> Result<RunId, EngineError> {
-        let _ = (authority, plan, idempotency_key);
-        todo!()
-    }
-
-    /// Takes up an interrupted run in this process.
-    pub async fn resume(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
-        let _ = (authority, run);
-        todo!()
-    }
-
-    /// Asks a run to stop between steps, wherever it executes.
-    pub async fn cancel(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
-        let _ = (authority, run);
-        todo!()
-    }
-
-    /// Lets the steps of a run in this process finish and leaves it *interrupted*.
-    pub async fn interrupt(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
-        let _ = (authority, run);
-        todo!()
-    }
-
-    /// Resolves when something was committed to this run after sequence number `after`, or a poll interval has
-    /// passed; a hint for followers, who then read [`Reads::entries`].
-    pub async fn committed(&self, run: RunId, after: u64) {
-        let _ = (run, after);
-        todo!()
-    }
-
-    /// Registers an account after asking the provider who it is.
-    pub async fn register(
-        &self,
-        authority: &Authority,
-        space: &SpaceName,
-        name: AccountName,
-        url: String,
-        key: Secret,
-        settings: AccountSettings,
-    ) -> Result<Account, EngineError> {
-        let _ = (authority, space, name, url, key, settings);
-        todo!()
-    }
-
-    /// Asks the provider who the account is and what it has left.
-    pub async fn test_account(
-        &self,
-        authority: &Authority,
-        space: &SpaceName,
-        name: &AccountName,
-    ) -> Result<(AccountIdentity, Balance), EngineError> {
-        let _ = (authority, space, name);
-        todo!()
-    }
-
-    /// Seals and stores a secret.
-    pub async fn set_secret(
-        &self,
-        authority: &Authority,
-        space: &SpaceName,
-        name: SecretName,
-        value: Secret,
-    ) -> Result<(), EngineError> {
-        let _ = (authority, space, name, value);
-        todo!()
-    }
-
-    /// Forgets a secret; false if there was none.
-    pub async fn unset_secret(
-        &self,
-        authority: &Authority,
-        space: &SpaceName,
-        name: &SecretName,
-    ) -> Result<bool, EngineError> {
-        let _ = (authority, space, name);
-        todo!()
-    }
-
-    /// The servers of an account as the provider shows them now, each with the file that owns it.
-    pub async fn servers(
-        &self,
-        authority: &Authority,
-        space: &SpaceName,
-        account: &AccountName,
-    ) -> Result<Vec<(SeenServer, Option<InfrastructureName>)>, EngineError> {
-        let _ = (authority, space, account);
-        todo!()
-    }
-
-    /// Scrapes node_exporter of every running server of a file once (twice a second apart for rates), through SSH.
-    pub async fn stats(
-        &self,
-        authority: &Authority,
-        space: &SpaceName,
-        infrastructure: &InfrastructureName,
-    ) -> Result<Vec<HostStats>, EngineError> {
-        let _ = (authority, space, infrastructure);
-        todo!()
-    }
-
-    /// How to log in to an owned server with the system's `ssh`.
-    pub async fn ssh_access(
-        &self,
-        authority: &Authority,
-        space: &SpaceName,
-        server: &ServerName,
-    ) -> Result<SshAccess, EngineError> {
-        let _ = (authority, space, server);
-        todo!()
-    }
-
-    /// Proposes one command (an argument vector) on owned servers as a plan with one opaque step each.
-    pub async fn submit_exec(
-        &self,
-        authority: &Authority,
-        space: &SpaceName,
-        servers: Vec<ServerName>,
-        argv: Vec<String>,
-    ) -> Result<PlanId, EngineError> {
-        let _ = (authority, space, servers, argv);
-        todo!()
-    }
-
-    /// Ends what this engine does in the background; runs of this process become *interrupted*.
+    /// Ends what this engine does: its runs finish the steps under way and become *interrupted*, its node leaves.
     pub async fn close(self) -> Result<(), EngineError> {
-        todo!()
+        let ended: Vec<_> = {
+            let runs = self.inner.runs_here.lock().await;
+            runs.values()
+                .map(|handle| {
+                    handle.local.send_replace(Local::Interrupt);
+                    handle.ended.clone()
+                })
+                .collect()
+        };
+        for mut ended in ended {
+            // An error means that the sender is gone, and so the run's task is.
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
+        let inner = &self.inner;
+        inner.store.bury(inner.node, inner.world.clock.now(), "its process ended".into()).await?;
+        let life = inner.life.lock().ok().and_then(|mut life| life.take());
+        if let Some(life) = life {
+            life.remove();
+        }
+        Ok(())
     }
+}
+
+impl Inner {
+    /// Nodes whose process is gone leave: their runs become *interrupted*, and their locks are free.
+    pub(crate) async fn bury_the_dead(&self) -> Result<(), EngineError> {
+        for node in self.store.nodes().await? {
+            if node.id != self.node && self.home.is_dead(node.id) {
+                let why = format!("its process (pid {} on {}) died", node.pid, node.host);
+                self.store.bury(node.id, self.world.clock.now(), why).await?;
+                self.home.forget_node(node.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        use std::fmt::Write;
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use muster_model::id::AccountName;
 use muster_model::rights::Denied;
+use muster_store::StoreError;
 
 /// A refusal or failure of the engine.
 #[derive(Debug)]
@@ -11,6 +13,8 @@ pub enum EngineError {
     Invalid(String),
     /// The document has problems: 422, exit 2. Rendered text for people and a list for machines.
     Document(Box<muster_model::diagnostic::Diagnostics>),
+    /// No account of that name is registered or in the environment: 404, exit 2, or the first run's question.
+    AccountMissing(AccountName),
     /// Nothing of that name or id: 404, exit 2.
     NotFound(String),
     /// Not allowed: 403, exit 2.
@@ -34,6 +38,11 @@ impl fmt::Display for EngineError {
             | EngineError::Refused(message)
             | EngineError::Outside(message)
             | EngineError::Store(message) => out.write_str(message),
+            EngineError::AccountMissing(name) => write!(
+                out,
+                "no account is called {name}: register it with `muster register {name}`, or set ONECLOUD_API_KEY for \
+                 the account `onecloud`"
+            ),
             EngineError::Document(problems) => write!(out, "the document has problems: {problems}"),
             EngineError::Denied(denied) => denied.fmt(out),
         }
@@ -41,3 +50,33 @@ impl fmt::Display for EngineError {
 }
 
 impl std::error::Error for EngineError {}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> EngineError {
+        match error {
+            StoreError::Conflict(message) => EngineError::Conflict(message),
+            StoreError::NotFound(message) => EngineError::NotFound(message),
+            StoreError::Fenced
+            | StoreError::Unusable(_)
+            | StoreError::Closed
+            | StoreError::Form { .. }
+            | StoreError::Database(_)
+            | StoreError::File { .. } => EngineError::Store(chain(&error)),
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let said = source.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = source.source();
+    }
+    text
+}

@@ -3,12 +3,26 @@
 //! [`Engine::open`] is the composition root: it is handed its configuration, the sources of time and chance
 //! ([`muster_model::World`]) and the hands ([`muster_outside::Outside`]). The HTTP words live in `muster-server`.
 
+pub mod access;
+pub mod account;
+pub mod approve;
+#[cfg(feature = "crash-points")]
+pub mod crash;
 pub mod engine;
 pub mod error;
+mod home;
+mod journal;
+mod observe;
+mod reach;
 pub mod reads;
+mod runner;
+mod secret;
+mod step;
 pub mod submit;
 pub mod world;
 
-pub use engine::{Engine, EngineConfig};
+pub use access::{HostStats, SshAccess};
+pub use engine::{Engine, EngineConfig, EnvironmentAccount};
 pub use error::EngineError;
 pub use reads::Reads;
+pub use submit::Proposal;

@@ -1,21 +1,18 @@
 //! Reading: the only way to the store from outside this crate. Rights are decided by the server before.
 
-use muster_model::account::Account;
-use muster_model::id::{InfrastructureName, PlanId, RunId, SecretName, SpaceName};
+use std::collections::BTreeMap;
+
+use muster_model::account::{Account, AccountIdentity, Provider};
+use muster_model::id::{InfrastructureName, PlanId, RunId, SecretName, Sequence, SpaceName};
 use muster_model::ownership::Ownership;
 use muster_model::plan::{Plan, Subject};
 use muster_model::run::{Entry, Run};
+pub use muster_store::{OutputRecord as OutputLine, PlanState, StepTally as StepCounts};
 
-/// How a plan stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlanState {
-    /// The world is being looked at.
-    Observing,
-    /// It can be approved (or has nothing to do).
-    Ready,
-    /// It may not be carried out; the reasons are in it or in the message.
-    Refused,
-}
+use crate::account::ENVIRONMENT_ACCOUNT;
+
+/// Entries or lines given at once.
+const PAGE_MAX: u32 = 10_000;
 
 /// A plan with its circumstances.
 #[derive(Clone, Debug)]
@@ -38,21 +35,6 @@ pub struct PlanView {
     pub actor: String,
     /// When.
     pub created_at: jiff::Timestamp,
-}
-
-/// Counts of a run's steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StepCounts {
-    /// In the plan.
-    pub total: u32,
-    /// Succeeded.
-    pub succeeded: u32,
-    /// Failed.
-    pub failed: u32,
-    /// Begun and without outcome.
-    pub running: u32,
-    /// Left out because the run ended before.
-    pub skipped: u32,
 }
 
 /// A run with its counts.
@@ -81,44 +63,50 @@ pub struct Reads {
     pub(crate) engine: crate::Engine,
 }
 
-/// A line of detail output.
-#[derive(Clone, Debug)]
-pub struct OutputLine {
-    /// When.
-    pub at: jiff::Timestamp,
-    /// The step's number.
-    pub step: u32,
-    /// The host or target it came from.
-    pub target: String,
-    /// The text.
-    pub text: String,
-}
-
 /// Kinds of results that reads give; errors are the store's.
 pub type ReadResult<T> = Result<T, crate::EngineError>;
 
 impl Reads {
     /// One plan.
     pub async fn plan(&self, id: PlanId) -> ReadResult<Option<PlanView>> {
-        let _ = (&self.engine, id);
-        todo!()
+        let row = self.engine.inner.store.plan(id).await?;
+        Ok(row.map(|row| PlanView {
+            id,
+            space: row.new.space,
+            subject: row.new.subject,
+            state: row.state,
+            message: row.message,
+            plan: row.plan,
+            warnings: row.new.warnings,
+            actor: row.new.actor,
+            created_at: row.new.at,
+        }))
     }
+
     /// One run.
     pub async fn run(&self, id: RunId) -> ReadResult<Option<RunView>> {
-        let _ = id;
-        todo!()
+        let store = &self.engine.inner.store;
+        let Some(run) = store.run(id).await? else { return Ok(None) };
+        Ok(Some(RunView { run, steps: store.tally(id).await? }))
     }
+
     /// The newest runs first.
     pub async fn runs(&self, space: &SpaceName, limit: u32) -> ReadResult<Vec<RunView>> {
-        let _ = (space, limit);
-        todo!()
+        let store = &self.engine.inner.store;
+        let mut views = Vec::new();
+        for run in store.runs(space, limit.min(PAGE_MAX)).await? {
+            let steps = store.tally(run.id).await?;
+            views.push(RunView { run, steps });
+        }
+        Ok(views)
     }
+
     /// Journal entries of a run with a sequence number above the cursor, in order.
     pub async fn entries(&self, run: RunId, after: u64, limit: u32) -> ReadResult<Vec<Entry>> {
-        let _ = (run, after, limit);
-        todo!()
+        Ok(self.engine.inner.store.entries(run, Sequence(after), limit.min(PAGE_MAX)).await?)
     }
-    /// Detail output of a run, in order.
+
+    /// Detail output of a run from line number `after` on, in order.
     pub async fn output(
         &self,
         run: RunId,
@@ -126,27 +114,67 @@ impl Reads {
         after: u64,
         limit: u32,
     ) -> ReadResult<Vec<OutputLine>> {
-        let _ = (run, step, after, limit);
-        todo!()
+        let directory = self.engine.inner.home.output();
+        let limit = limit.min(PAGE_MAX) as usize;
+        Ok(muster_store::output::read_output(&directory, run, step, after, limit)?)
     }
-    /// Registered accounts (and the one from the environment).
+
+    /// Registered accounts, and the one from the environment unless a registered one has its name.
     pub async fn accounts(&self, space: &SpaceName) -> ReadResult<Vec<Account>> {
-        let _ = space;
-        todo!()
+        let inner = &self.engine.inner;
+        let mut accounts: Vec<Account> =
+            inner.store.accounts(space).await?.into_iter().map(|(account, _)| account).collect();
+        if let Some(environment) = &inner.config.environment_account
+            && !accounts.iter().any(|account| account.name.as_str() == ENVIRONMENT_ACCOUNT)
+        {
+            let name = ENVIRONMENT_ACCOUNT.into();
+            let account = match inner.session(space, &name).await {
+                Ok(session) => session.account.clone(),
+                // A provider that does not answer must not hide that the account is there.
+                Err(_) => Account {
+                    name,
+                    identity: AccountIdentity {
+                        provider: Provider::Onecloud,
+                        customer: "?".into(),
+                        project: "?".into(),
+                    },
+                    url: environment.url.clone(),
+                    settings: environment.settings.clone(),
+                },
+            };
+            accounts.push(account);
+        }
+        Ok(accounts)
     }
+
     /// Names of sealed secrets.
     pub async fn secrets(&self, space: &SpaceName) -> ReadResult<Vec<SecretName>> {
-        let _ = space;
-        todo!()
+        Ok(self.engine.inner.store.secrets(space).await?)
     }
-    /// Infrastructures that own something or had a run.
+
+    /// Infrastructures that own something, with their newest run.
     pub async fn infrastructures(&self, space: &SpaceName) -> ReadResult<Vec<InfrastructureView>> {
-        let _ = space;
-        todo!()
+        let store = &self.engine.inner.store;
+        let mut by_name: BTreeMap<InfrastructureName, Vec<Ownership>> = BTreeMap::new();
+        for record in store.owned(space).await? {
+            by_name.entry(record.infrastructure.clone()).or_default().push(record);
+        }
+        let mut views = Vec::new();
+        for (name, records) in by_name {
+            let last_run = store.last_run(space, &name).await?;
+            views.push(InfrastructureView { name, records, last_run });
+        }
+        Ok(views)
     }
+
     /// Which of these blobs (SHA-256, hex) are not stored yet.
     pub async fn missing_blobs(&self, digests: &[String]) -> ReadResult<Vec<String>> {
-        let _ = digests;
-        todo!()
+        let mut missing = Vec::new();
+        for digest in digests {
+            if !self.engine.inner.blobs.has(digest)? {
+                missing.push(digest.clone());
+            }
+        }
+        Ok(missing)
     }
 }

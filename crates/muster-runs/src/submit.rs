@@ -1,11 +1,26 @@
-//! Proposals: what somebody asks the engine to plan.
+//! Proposals: what somebody asks the engine to plan, from the document to the saved plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use muster_model::Secret;
 use muster_model::bundle::Manifest;
-use muster_model::id::{AccountName, InfrastructureName, SpaceName};
-use muster_model::policy::Policy;
+use muster_model::bundle::documents_to_read;
+use muster_model::diagnostic::Style;
+use muster_model::document::Files;
+use muster_model::id::{AccountName, InfrastructureName, PlanId, SpaceName};
+use muster_model::infrastructure::Infrastructure;
+use muster_model::infrastructure::check::{self, Inputs};
+use muster_model::inventory::Inventory;
+use muster_model::plan::{Plan, PlanDraft, Subject};
+use muster_model::policy::{Policy, Purpose};
+use muster_model::rights::{Authority, Wish, may};
+use muster_planner::BundleFacts;
+use muster_store::{NewPlan, PlanInputs, PlanState, PlannedAs};
+
+use crate::account::ENVIRONMENT_ACCOUNT;
+use crate::engine::{Engine, Inner};
+use crate::error::EngineError;
 
 /// Ask for a plan about one infrastructure file.
 #[derive(Clone, Debug)]
@@ -20,6 +35,8 @@ pub struct Proposal {
     pub entry: Option<String>,
     /// Variables given on the command line, as text.
     pub vars: BTreeMap<String, String>,
+    /// `--var-file` paths in their order; their contents are in the bundle.
+    pub var_files: Vec<String>,
     /// Environment variables that the document names, read by the client; kept sealed.
     pub env: BTreeMap<String, Secret>,
     /// The account to use instead of the file's.
@@ -28,4 +45,213 @@ pub struct Proposal {
     pub policy: Policy,
     /// The same key twice is the same request.
     pub idempotency_key: Option<String>,
+}
+
+/// A proposal whose document was read.
+struct Wanted {
+    infrastructure: Infrastructure,
+    warnings: Vec<String>,
+    bundle: BundleFacts,
+}
+
+impl Engine {
+    /// Checks the document, saves a plan that is *observing*, and looks at the world in the background.
+    pub async fn submit(&self, authority: &Authority, proposal: Proposal) -> Result<PlanId, EngineError> {
+        may(authority, Wish::Run, &proposal.space).map_err(EngineError::Denied)?;
+        let inner = &self.inner;
+        let wanted = inner.read_document(&proposal).await?;
+        let account = proposal.account.clone().unwrap_or_else(|| wanted.infrastructure.account.clone());
+        inner.session(&proposal.space, &account).await?;
+        let id = PlanId(inner.world.ids.next());
+        let subject = Subject::Infrastructure(proposal.infrastructure.clone());
+        let saved = inner
+            .store
+            .insert_plan(NewPlan {
+                id,
+                space: proposal.space.clone(),
+                subject: subject.clone(),
+                account: account.clone(),
+                purpose: purpose_word(proposal.policy.purpose).to_owned(),
+                bundle: serde_json::to_string(&proposal.bundle)
+                    .map_err(|error| EngineError::Invalid(error.to_string()))?,
+                warnings: wanted.warnings.clone(),
+                actor: authority.actor.clone(),
+                at: inner.world.clock.now(),
+                node: inner.node,
+                idempotency_key: proposal.idempotency_key.clone(),
+            })
+            .await?;
+        if saved != id {
+            return Ok(saved);
+        }
+        let inner = inner.clone();
+        let space = proposal.space.clone();
+        let mut policy = proposal.policy;
+        tokio::spawn(async move {
+            let planned = inner.look_and_plan(id, &space, &account, &subject, wanted, &mut policy).await;
+            let planned = planned.unwrap_or_else(|error| PlannedAs {
+                state: PlanState::Refused,
+                message: Some(error.to_string()),
+                plan: None,
+            });
+            if let Err(error) = inner.store.finish_plan(id, planned).await {
+                tracing::error!(plan = %id, "plan {id} could not be saved: {error}");
+            }
+            inner.committed.notify_waiters();
+        });
+        Ok(id)
+    }
+}
+
+impl Inner {
+    async fn read_document(&self, proposal: &Proposal) -> Result<Wanted, EngineError> {
+        let bundle = BundleFacts {
+            digest: proposal.bundle.digest(),
+            files: proposal
+                .bundle
+                .files
+                .iter()
+                .map(|(path, file)| (path.clone(), file.sha256.clone()))
+                .collect(),
+            node_exporter: String::new(),
+        };
+        let Some(entry) = &proposal.entry else {
+            return Ok(Wanted {
+                infrastructure: self.nothing(proposal).await?,
+                warnings: Vec::new(),
+                bundle,
+            });
+        };
+        proposal.bundle.check().map_err(|problem| EngineError::Invalid(problem.to_string()))?;
+        let mut files = Files::new();
+        for (path, file) in &proposal.bundle.files {
+            if !self.blobs.has(&file.sha256)? {
+                return Err(EngineError::Invalid(format!(
+                    "the content of {path} ({}) was not sent; send it first (PUT /api/v1/blobs/{})",
+                    file.sha256, file.sha256
+                )));
+            }
+            files.list(path.clone());
+        }
+        // Only documents are read here; code and other files are known to exist, and that is enough.
+        for path in documents_to_read(entry, &proposal.var_files, &files) {
+            if let Some(file) = proposal.bundle.files.get(&path) {
+                files.insert(path, self.blobs.get(&file.sha256)?);
+            }
+        }
+        let inputs = Inputs {
+            vars: proposal.vars.clone(),
+            var_files: proposal.var_files.clone(),
+            env: proposal.env.clone(),
+            need: proposal.policy.purpose.into(),
+        };
+        let checked = check::load(&proposal.infrastructure, &files, entry, &inputs)
+            .map_err(|problems| EngineError::Document(Box::new(problems)))?;
+        let mut infrastructure = checked.infrastructure;
+        if proposal.policy.purpose == Purpose::Destroy {
+            infrastructure.servers.clear();
+            infrastructure.networks.clear();
+            infrastructure.deploy.clear();
+        }
+        let warnings = checked.warnings.items.iter().map(|item| item.render(Style::Plain)).collect();
+        Ok(Wanted { infrastructure, warnings, bundle })
+    }
+
+    /// The infrastructure of a name without a file: it wants nothing, and lives where its records are.
+    async fn nothing(&self, proposal: &Proposal) -> Result<Infrastructure, EngineError> {
+        if !matches!(proposal.policy.purpose, Purpose::Destroy | Purpose::Disown) {
+            return Err(EngineError::Invalid("a plan needs an infrastructure file".into()));
+        }
+        let owned = self.store.owned(&proposal.space).await?;
+        let record = owned.iter().find(|record| record.infrastructure == proposal.infrastructure);
+        let account = match (&proposal.account, record) {
+            (Some(account), _) => account.clone(),
+            (None, Some(record)) => self
+                .store
+                .accounts(&proposal.space)
+                .await?
+                .into_iter()
+                .find(|(account, _)| account.identity == record.account)
+                .map_or_else(|| ENVIRONMENT_ACCOUNT.into(), |(account, _)| account.name),
+            (None, None) => {
+                return Err(EngineError::NotFound(format!(
+                    "nothing is known of an infrastructure called {}: no file, no records",
+                    proposal.infrastructure
+                )));
+            }
+        };
+        Ok(Infrastructure {
+            name: proposal.infrastructure.clone(),
+            account,
+            networks: BTreeMap::new(),
+            servers: Vec::new(),
+            deploy: Vec::new(),
+            stats: false,
+        })
+    }
+
+    async fn look_and_plan(
+        self: &Arc<Inner>,
+        id: PlanId,
+        space: &SpaceName,
+        account: &AccountName,
+        subject: &Subject,
+        wanted: Wanted,
+        policy: &mut Policy,
+    ) -> Result<PlannedAs, EngineError> {
+        let session = self.session(space, account).await?;
+        policy.settle_ms = session.account.settings.settle_time_ms();
+        let seen = self.observe(&session, subject).await?;
+        let now = self.world.clock.now();
+        let draft =
+            muster_planner::plan_infrastructure(&wanted.infrastructure, &seen, policy, &wanted.bundle, now);
+        let plan = Plan {
+            id,
+            space: space.clone(),
+            account: account.clone(),
+            identity: session.account.identity.clone(),
+            draft,
+        };
+        let bundle =
+            serde_json::to_value(&wanted.bundle).map_err(|error| EngineError::Store(error.to_string()))?;
+        let inputs = PlanInputs { wanted: wanted.infrastructure, seen, policy: policy.clone(), bundle, now };
+        let state = if plan.draft.refusals.is_empty() { PlanState::Ready } else { PlanState::Refused };
+        Ok(PlannedAs { state, message: None, plan: Some((plan, inputs)) })
+    }
+
+    /// Saves the plan that a stale run made instead of acting.
+    pub(crate) async fn save_replanned(
+        &self,
+        before: &Plan,
+        draft: PlanDraft,
+        seen: Inventory,
+        mut inputs: PlanInputs,
+    ) -> Result<PlanId, EngineError> {
+        let id = PlanId(self.world.ids.next());
+        let row = self
+            .store
+            .plan(before.id)
+            .await?
+            .ok_or_else(|| EngineError::NotFound(format!("there is no plan {}", before.id)))?;
+        let at = self.world.clock.now();
+        let new = NewPlan { id, at, node: self.node, idempotency_key: None, ..row.new };
+        self.store.insert_plan(new).await?;
+        let state = if draft.refusals.is_empty() { PlanState::Ready } else { PlanState::Refused };
+        inputs.seen = seen;
+        inputs.now = at;
+        let plan = Plan { id, draft, ..before.clone() };
+        let planned = PlannedAs { state, message: None, plan: Some((plan, inputs)) };
+        self.store.finish_plan(id, planned).await?;
+        Ok(id)
+    }
+}
+
+fn purpose_word(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Update => "update",
+        Purpose::Deploy => "deploy",
+        Purpose::Destroy => "destroy",
+        Purpose::Adopt => "adopt",
+        Purpose::Disown => "disown",
+    }
 }

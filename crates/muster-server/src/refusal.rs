@@ -40,6 +40,11 @@ impl From<EngineError> for Refusal {
         let (kind, detail) = match error {
             EngineError::Invalid(message) => (ProblemKind::Invalid, message),
             EngineError::Document(problems) => return Refusal(Problems::from(&*problems)),
+            EngineError::AccountMissing(name) => {
+                let meta = serde_json::json!({ "account": name.as_str() });
+                let detail = EngineError::AccountMissing(name).to_string();
+                return Problem::new(ProblemKind::AccountMissing, detail).meta(meta).into();
+            }
             EngineError::NotFound(message) => (ProblemKind::NotFound, message),
             EngineError::Denied(denied) => return denied.into(),
             EngineError::Conflict(message) => (ProblemKind::Busy, message),

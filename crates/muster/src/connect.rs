@@ -3,6 +3,7 @@
 //! One path: a command sees a [`Client`] and cannot tell which it is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::body::Body as HttpBody;
@@ -13,15 +14,14 @@ use muster_api::Client;
 use muster_api::client::http_transport::HttpTransport;
 use muster_api::client::{Body, Broken, Transport};
 use muster_model::rights::Authority;
-use muster_runs::engine::EnvironmentAccount;
-use muster_runs::{Engine, EngineConfig, EngineError};
+use muster_runs::{Engine, EngineConfig, EngineError, EnvironmentAccount};
 use tower::ServiceExt;
 
 use crate::exit::{Exit, Failure};
 use crate::home;
 
-/// Steps of one run under way at once, where nothing else is said.
-const PARALLEL_STEPS: usize = 32;
+/// Private keys that OpenSSH tries by itself, below `~/.ssh`.
+const KEY_FILES: &[&str] = &["id_ed25519", "id_ecdsa", "id_rsa"];
 
 /// An open connection.
 pub struct Connection {
@@ -76,10 +76,47 @@ pub async fn open_engine(home: &Path) -> Result<Engine, Failure> {
         url: account.url,
         settings: account.settings,
     });
-    let config =
-        EngineConfig { home: PathBuf::from(home), parallel_steps: PARALLEL_STEPS, environment_account };
-    let world = muster_runs::world::real();
-    Engine::open(config, world, muster_outside::Outside {}).await.map_err(engine_failure)
+    let person = Person::here();
+    let config = EngineConfig {
+        environment_account,
+        ssh_agent: person.agent,
+        ssh_keys: person.keys,
+        known_hosts: person.known_hosts,
+        runtime_dir: person.runtime_dir,
+        ..EngineConfig::new(PathBuf::from(home))
+    };
+    Engine::open(config, muster_runs::world::real(), hands()?).await.map_err(engine_failure)
+}
+
+/// The real hands: the network and SSH.
+fn hands() -> Result<muster_outside::Outside, Failure> {
+    use muster_outside::host::ssh::{SshHosts, SshSettings};
+    let transport = muster_outside::transport::HttpTransport::new()
+        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    let hosts = SshHosts::new(SshSettings::default());
+    Ok(muster_outside::Outside { transport: Arc::new(transport), hosts: Arc::new(hosts) })
+}
+
+/// What the person at this machine has for logging in to servers.
+struct Person {
+    agent: Option<PathBuf>,
+    keys: Vec<PathBuf>,
+    known_hosts: Vec<PathBuf>,
+    runtime_dir: PathBuf,
+}
+
+impl Person {
+    fn here() -> Person {
+        let ssh = std::env::home_dir().map(|home| home.join(".ssh")).unwrap_or_default();
+        let there = |paths: Vec<PathBuf>| paths.into_iter().filter(|path| path.is_file()).collect();
+        let runtime = home::variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir());
+        Person {
+            agent: home::variable("SSH_AUTH_SOCK").map(PathBuf::from),
+            keys: there(KEY_FILES.iter().map(|name| ssh.join(name)).collect()),
+            known_hosts: there(vec![ssh.join("known_hosts"), PathBuf::from("/etc/ssh/ssh_known_hosts")]),
+            runtime_dir: runtime.unwrap_or_else(std::env::temp_dir),
+        }
+    }
 }
 
 /// A refusal of the engine at its door, before there is an API to say it.

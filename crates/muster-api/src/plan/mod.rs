@@ -340,6 +340,9 @@ pub struct PlanRequest {
     /// Variables, as text.
     #[serde(default)]
     pub vars: BTreeMap<String, String>,
+    /// Files of variables, in their order: paths of the bundle.
+    #[serde(default)]
+    pub var_files: Vec<String>,
     /// Environment variables that the document names, read by the client.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>)]

@@ -7,7 +7,8 @@ use std::fmt;
 pub enum CloudErrorKind {
     /// A passing fault that certainly had no effect; trying again may help.
     Transient,
-    /// The provider refused it for good (bad parameters, not allowed, not enough).
+    /// The provider refused it for good (bad parameters, not allowed, not enough), or its answers are not ones
+    /// that this version understands. Trying again does not help.
     Refused,
     /// The key is not accepted.
     Unauthorized,
@@ -18,25 +19,32 @@ pub enum CloudErrorKind {
 }
 
 /// A failure, with what was being attempted. Holds no secret.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloudError {
     /// What kind.
     pub kind: CloudErrorKind,
     /// What was being attempted: `create server web-1`.
     pub doing: String,
-    /// What went wrong, with the provider's own words where it had any.
+    /// What went wrong, with the provider's own words where it had any, and what to do next.
     pub message: String,
     /// The HTTP status, where there was one.
     pub status: Option<u16>,
 }
 
+impl CloudError {
+    /// A failure without an HTTP status.
+    pub fn new(kind: CloudErrorKind, doing: impl Into<String>, message: impl Into<String>) -> CloudError {
+        CloudError { kind, doing: doing.into(), message: message.into(), status: None }
+    }
+}
+
 impl fmt::Display for CloudError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "cannot {}: {}", self.doing, self.message)?;
+        write!(out, "cannot {}", self.doing)?;
         if let Some(status) = self.status {
             write!(out, " (HTTP {status})")?;
         }
-        Ok(())
+        write!(out, ": {}", self.message)
     }
 }
 

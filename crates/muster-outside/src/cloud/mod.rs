@@ -3,6 +3,8 @@
 //! One trait, [`Cloud`]; each provider is a folder beside this file. The real clients speak HTTP through a
 //! [`crate::transport::Transport`], so that a simulation puts the simulator's router behind the very same code.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use muster_model::Secret;
 use muster_model::account::AccountIdentity;
@@ -12,8 +14,19 @@ use muster_model::inventory::SeenWorld;
 use muster_model::server::{Power, SeenServer, Size};
 
 mod error;
+mod keys;
+pub mod memory;
+pub mod onecloud;
+mod open;
+pub mod watch;
 
 pub use error::{CloudError, CloudErrorKind};
+pub use keys::same_key;
+pub use open::{on_loopback, open, poll_interval};
+pub use watch::Watch;
+
+/// How long a graceful stop may take before a step cuts the power.
+pub const GRACEFUL_STOP_WAIT: Duration = Duration::from_secs(120);
 
 /// What one account at one provider can do. Every call is bounded in time by the account's settings.
 ///
@@ -39,7 +52,8 @@ pub trait Cloud: Send + Sync {
     /// Asks for another size; the change is under way when this returns.
     async fn resize_server(&self, id: &ProviderId, to: &Size) -> Result<(), CloudError>;
 
-    /// Asks for power on, or for a stop (graceful where the system can, else hard).
+    /// Asks for power on, or for a stop. `graceful` asks the guest system to stop itself, which may not help: the
+    /// step waits [`GRACEFUL_STOP_WAIT`] and then asks again without it, which cuts the power. One request each.
     async fn set_power(&self, id: &ProviderId, to: Power, graceful: bool) -> Result<(), CloudError>;
 
     /// Asks for a link to a private network.

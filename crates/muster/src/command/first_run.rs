@@ -4,6 +4,7 @@
 use muster_api::account::{AccountRegistration, SettingsSaid};
 use muster_api::plan::default_space;
 use muster_api::secret::SecretText;
+use muster_api::{ClientError, ProblemKind};
 
 use super::Context;
 use crate::exit::{Exit, Failure};
@@ -17,16 +18,30 @@ pub async fn ensure_account(context: &Context<'_>, name: Option<&str>) -> Result
     if !context.client.accounts().await?.is_empty() {
         return Ok(());
     }
-    let name = name.unwrap_or(home::ACCOUNT_DEFAULT);
+    ask_for(context, name.unwrap_or(home::ACCOUNT_DEFAULT)).await
+}
+
+/// The account that a request failed for because nobody knows it.
+pub fn missing_account(error: &ClientError) -> Option<String> {
+    let code = ProblemKind::AccountMissing.row().code;
+    let problem = error.problems().iter().find(|problem| problem.code == code)?;
+    Some(problem.meta.as_ref()?.get("account")?.as_str()?.to_owned())
+}
+
+/// Asks for the key of an account and registers it.
+pub async fn ask_for(context: &Context<'_>, name: &str) -> Result<(), Failure> {
     if !context.ask.present() {
         return Err(Failure::usage(format!(
-            "no account is known, and there is no terminal to ask at; set {} (and {} for another address), or run \
-             `muster register`",
+            "no account is called {name}, and there is no terminal to ask at; set {} for the account {} (and {} for \
+             another address), or run `muster register {name}`",
             home::KEY,
+            home::ACCOUNT_DEFAULT,
             home::URL
         )));
     }
-    context.ask.tell("No account is known yet. Muster needs the API key of your 1cloud project.");
+    context.ask.tell(&format!(
+        "The account {name} is not known yet. Muster needs the API key of its 1cloud project."
+    ));
     let url = home::variable(home::URL).unwrap_or_else(|| home::URL_DEFAULT.to_owned());
     home::checked_url(&url).map_err(|why| Failure::usage(format!("{}: {why}", home::URL)))?;
     register_asking(context, name, &url, SettingsSaid::default()).await.map(drop)

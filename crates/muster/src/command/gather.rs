@@ -11,8 +11,8 @@ use muster_model::Secret;
 use muster_model::bundle::{
     IGNORE_FILE, Ignore, Manifest, ManifestEntry, documents_to_read, files_to_gather, link_target, sha256_hex,
 };
-use muster_model::document::Files;
 use muster_model::document::DOCUMENT_BYTES_MAX;
+use muster_model::document::Files;
 use muster_model::document::path;
 use muster_model::id::InfrastructureName;
 use muster_model::infrastructure::{Checked, Inputs, Need, load};
@@ -30,17 +30,29 @@ pub struct Document {
     pub found: Found,
     /// What it says.
     pub checked: Checked,
+    /// Files of variables, by their paths below the root.
+    pub var_files: Vec<String>,
     files: Files,
     ignore: Ignore,
 }
 
+/// What a document is read with.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// Variables, as text.
+    pub vars: &'a BTreeMap<String, String>,
+    /// Files of variables, as the person named them.
+    pub var_files: &'a [PathBuf],
+    /// How much must be there.
+    pub need: Need,
+}
+
 /// Reads and checks a document. The server checks it again; here its problems cost no request.
-pub fn read(
-    name: &str,
-    found: Found,
-    vars: BTreeMap<String, String>,
-    need: Need,
-) -> Result<Document, Failure> {
+pub fn read(name: &str, found: Found, given: Given<'_>, here: &Path) -> Result<Document, Failure> {
+    let mut var_files = Vec::new();
+    for file in given.var_files {
+        var_files.push(below_root(&found.root, &here.join(file))?);
+    }
     let ignore = match std::fs::read_to_string(found.root.join(IGNORE_FILE)) {
         Ok(text) => Ignore::read(&text).map_err(|problems| Failure::document(&problems))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ignore::standard(),
@@ -58,15 +70,32 @@ pub fn read(
         &prune,
     )?;
     files.list(found.entry.as_str());
-    for document in documents_to_read(&found.entry, &[], &files) {
+    for file in &var_files {
+        files.list(file.as_str());
+    }
+    for document in documents_to_read(&found.entry, &var_files, &files) {
         let bytes = head(&source(&found.root, &document)?)?;
         files.insert(document, bytes);
     }
     let env = environment(files.get(&found.entry).unwrap_or_default());
-    let inputs = Inputs { vars, var_files: Vec::new(), env, need };
+    let inputs = Inputs { vars: given.vars.clone(), var_files: var_files.clone(), env, need: given.need };
     let checked = load(&InfrastructureName::from(name), &files, &found.entry, &inputs)
         .map_err(|problems| Failure::document(&problems))?;
-    Ok(Document { found, checked, files, ignore })
+    Ok(Document { found, checked, var_files, files, ignore })
+}
+
+/// A file's path below the root. A run reads its bundle only, so what lies elsewhere cannot be part of it.
+fn below_root(root: &Path, file: &Path) -> Result<String, Failure> {
+    let real = file.canonicalize().map_err(|error| unreadable(file, &error))?;
+    let real_root = root.canonicalize().map_err(|error| unreadable(root, &error))?;
+    match real.strip_prefix(&real_root) {
+        Ok(below) => Ok(below.to_string_lossy().into_owned()),
+        Err(_) => Err(Failure::usage(format!(
+            "{} does not lie below {}, the root of the bundle; move it there, or mark a higher root with muster.yaml",
+            file.display(),
+            root.display()
+        ))),
+    }
 }
 
 /// The beginning of a document: one byte more than it may have is enough to see that it is too large.
@@ -186,7 +215,9 @@ mod tests {
     }
 
     fn gathered(found: &Found) -> Result<Gathered, Failure> {
-        gather(&read("shop", found.clone(), BTreeMap::new(), Need::Everything)?)
+        let vars = BTreeMap::new();
+        let given = Given { vars: &vars, var_files: &[], need: Need::Everything };
+        gather(&read("shop", found.clone(), given, Path::new("."))?)
     }
 
     #[test]

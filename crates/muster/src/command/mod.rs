@@ -111,9 +111,7 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
         Command::Secret(command) => secret::secret(&command, &context).await,
         Command::Run(command) => run_command::run(command, &context).await,
         Command::Stats { name } => stats::stats(&name, &context).await,
-        Command::Validate(_) | Command::Doctor | Command::Completions { .. } => {
-            Answer::done(Report::Nothing)
-        }
+        Command::Validate(_) | Command::Doctor | Command::Completions { .. } => Answer::done(Report::Nothing),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use muster_model::infrastructure::Need;
 
 use super::find::{find, rooted};
-use super::gather::{gather, read};
+use super::gather::{Given, gather, read};
 use super::report::Validated;
 use super::{Answer, Report, vars};
 use crate::cli::Validate;
@@ -13,7 +13,7 @@ use crate::exit::Failure;
 
 /// Checks a file: everything it names must be there.
 pub fn validate(arguments: &Validate, here: &Path, home: &Path) -> Result<Answer, Failure> {
-    let vars = vars::vars(&arguments.vars, &arguments.var_files)?;
+    let vars = vars::vars(&arguments.vars)?;
     let path = here.join(&arguments.file);
     let (name, found) = if path.is_file() {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -21,7 +21,8 @@ pub fn validate(arguments: &Validate, here: &Path, home: &Path) -> Result<Answer
     } else {
         (arguments.file.clone(), find(&arguments.file, here, home)?)
     };
-    let document = read(&name, found, vars, Need::Everything)?;
+    let given = Given { vars: &vars, var_files: &arguments.var_files, need: Need::Everything };
+    let document = read(&name, found, given, here)?;
     let gathered = gather(&document)?;
     let checked = &document.checked;
     Answer::done(Report::Validated(Box::new(Validated {

@@ -1,4 +1,4 @@
-//! Variables of the command line: `name=value` pairs, files of them, and Ansible's extra variables.
+//! Variables of the command line: `name=value` pairs, and Ansible's extra variables.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,14 +7,9 @@ use serde_json::Value;
 
 use crate::exit::Failure;
 
-/// Variables of a document: files first, in order, then pairs; later ones win.
-pub fn vars(pairs: &[String], files: &[PathBuf]) -> Result<BTreeMap<String, String>, Failure> {
+/// Variables of a document, as text; later ones win. The file's own type decides what a text means.
+pub fn vars(pairs: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     let mut vars = BTreeMap::new();
-    for file in files {
-        for (name, value) in object_of(file)? {
-            vars.insert(name, text_of(value));
-        }
-    }
     for given in pairs {
         let (name, value) = pair(given, "--var")?;
         vars.insert(name, value);
@@ -55,24 +50,15 @@ fn object_of(file: &PathBuf) -> Result<BTreeMap<String, Value>, Failure> {
     })
 }
 
-fn text_of(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn later_ones_win() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(&file, "size: 3\nname: from-file\n").unwrap();
-        let vars = vars(&["name=a=b".into()], &[file.path().to_owned()]).unwrap();
+        let vars = vars(&["name=x".into(), "name=a=b".into(), "empty=".into()]).unwrap();
         assert_eq!(vars["name"], "a=b");
-        assert_eq!(vars["size"], "3");
+        assert_eq!(vars["empty"], "");
     }
 
     #[test]

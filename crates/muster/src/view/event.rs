@@ -90,7 +90,11 @@ mod tests {
         ];
         let lines: Vec<String> = all.into_iter().filter_map(|what| line(&event(what))).collect();
         insta::assert_snapshot!(plain(&lines.join("\n")));
-        let run = Event { target: None, action: None, ..event(Happened::Run { state: "succeeded".into(), message: None }) };
+        let run = Event {
+            target: None,
+            action: None,
+            ..event(Happened::Run { state: "succeeded".into(), message: None })
+        };
         assert_eq!(plain(&line(&run).unwrap()), "run succeeded");
     }
 }

@@ -223,7 +223,9 @@ mod tests {
     fn a_run_ends_with_the_next_step() {
         let text: String = ["succeeded", "failed", "interrupted", "stale"]
             .iter()
-            .map(|state| run_text(&run(state, (*state == "failed").then_some("create server web-1: HTTP 500"))))
+            .map(|state| {
+                run_text(&run(state, (*state == "failed").then_some("create server web-1: HTTP 500")))
+            })
             .collect();
         insta::assert_snapshot!(plain(&text));
     }

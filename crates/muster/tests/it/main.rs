@@ -1,3 +1,6 @@
-//! Transcripts of the command line: commands in, output out.
+//! Tests of this room, one binary.
 
+mod conformance;
+mod source;
+mod tidy;
 mod transcripts;

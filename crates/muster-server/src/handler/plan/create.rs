@@ -8,7 +8,7 @@ use muster_api::document::{Incoming, One};
 use muster_api::media;
 use muster_api::plan::{PlanAttributes, PlanRequest};
 use muster_model::id::{AccountName, InfrastructureName, PlanId, SpaceName};
-use muster_runs::submit::Proposal;
+use muster_runs::Proposal;
 
 use crate::answer::{Handled, accepted};
 use crate::app::App;
@@ -42,6 +42,7 @@ fn proposal(request: PlanRequest, idempotency_key: Option<String>) -> Proposal {
         bundle: manifest_meant(request.bundle),
         entry: request.entry,
         vars: request.vars,
+        var_files: request.var_files,
         env: request.env.into_iter().map(|(name, value)| (name, value.0)).collect(),
         account: request.account.map(AccountName::from),
         policy: request.policy.into(),

@@ -28,6 +28,8 @@ pub async fn ssh(
     accept(&headers, &[media::JSON_API])?;
     let server = ServerName::from(name.as_str());
     let access = app.engine.ssh_access(&authority, &space.name(), &server).await?;
-    let said = SshAccessAttributes { argv: access.argv, env: access.env.into_iter().collect() };
+    let said = SshAccessAttributes { argv: access.argv.clone(), env: access.env.iter().cloned().collect() };
+    // The login goes through a private agent that lives as long as the access does.
+    app.sessions.keep(access);
     one(Resource::new(name, said))
 }

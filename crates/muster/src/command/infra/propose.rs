@@ -10,8 +10,8 @@ use muster_model::id::PlanId;
 use muster_model::infrastructure::Need;
 
 use super::super::find::find;
-use super::super::first_run::ensure_account;
-use super::super::gather::{Document, Gathered, gather, read};
+use super::super::first_run::{ask_for, missing_account};
+use super::super::gather::{Document, Gathered, Given, gather, read};
 use super::super::{Context, vars};
 use super::change::Asked;
 use crate::exit::{Exit, Failure};
@@ -34,11 +34,10 @@ pub async fn proposed(
     context: &Context<'_>,
 ) -> Result<Resource<PlanAttributes>, Failure> {
     let options = &asked.options;
-    let vars = vars::vars(&options.vars, &options.var_files)?;
+    let vars = vars::vars(&options.vars)?;
     let extra_vars = vars::extra_vars(&options.extra_vars)?;
     let document = document(purpose, asked, &vars, context)?;
-    let of_file = document.as_ref().map(|document| document.checked.infrastructure.account.to_string());
-    ensure_account(context, options.account.as_deref().or(of_file.as_deref())).await?;
+    let var_files = document.as_ref().map(|document| document.var_files.clone()).unwrap_or_default();
     let mut env = document.as_ref().map(environment).unwrap_or_default();
     if options.ask_become_pass {
         env.insert(BECOME_PASS.to_owned(), SecretText(become_pass(context)?));
@@ -53,6 +52,7 @@ pub async fn proposed(
         bundle: gathered.as_ref().map(Gathered::said).unwrap_or_default(),
         entry: document.map(|document| document.found.entry),
         vars,
+        var_files,
         env,
         account: options.account.clone(),
         policy: PolicySaid {
@@ -68,7 +68,15 @@ pub async fn proposed(
             extra_vars,
         },
     };
-    let plan = context.client.submit(request, None).await?;
+    let plan = match context.client.submit(request.clone(), None).await {
+        Ok(plan) => plan,
+        Err(error) => {
+            // The first run: ask for what is missing, then still do what was asked (ICT-59).
+            let Some(account) = missing_account(&error) else { return Err(error.into()) };
+            ask_for(context, &account).await?;
+            context.client.submit(request, None).await?
+        }
+    };
     finished(plan, context).await
 }
 
@@ -86,7 +94,10 @@ fn document(
         }
     };
     match (find(&asked.name, &context.here, &context.home), purpose) {
-        (Ok(found), _) => read(&asked.name, found, vars.clone(), need).map(Some),
+        (Ok(found), _) => {
+            read(&asked.name, found, Given { vars, var_files: &asked.options.var_files, need }, &context.here)
+                .map(Some)
+        }
         (Err(_), PurposeSaid::Destroy | PurposeSaid::Disown) => Ok(None),
         (Err(failure), PurposeSaid::Update | PurposeSaid::Deploy | PurposeSaid::Adopt) => Err(failure),
     }

@@ -1,0 +1,136 @@
+//! One list that many share: whoever waits may read it for all, nobody reads it twice.
+//!
+//! There is no background task. Waiters take turns: the one that holds the turn when a list is due reads it and
+//! publishes it, the others wait for that. So the list is read only while somebody waits; a waiter that is
+//! dropped in mid-read gives its turn back; and nothing outlives the last waiter. A waiter accepts only lists
+//! whose reading **began** after it came, since an older one may show the world before its own change.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::cloud::CloudError;
+
+/// What one reading gave.
+#[derive(Clone)]
+pub struct Reading<T> {
+    /// Its number; rises.
+    pub number: u64,
+    /// The list, or why there is none.
+    pub result: Result<Arc<T>, CloudError>,
+}
+
+/// The shared list.
+pub struct Shared<T> {
+    interval: Duration,
+    /// Held while a list is read.
+    turn: Mutex<()>,
+    schedule: Lock<Schedule>,
+    latest: watch::Sender<Option<Reading<T>>>,
+}
+
+struct Schedule {
+    /// How many readings have begun.
+    begun: u64,
+    /// Before this no waiter reads again.
+    due: Option<Instant>,
+}
+
+impl<T: Send + Sync> Shared<T> {
+    /// A list that has not been read yet, to be read once per interval.
+    pub fn new(interval: Duration) -> Shared<T> {
+        Shared {
+            interval,
+            turn: Mutex::new(()),
+            schedule: Lock::new(Schedule { begun: 0, due: None }),
+            latest: watch::Sender::new(None),
+        }
+    }
+
+    fn schedule(&self) -> std::sync::MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A mark: readings with a greater number began after this moment.
+    pub fn mark(&self) -> u64 {
+        self.schedule().begun
+    }
+
+    /// The next reading after the mark, at the pace of the interval: one that somebody else made, or an own one.
+    pub async fn next<Fetching>(&self, mark: u64, fetch: impl Fn() -> Fetching) -> Reading<T>
+    where
+        Fetching: Future<Output = Result<T, CloudError>>,
+    {
+        let mut news = self.latest.subscribe();
+        // Bounded by the caller's time-out; every way round waits for a reading or makes one.
+        loop {
+            if let Some(reading) = self.after(mark) {
+                return reading;
+            }
+            let due = self.schedule().due.unwrap_or_else(Instant::now);
+            tokio::select! {
+                biased;
+                // The sender lives in `self`, so this cannot fail while we are here.
+                _ = news.changed() => continue,
+                () = sleep_until(due) => {}
+            }
+            tokio::select! {
+                biased;
+                _ = news.changed() => continue,
+                _turn = self.turn.lock() => {
+                    if let Some(reading) = self.after(mark) {
+                        return reading;
+                    }
+                    let early = self.schedule().due.is_some_and(|due| Instant::now() < due);
+                    if !early {
+                        return self.read(&fetch).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A reading that began after now, as soon as possible; lookers who come together share one.
+    pub async fn fresh<Fetching>(&self, fetch: impl Fn() -> Fetching) -> Reading<T>
+    where
+        Fetching: Future<Output = Result<T, CloudError>>,
+    {
+        let mark = self.mark();
+        let _turn = self.turn.lock().await;
+        match self.after(mark) {
+            Some(reading) => reading,
+            None => self.read(&fetch).await,
+        }
+    }
+
+    fn after(&self, mark: u64) -> Option<Reading<T>> {
+        self.latest
+            .borrow()
+            .as_ref()
+            .filter(|reading| reading.number > mark)
+            .map(|reading| Reading { number: reading.number, result: reading.result.clone() })
+    }
+
+    /// Reads; the caller holds the turn.
+    async fn read<Fetching>(&self, fetch: &impl Fn() -> Fetching) -> Reading<T>
+    where
+        Fetching: Future<Output = Result<T, CloudError>>,
+    {
+        let number = {
+            let mut schedule = self.schedule();
+            schedule.begun += 1;
+            // Also if this reading is dropped: its request may have been sent, and counts.
+            schedule.due = Some(Instant::now() + self.interval);
+            schedule.begun
+        };
+        let result = fetch().await.map(Arc::new);
+        // From its end: a provider that takes long is not asked without pause.
+        self.schedule().due = Some(Instant::now() + self.interval);
+        let reading = Reading { number, result };
+        self.latest.send_replace(Some(Reading { number, result: reading.result.clone() }));
+        reading
+    }
+}

@@ -1,0 +1,150 @@
+//! Accounts in use: the registered ones and the one from the environment, each opened once per engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use muster_model::Secret;
+use muster_model::account::{Account, AccountIdentity, AccountSettings, Provider};
+use muster_model::cloud::Balance;
+use muster_model::id::{AccountName, SpaceName};
+use muster_model::rights::{Authority, Wish, may};
+use muster_outside::cloud::{self, Cloud, Watch};
+use muster_store::Audit;
+use tokio::sync::Mutex;
+
+use crate::engine::{Engine, Inner};
+use crate::error::EngineError;
+
+/// The account that the environment makes, and the default one.
+pub const ENVIRONMENT_ACCOUNT: &str = "onecloud";
+
+/// An opened account.
+pub(crate) struct Session {
+    pub(crate) account: Account,
+    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) watch: Watch,
+    pub(crate) poll_ms: u64,
+}
+
+/// Opened accounts by Space and name.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    opened: Mutex<BTreeMap<(SpaceName, AccountName), Arc<Session>>>,
+}
+
+/// The name under which an account's API key is sealed.
+fn key_name(space: &SpaceName, account: &AccountName) -> String {
+    format!("account/{space}/{account}")
+}
+
+impl Inner {
+    /// Opens an account, or says how to name it.
+    pub(crate) async fn session(
+        &self,
+        space: &SpaceName,
+        name: &AccountName,
+    ) -> Result<Arc<Session>, EngineError> {
+        let at = (space.clone(), name.clone());
+        let mut opened = self.sessions.opened.lock().await;
+        if let Some(session) = opened.get(&at) {
+            return Ok(session.clone());
+        }
+        let session = Arc::new(self.open_session(space, name).await?);
+        opened.insert(at, session.clone());
+        Ok(session)
+    }
+
+    async fn open_session(&self, space: &SpaceName, name: &AccountName) -> Result<Session, EngineError> {
+        let stored = self.store.accounts(space).await?;
+        if let Some((account, sealed)) = stored.into_iter().find(|(account, _)| account.name == *name) {
+            let key = self.sealer.unseal(&key_name(space, name), &sealed).map_err(|error| {
+                EngineError::Store(format!("cannot unseal the key of account {name}: {error}"))
+            })?;
+            return self.connect(account, key);
+        }
+        if let (Some(environment), true) =
+            (&self.config.environment_account, name.as_str() == ENVIRONMENT_ACCOUNT)
+        {
+            let cloud = self.cloud(&environment.url, &environment.key, &environment.settings)?;
+            let identity = cloud.identify().await.map_err(|error| EngineError::Outside(error.to_string()))?;
+            let account = Account {
+                name: name.clone(),
+                identity,
+                url: environment.url.clone(),
+                settings: environment.settings.clone(),
+            };
+            return self.connect(account, environment.key.clone());
+        }
+        Err(EngineError::AccountMissing(name.clone()))
+    }
+
+    fn cloud(
+        &self,
+        url: &str,
+        key: &Secret,
+        settings: &AccountSettings,
+    ) -> Result<Arc<dyn Cloud>, EngineError> {
+        let (transport, world) = (self.outside.transport.clone(), self.world.clone());
+        cloud::open(Provider::Onecloud, url, key.clone(), settings, transport, world)
+            .map_err(|error| EngineError::Invalid(error.to_string()))
+    }
+
+    fn connect(&self, account: Account, key: Secret) -> Result<Session, EngineError> {
+        let cloud = self.cloud(&account.url, &key, &account.settings)?;
+        let poll = cloud::poll_interval(&account.settings, &account.url);
+        let watch = Watch::new(cloud.clone(), poll, self.world.clone());
+        Ok(Session { account, cloud, watch, poll_ms: (poll.as_millis() as u64).max(1) })
+    }
+}
+
+impl Engine {
+    /// Registers an account after asking the provider who it is. The key is sealed; it is never shown again.
+    pub async fn register(
+        &self,
+        authority: &Authority,
+        space: &SpaceName,
+        name: AccountName,
+        url: String,
+        key: Secret,
+        settings: AccountSettings,
+    ) -> Result<Account, EngineError> {
+        may(authority, Wish::Set, space).map_err(EngineError::Denied)?;
+        if settings.request_timeout_ms == 0 || settings.request_timeout_ms > 20_000 {
+            return Err(EngineError::Invalid(format!(
+                "request_timeout_ms is {}; it must be from 1 to 20000",
+                settings.request_timeout_ms
+            )));
+        }
+        let inner = &self.inner;
+        let cloud = inner.cloud(&url, &key, &settings)?;
+        let identity = cloud.identify().await.map_err(|error| EngineError::Outside(error.to_string()))?;
+        let account = Account { name: name.clone(), identity, url, settings };
+        let sealed = inner.sealer.seal(&key_name(space, &name), &key);
+        let audit = Audit {
+            space: space.clone(),
+            at: inner.world.clock.now(),
+            actor: authority.actor.clone(),
+            what: "account.registered".into(),
+            about: format!("account {name} is {}", account.identity),
+        };
+        inner.store.put_account(space.clone(), account.clone(), sealed, audit).await?;
+        inner.sessions.opened.lock().await.remove(&(space.clone(), name));
+        Ok(account)
+    }
+
+    /// Asks the provider who the account is and what it has left.
+    pub async fn test_account(
+        &self,
+        authority: &Authority,
+        space: &SpaceName,
+        name: &AccountName,
+    ) -> Result<(AccountIdentity, Balance), EngineError> {
+        may(authority, Wish::Read, space).map_err(EngineError::Denied)?;
+        let session = self.inner.session(space, name).await?;
+        let identity =
+            session.cloud.identify().await.map_err(|error| EngineError::Outside(error.to_string()))?;
+        let balance =
+            session.cloud.balance().await.map_err(|error| EngineError::Outside(error.to_string()))?;
+        Ok((identity, balance))
+    }
+}

@@ -1,0 +1,148 @@
+//! Approving, resuming, cancelling, interrupting: what people do with runs.
+
+use std::time::Duration;
+
+use muster_model::id::{PlanId, RunId};
+use muster_model::rights::{Authority, Wish, may};
+use muster_model::run::{Run, RunState};
+use muster_store::{Approval, PlanState, Want};
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::reads::PlanView;
+use crate::runner::Local;
+
+/// How often a plan that is being made is looked at again.
+const PLANNED_POLL: Duration = Duration::from_millis(200);
+/// The longest a plan may be *observing*: every request in it is bounded, so this only ends defects.
+const PLANNED_WAIT_MAX: Duration = Duration::from_secs(1_800);
+
+impl Engine {
+    /// Waits until a plan is not observing any more.
+    pub async fn planned(&self, plan: PlanId) -> Result<PlanView, EngineError> {
+        let wait = async {
+            loop {
+                let hint = self.inner.committed.notified();
+                let view = self.reads().plan(plan).await?;
+                let view = view.ok_or_else(|| EngineError::NotFound(format!("there is no plan {plan}")))?;
+                if view.state != PlanState::Observing {
+                    return Ok(view);
+                }
+                let _ = tokio::time::timeout(PLANNED_POLL, hint).await;
+            }
+        };
+        tokio::time::timeout(PLANNED_WAIT_MAX, wait).await.map_err(|_| {
+            EngineError::Outside(format!("plan {plan} is still looking at the world; see `muster doctor`"))
+        })?
+    }
+
+    /// Approves a plan: newest of its subject, locks free, run inserted, in one transaction; then runs it here.
+    pub async fn approve(
+        &self,
+        authority: &Authority,
+        plan: PlanId,
+        idempotency_key: Option<String>,
+    ) -> Result<RunId, EngineError> {
+        let inner = &self.inner;
+        let row = inner
+            .store
+            .plan(plan)
+            .await?
+            .ok_or_else(|| EngineError::NotFound(format!("there is no plan {plan}")))?;
+        may(authority, Wish::Run, &row.new.space).map_err(EngineError::Denied)?;
+        match (row.state, &row.message) {
+            (PlanState::Ready, _) => {}
+            (PlanState::Observing, _) => {
+                return Err(EngineError::Conflict(format!("plan {plan} is still being made")));
+            }
+            (PlanState::Refused, Some(message)) => return Err(EngineError::Refused(message.clone())),
+            (PlanState::Refused, None) => {
+                return Err(EngineError::Refused(format!("plan {plan} is refused; it says why")));
+            }
+        }
+        let plan =
+            row.plan.ok_or_else(|| EngineError::Store(format!("the body of plan {plan} is not there")))?;
+        inner.bury_the_dead().await?;
+        let id = RunId(inner.world.ids.next());
+        let run = Run {
+            id,
+            space: plan.space.clone(),
+            subject: plan.draft.subject.clone(),
+            plan: plan.id,
+            state: RunState::Ready,
+            message: None,
+            actor: authority.actor.clone(),
+            started_at: inner.world.clock.now(),
+            ended_at: None,
+        };
+        let approval = Approval {
+            run,
+            steps_total: plan.draft.steps.len() as u32,
+            locks: plan.draft.locks.clone(),
+            idempotency_key,
+        };
+        let approved = inner.store.approve(approval).await?;
+        if approved == id {
+            inner.execute(id).await?;
+        }
+        Ok(approved)
+    }
+
+    /// Takes up an interrupted run in this process.
+    pub async fn resume(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
+        self.may_run(authority, run).await?;
+        self.inner.bury_the_dead().await?;
+        self.inner
+            .store
+            .set_want(run, Want::Run, authority.actor.clone(), self.inner.world.clock.now())
+            .await?;
+        self.inner.execute(run).await
+    }
+
+    /// Asks a run to stop between steps, wherever it executes.
+    pub async fn cancel(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
+        self.may_run(authority, run).await?;
+        self.inner.bury_the_dead().await?;
+        let now = self.inner.world.clock.now();
+        self.inner.store.set_want(run, Want::Cancel, authority.actor.clone(), now).await?;
+        self.inner.committed.notify_waiters();
+        Ok(())
+    }
+
+    /// Lets the steps of a run in this process finish and leaves it *interrupted*.
+    pub async fn interrupt(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
+        self.may_run(authority, run).await?;
+        let runs = self.inner.runs_here.lock().await;
+        let Some(handle) = runs.get(&run) else {
+            return Err(EngineError::Conflict(format!(
+                "run {run} does not execute in this process; `muster run cancel {run}` stops it wherever it is"
+            )));
+        };
+        handle.local.send_replace(Local::Interrupt);
+        Ok(())
+    }
+
+    async fn may_run(&self, authority: &Authority, run: RunId) -> Result<Run, EngineError> {
+        let row = self
+            .inner
+            .store
+            .run(run)
+            .await?
+            .ok_or_else(|| EngineError::NotFound(format!("there is no run {run}")))?;
+        may(authority, Wish::Run, &row.space).map_err(EngineError::Denied)?;
+        Ok(row)
+    }
+
+    /// Resolves when something was committed after sequence number `after`, or a poll interval has passed; a hint
+    /// for followers, who then read [`crate::Reads::entries`].
+    pub async fn committed(&self, run: RunId, after: u64) {
+        let hint = self.inner.committed.notified();
+        if let Ok(entries) = self.reads().entries(run, after, 1).await
+            && !entries.is_empty()
+        {
+            return;
+        }
+        // Another process may be the writer; then only looking again helps.
+        let _ = tokio::time::timeout(PLANNED_POLL, hint).await;
+    }
+}

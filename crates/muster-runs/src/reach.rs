@@ -1,0 +1,201 @@
+//! Reaching the inside of a server: its address now, how we log in, and how we know that it is the right one.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_model::id::{ProviderId, ServerName};
+use muster_model::ownership::{Claim, ObjectKind, Ownership};
+use muster_model::run::Fact;
+use muster_model::server::SeenServer;
+use muster_outside::host::ssh::{
+    Collected, Exec, Host, HostKey, HostKeyPolicy, Hosts, Login, SshError, SshErrorKind,
+};
+
+use crate::account::Session;
+use crate::engine::Inner;
+use crate::error::{EngineError, chain};
+
+/// The longest a server may take to let us in after it became active: "SSH may still need minutes"
+/// (`spec/onecloud-api.md` §1.5).
+pub(crate) const REACH_WAIT: Duration = Duration::from_secs(900);
+/// How long a key is tried before the provider's first password is asked for.
+const KEY_FIRST_WAIT: Duration = Duration::from_secs(120);
+
+/// Adds the lines of standard input to root's keys, each once.
+const ADD_KEYS: &str = r#"
+set -eu
+umask 077
+mkdir -p "$HOME/.ssh"
+file=$HOME/.ssh/authorized_keys
+touch "$file"
+while IFS= read -r line; do
+  [ -n "$line" ] || continue
+  grep -qxF -- "$line" "$file" || printf '%s\n' "$line" >> "$file"
+done
+"#;
+
+/// A server that can be reached, and what was learned on the way.
+pub(crate) struct Reached {
+    /// How to reach it from now on.
+    pub(crate) host: Host,
+    /// The host key it showed, if it was not on record.
+    pub(crate) new_host_key: Option<HostKey>,
+}
+
+impl Inner {
+    /// How to reach a server as it was just seen.
+    pub(crate) async fn host_of(
+        &self,
+        session: &Session,
+        name: &ServerName,
+        seen: &SeenServer,
+        record: Option<&Ownership>,
+    ) -> Result<Host, EngineError> {
+        let Some(address) = &seen.address else {
+            return Err(EngineError::Outside(format!("server {name} (id {}) has no address yet", seen.id)));
+        };
+        let key = self.login_key_pair(&session.account).await?;
+        let mut host = Host::new(name.as_str(), address, &key);
+        if let Some(user) = &seen.admin_user {
+            host.user.clone_from(user);
+        }
+        if let Some(agent) = &self.config.ssh_agent {
+            host.logins.push(Login::Agent(agent.clone()));
+        }
+        for path in &self.config.ssh_keys {
+            host.logins.push(Login::KeyFile { path: path.clone(), pass_phrase: None });
+        }
+        host.host_key = match record {
+            Some(Ownership { host_key: Some(line), .. }) => {
+                HostKeyPolicy::Known(line.parse().map_err(EngineError::Store)?)
+            }
+            Some(Ownership { claim: Claim::Created, .. }) => HostKeyPolicy::FirstUse,
+            // We did not make it: the person's own files may know it.
+            Some(Ownership { claim: Claim::Adopted | Claim::Claimed, .. }) | None => {
+                HostKeyPolicy::KnownHosts {
+                    files: self.config.known_hosts.clone(),
+                    alias: None,
+                    accept_new: true,
+                }
+            }
+        };
+        Ok(host)
+    }
+
+    /// A server of ours, as it is now.
+    pub(crate) async fn host_by_id(
+        &self,
+        session: &Session,
+        name: &ServerName,
+        id: &ProviderId,
+    ) -> Result<Host, EngineError> {
+        let list = session.watch.fresh().await.map_err(|error| EngineError::Outside(chain(&error)))?;
+        let seen = list.get(id).ok_or_else(|| {
+            EngineError::Outside(format!("server {name} (id {id}) is gone at the provider"))
+        })?;
+        let facts = self.store.facts(&session.account.identity).await?;
+        let record = facts.owned.iter().find(|record| record.kind == ObjectKind::Server && record.id == *id);
+        self.host_of(session, name, seen, record).await
+    }
+
+    /// Waits until a server lets us in by key; where only the provider's first password works, the key is put
+    /// there with it, once.
+    pub(crate) async fn reach(
+        &self,
+        session: &Session,
+        name: &ServerName,
+        id: &ProviderId,
+    ) -> Result<Reached, ReachError> {
+        let mut host = self.host_by_id(session, name, id).await.map_err(ReachError::Engine)?;
+        let hosts = &self.outside.hosts;
+        let shown = match hosts.wait(&host, KEY_FIRST_WAIT).await {
+            Ok(shown) => shown,
+            Err(error) if is_login_refused(&error) => {
+                let login = session
+                    .cloud
+                    .first_login(id)
+                    .await
+                    .map_err(|error| ReachError::Engine(EngineError::Outside(error.to_string())))?;
+                let Some((user, password)) = login else { return Err(ReachError::Ssh(error)) };
+                let mut first = host.clone();
+                first.user = user;
+                first.logins = vec![Login::Password(password)];
+                hosts.wait(&first, KEY_FIRST_WAIT).await.map_err(ReachError::Ssh)?;
+                let key = self.login_key(&session.account).await.map_err(ReachError::Engine)?;
+                add_keys(hosts, &first, &[key]).await.map_err(ReachError::Ssh)?;
+                hosts.wait(&host, KEY_FIRST_WAIT).await.map_err(ReachError::Ssh)?
+            }
+            Err(error) if error.kind() == SshErrorKind::Transient => {
+                hosts.wait(&host, REACH_WAIT).await.map_err(ReachError::Ssh)?
+            }
+            Err(error) => return Err(ReachError::Ssh(error)),
+        };
+        let known = matches!(host.host_key, HostKeyPolicy::Known(_));
+        host.host_key = HostKeyPolicy::Known(shown.clone());
+        Ok(Reached { host, new_host_key: (!known).then_some(shown) })
+    }
+
+    /// The fact that records a host key.
+    pub(crate) fn host_key_fact(&self, session: &Session, id: &ProviderId, key: &HostKey) -> Fact {
+        Fact::HostKey { account: session.account.identity.clone(), id: id.clone(), host_key: key.to_string() }
+    }
+}
+
+/// Why a server could not be reached.
+pub(crate) enum ReachError {
+    /// SSH said no.
+    Ssh(SshError),
+    /// Something before SSH.
+    Engine(EngineError),
+}
+
+fn is_login_refused(error: &SshError) -> bool {
+    match error {
+        SshError::Login { .. } => true,
+        SshError::WaitedInVain { last, .. } => is_login_refused(last),
+        _ => false,
+    }
+}
+
+/// Puts public keys into the user's `authorized_keys`, each once.
+pub(crate) async fn add_keys(hosts: &Arc<dyn Hosts>, host: &Host, keys: &[String]) -> Result<(), SshError> {
+    let text: String = keys.iter().map(|key| format!("{}\n", key.trim())).collect();
+    let command =
+        Exec::new(muster_outside::host::ssh::quote::script(ADD_KEYS, "add-keys", &[] as &[&str])).stdin(text);
+    let mut said = Collected::default();
+    let finished = hosts.exec(host, &command, &mut said).await?;
+    if finished.success() {
+        return Ok(());
+    }
+    Err(SshError::Command {
+        host: host.name.clone(),
+        doing: "adding public keys",
+        end: finished.end.to_string(),
+        stderr: String::from_utf8_lossy(&said.stderr).trim().to_owned(),
+    })
+}
+
+/// A known_hosts file with the recorded keys of these hosts.
+pub(crate) fn known_hosts_text<'a>(hosts: impl Iterator<Item = &'a Host>) -> String {
+    hosts
+        .filter_map(|host| match &host.host_key {
+            HostKeyPolicy::Known(key) => {
+                Some(format!("{}\n", key.known_hosts_line(&host.address, host.port)))
+            }
+            HostKeyPolicy::FirstUse | HostKeyPolicy::KnownHosts { .. } => None,
+        })
+        .collect()
+}
+
+/// Writes a private file.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let unfinished = path.with_extension("new");
+    let mut file =
+        std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(unfinished, path)
+}

@@ -1,0 +1,59 @@
+//! The first thing a run does: look once more, plan again (pure, cheap), and compare. Another hash means that
+//! the world has moved; then nothing is touched and the new plan is left for a person to see.
+
+use std::sync::Arc;
+
+use muster_model::plan::PlanDraft;
+
+use super::Lane;
+use crate::account::Session;
+
+/// Targets named when a plan has moved.
+const MOVED_NAMED_MAX: usize = 5;
+
+impl Lane {
+    /// None: as planned. Some: what moved, in words.
+    pub(super) async fn has_moved(&self, session: &Arc<Session>) -> Result<Option<String>, String> {
+        let inputs = self.inputs().await?;
+        let seen =
+            self.inner.observe(session, &self.plan.draft.subject).await.map_err(|error| {
+                format!("looking at the world once more before the first change: {error}")
+            })?;
+        let bundle = serde_json::from_value(inputs.bundle.clone()).map_err(|error| error.to_string())?;
+        let now = self.inner.world.clock.now();
+        let again = muster_planner::plan_infrastructure(&inputs.wanted, &seen, &inputs.policy, &bundle, now);
+        if again.hash == self.plan.draft.hash {
+            return Ok(None);
+        }
+        let moved = what_moved(&self.plan.draft, &again);
+        let newer = self
+            .inner
+            .save_replanned(&self.plan, again, seen, inputs)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(Some(format!(
+            "the world has moved since the plan was made ({moved}); nothing was touched. The new plan is {newer}"
+        )))
+    }
+}
+
+fn what_moved(before: &PlanDraft, now: &PlanDraft) -> String {
+    let mut targets: Vec<&str> = Vec::new();
+    for step in before.steps.iter().chain(&now.steps) {
+        let stays = |draft: &PlanDraft| {
+            draft.steps.iter().any(|other| {
+                other.target == step.target && other.action == step.action && other.changes == step.changes
+            })
+        };
+        if !(stays(before) && stays(now)) && !targets.contains(&step.target.as_str()) {
+            targets.push(&step.target);
+        }
+    }
+    match targets.len() {
+        0 => "observed values behind the plan changed".into(),
+        count if count > MOVED_NAMED_MAX => {
+            format!("{} and {} more", targets[..MOVED_NAMED_MAX].join(", "), count - MOVED_NAMED_MAX)
+        }
+        _ => targets.join(", "),
+    }
+}

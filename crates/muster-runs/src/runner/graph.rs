@@ -1,0 +1,118 @@
+//! The graph of a run in memory: folded once from the journal, then counted down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_model::id::{Attempt, StepNumber};
+use muster_model::plan::Step;
+use muster_model::run::{Entry, EntryKind, Output};
+
+/// How one step stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StepState {
+    /// Not begun.
+    Waiting,
+    /// *Started* is durable, no outcome is.
+    Started(Attempt),
+    /// Reached its goal.
+    Succeeded(Output),
+    /// Failed in this attempt.
+    Failed(Attempt),
+}
+
+/// The graph.
+pub(crate) struct Graph {
+    states: BTreeMap<StepNumber, StepState>,
+    missing: BTreeMap<StepNumber, usize>,
+    dependants: BTreeMap<StepNumber, Vec<StepNumber>>,
+    ready: BTreeSet<StepNumber>,
+}
+
+impl Graph {
+    /// Folds a journal over the steps of a plan. Started and failed steps become ready again: they begin at *look*.
+    pub(crate) fn fold(steps: &[Step], entries: &[Entry]) -> Graph {
+        let mut states: BTreeMap<StepNumber, StepState> =
+            steps.iter().map(|step| (step.number, StepState::Waiting)).collect();
+        for entry in entries {
+            let (step, state) = match &entry.kind {
+                EntryKind::Started { step, attempt } => (*step, StepState::Started(*attempt)),
+                EntryKind::Succeeded { step, output, .. } => (*step, StepState::Succeeded(output.clone())),
+                EntryKind::Failed { step, attempt, .. } => (*step, StepState::Failed(*attempt)),
+                EntryKind::Run { .. }
+                | EntryKind::Skipped { .. }
+                | EntryKind::Progress { .. }
+                | EntryKind::Task { .. } => continue,
+            };
+            if states.contains_key(&step) {
+                states.insert(step, state);
+            }
+        }
+        let mut graph =
+            Graph { states, missing: BTreeMap::new(), dependants: BTreeMap::new(), ready: BTreeSet::new() };
+        for step in steps {
+            let missing = step.after.iter().filter(|before| !graph.has_succeeded(**before)).count();
+            graph.missing.insert(step.number, missing);
+            for before in &step.after {
+                graph.dependants.entry(*before).or_default().push(step.number);
+            }
+            if missing == 0 && !graph.has_succeeded(step.number) {
+                graph.ready.insert(step.number);
+            }
+        }
+        graph
+    }
+
+    fn has_succeeded(&self, step: StepNumber) -> bool {
+        matches!(self.states.get(&step), Some(StepState::Succeeded(_)))
+    }
+
+    /// Whether any step was begun or ended: then the plan is under way and is not compared with the world again.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.states.values().any(|state| *state != StepState::Waiting)
+    }
+
+    /// Takes the next ready step, lowest number first.
+    pub(crate) fn take(&mut self) -> Option<(StepNumber, StepState)> {
+        let step = self.ready.pop_first()?;
+        Some((step, self.states.get(&step).cloned().unwrap_or(StepState::Waiting)))
+    }
+
+    /// Notes a success; dependants that waited only for it become ready.
+    pub(crate) fn succeed(&mut self, step: StepNumber, output: Output) {
+        self.states.insert(step, StepState::Succeeded(output));
+        for dependant in self.dependants.get(&step).cloned().unwrap_or_default() {
+            if let Some(missing) = self.missing.get_mut(&dependant) {
+                *missing -= 1;
+                if *missing == 0 {
+                    self.ready.insert(dependant);
+                }
+            }
+        }
+    }
+
+    /// What a succeeded step made.
+    pub(crate) fn output(&self, step: StepNumber) -> Option<&Output> {
+        match self.states.get(&step) {
+            Some(StepState::Succeeded(output)) => Some(output),
+            Some(StepState::Waiting | StepState::Started(_) | StepState::Failed(_)) | None => None,
+        }
+    }
+
+    /// Whether every step succeeded.
+    pub(crate) fn is_done(&self) -> bool {
+        self.states.values().all(|state| matches!(state, StepState::Succeeded(_)))
+    }
+
+    /// Steps that were never begun.
+    pub(crate) fn untouched(&self) -> Vec<StepNumber> {
+        self.states
+            .iter()
+            .filter(|(_, state)| **state == StepState::Waiting)
+            .map(|(number, _)| *number)
+            .collect()
+    }
+
+    /// Outputs of these succeeded steps, for resolving references.
+    pub(crate) fn outputs_of(&self, steps: &[StepNumber]) -> BTreeMap<StepNumber, Output> {
+        steps.iter().filter_map(|step| self.output(*step).map(|output| (*step, output.clone()))).collect()
+    }
+}

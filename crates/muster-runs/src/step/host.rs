@@ -1,0 +1,167 @@
+//! Steps inside one server, over SSH.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use muster_model::id::{ServerName, StepNumber};
+use muster_model::ownership::Provisioned;
+use muster_model::plan::{HostAction, KEYS_RECORD, ObjectRef, keys_digest};
+use muster_model::run::{Fact, FailureClass, Output};
+use muster_model::world::Clock;
+use muster_outside::host::ssh::{self, Exec, Outcome, OutputStream, SshError, SshErrorKind};
+
+use super::{StepContext, StepError};
+use crate::reach::{ReachError, add_keys};
+use crate::runner::OutputSink;
+
+/// The longest one command of `server exec` may take.
+const EXEC_LIMIT: std::time::Duration = std::time::Duration::from_secs(6 * 3600);
+/// A line without an end is cut here.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+impl From<SshError> for StepError {
+    fn from(error: SshError) -> StepError {
+        let class = match error.kind() {
+            SshErrorKind::Transient => FailureClass::Transient,
+            SshErrorKind::Refused => FailureClass::Refused,
+            SshErrorKind::UnknownOutcome => FailureClass::UnknownOutcome,
+        };
+        StepError::Failed(class, crate::error::chain(&error))
+    }
+}
+
+impl From<ReachError> for StepError {
+    fn from(error: ReachError) -> StepError {
+        match error {
+            ReachError::Ssh(error) => error.into(),
+            ReachError::Engine(error) => StepError::transient(error.to_string()),
+        }
+    }
+}
+
+pub(super) async fn act(ctx: &StepContext, action: &HostAction) -> Result<(Output, Vec<Fact>), StepError> {
+    match action {
+        HostAction::Reach { name, server, keys } => reach(ctx, name, server, keys).await,
+        HostAction::Exec { name, server, argv } => exec(ctx, name, server, argv).await,
+    }
+}
+
+async fn reach(
+    ctx: &StepContext,
+    name: &ServerName,
+    server: &ObjectRef,
+    keys: &[String],
+) -> Result<(Output, Vec<Fact>), StepError> {
+    let id = ctx.resolve(server)?;
+    let reached = ctx.engine.reach(&ctx.session, name, &id).await?;
+    let mut facts = Vec::new();
+    if let Some(key) = &reached.new_host_key {
+        facts.push(ctx.engine.host_key_fact(&ctx.session, &id, key));
+    }
+    if !keys.is_empty() {
+        add_keys(&ctx.engine.outside.hosts, &reached.host, keys).await?;
+        facts.push(Fact::Provisioned {
+            account: ctx.session.account.identity.clone(),
+            id: id.clone(),
+            key: KEYS_RECORD.to_owned(),
+            outcome: Provisioned { digest: keys_digest(keys), succeeded: true, at: ctx.world().clock.now() },
+        });
+    }
+    Ok((Output::Object { kind: "server".into(), id }, facts))
+}
+
+/// One command, at most once per attempt. A further attempt asks for the earlier one first: the wrapper starts an
+/// attempt that left no trace, and tells what became of one that did.
+async fn exec(
+    ctx: &StepContext,
+    name: &ServerName,
+    server: &ObjectRef,
+    argv: &[String],
+) -> Result<(Output, Vec<Fact>), StepError> {
+    let id = ctx.resolve(server)?;
+    let reached = ctx.engine.reach(&ctx.session, name, &id).await?;
+    let facts: Vec<Fact> =
+        reached.new_host_key.iter().map(|key| ctx.engine.host_key_fact(&ctx.session, &id, key)).collect();
+    let hosts = &ctx.engine.outside.hosts;
+    let number = ctx.previous.unwrap_or(ctx.attempt);
+    let claim = ctx.journal.claim();
+    let attempt = ssh::Attempt::new(
+        &claim.run.to_string(),
+        u32::from(claim.lane.0),
+        ctx.step.number.0,
+        number.0,
+        claim.fence.0,
+    );
+    let command = Exec::new(argv.to_vec()).limit(EXEC_LIMIT);
+    hosts.start(&reached.host, &attempt, &command).await?;
+    let mut lines = Lines::new(ctx.output.clone(), ctx.world().clock.clone(), ctx.step.number, name);
+    let outcome = hosts.follow(&reached.host, &attempt, EXEC_LIMIT, &mut lines).await?;
+    lines.end();
+    match outcome {
+        Outcome::Finished(code) => {
+            ctx.output.flush();
+            // The outcome is safe in our output and follows in the journal; what is kept there is only in the way.
+            let _ = hosts.forget(&reached.host, &attempt).await;
+            if code == 0 {
+                return Ok((Output::None, facts));
+            }
+            Err(StepError::refused(format!("`{}` ended with exit status {code}", argv.join(" "))))
+        }
+        Outcome::Running => Err(StepError::unknown(format!("`{}` still runs", argv.join(" ")))),
+        Outcome::Unknown(lost) => Err(StepError::unknown(format!(
+            "whether `{}` did its work is not known: {lost}; it is not started again by itself",
+            argv.join(" ")
+        ))),
+    }
+}
+
+/// Cuts what comes in chunks into lines and keeps them.
+pub(super) struct Lines {
+    sink: Arc<OutputSink>,
+    clock: Arc<dyn Clock>,
+    step: StepNumber,
+    target: String,
+    open: [Vec<u8>; 2],
+}
+
+impl Lines {
+    fn new(sink: Arc<OutputSink>, clock: Arc<dyn Clock>, step: StepNumber, target: &ServerName) -> Lines {
+        Lines { sink, clock, step, target: target.to_string(), open: [Vec::new(), Vec::new()] }
+    }
+
+    fn keep(&self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        self.sink.push(self.clock.now(), self.step, &self.target, text.trim_end_matches('\r'));
+    }
+
+    /// The last line may have no end.
+    fn end(&mut self) {
+        for open in std::mem::take(&mut self.open) {
+            if !open.is_empty() {
+                self.keep(&open);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ssh::Output for Lines {
+    async fn chunk(&mut self, stream: OutputStream, bytes: Bytes) {
+        let which = match stream {
+            OutputStream::Stdout => 0,
+            OutputStream::Stderr => 1,
+        };
+        let mut open = std::mem::take(&mut self.open[which]);
+        for byte in bytes {
+            if byte == b'\n' || open.len() >= LINE_BYTES_MAX {
+                self.keep(&open);
+                open.clear();
+            }
+            if byte != b'\n' {
+                open.push(byte);
+            }
+        }
+        self.open[which] = open;
+    }
+}

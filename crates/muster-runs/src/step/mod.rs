@@ -1,0 +1,170 @@
+//! Steps: each kind of action has `look` (already so, or the intent to journal) and `act` (called after
+//! *started* is durable). The outer `match` over actions stands here and nowhere else in this crate.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use muster_model::World;
+use muster_model::id::{Attempt, InfrastructureName, ProviderId, StepNumber};
+use muster_model::intent::CreationIntent;
+use muster_model::plan::{Action, HostAction, ObjectRef, Plan, Step};
+use muster_model::run::{Fact, FailureClass, Output};
+use muster_outside::cloud::watch::WaitError;
+use muster_outside::cloud::{CloudError, CloudErrorKind};
+use muster_store::Store;
+
+use crate::account::Session;
+use crate::engine::Inner;
+use crate::journal::{LaneJournal, Stop};
+use crate::runner::OutputSink;
+
+mod host;
+mod key;
+mod network;
+mod provision;
+mod record;
+mod server;
+mod settle;
+
+/// Why a step did not reach its goal.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    /// The step failed: in this class, with this message.
+    Failed(FailureClass, String),
+    /// The lane is lost or the journal cannot be written: nothing further may be started.
+    Stop(Stop),
+}
+
+impl StepError {
+    pub(crate) fn refused(message: impl Into<String>) -> StepError {
+        StepError::Failed(FailureClass::Refused, message.into())
+    }
+
+    pub(crate) fn transient(message: impl Into<String>) -> StepError {
+        StepError::Failed(FailureClass::Transient, message.into())
+    }
+
+    pub(crate) fn unknown(message: impl Into<String>) -> StepError {
+        StepError::Failed(FailureClass::UnknownOutcome, message.into())
+    }
+}
+
+impl From<Stop> for StepError {
+    fn from(stop: Stop) -> StepError {
+        StepError::Stop(stop)
+    }
+}
+
+impl From<CloudError> for StepError {
+    fn from(error: CloudError) -> StepError {
+        let class = match error.kind {
+            CloudErrorKind::Transient => FailureClass::Transient,
+            CloudErrorKind::Refused | CloudErrorKind::Unauthorized | CloudErrorKind::NotFound => {
+                FailureClass::Refused
+            }
+            CloudErrorKind::UnknownOutcome => FailureClass::UnknownOutcome,
+        };
+        StepError::Failed(class, error.to_string())
+    }
+}
+
+impl From<WaitError> for StepError {
+    fn from(error: WaitError) -> StepError {
+        // Whatever the wait was for is under way; a further attempt looks first and goes on waiting.
+        StepError::Failed(FailureClass::UnknownOutcome, error.to_string())
+    }
+}
+
+/// What a look found.
+pub(crate) enum Looked {
+    /// It is already so; facts may still have to be written down.
+    Already(Output, Vec<Fact>),
+    /// There is something to do; the facts become durable together with *started*.
+    Act(Intent, Vec<Fact>),
+}
+
+/// What `look` hands to `act`.
+pub(crate) enum Intent {
+    /// Nothing beyond the action itself.
+    Plain,
+    /// Send a create under this intent.
+    Create(Box<CreationIntent>),
+    /// The object exists; only wait for it.
+    Await(ProviderId),
+}
+
+/// What a step may use.
+pub(crate) struct StepContext {
+    pub(crate) engine: Arc<Inner>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) infrastructure: InfrastructureName,
+    pub(crate) session: Arc<Session>,
+    pub(crate) journal: Arc<LaneJournal>,
+    pub(crate) output: Arc<OutputSink>,
+    pub(crate) step: Step,
+    /// Outputs of the steps that this one comes after.
+    pub(crate) made: BTreeMap<StepNumber, Output>,
+    /// The attempt under way.
+    pub(crate) attempt: Attempt,
+    /// The attempt before, if there was one: it may have had an effect.
+    pub(crate) previous: Option<Attempt>,
+}
+
+impl StepContext {
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.engine.store
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.engine.world
+    }
+
+    /// Resolves a reference from the journal.
+    pub(crate) fn resolve(&self, object: &ObjectRef) -> Result<ProviderId, StepError> {
+        match object {
+            ObjectRef::Seen(id) => Ok(id.clone()),
+            ObjectRef::Made(step) => match self.made.get(step) {
+                Some(Output::Object { id, .. }) => Ok(id.clone()),
+                Some(Output::None | Output::File { .. } | Output::Hosts { .. }) | None => {
+                    Err(StepError::refused(format!("step {step} made nothing that this step could use")))
+                }
+            },
+        }
+    }
+
+    /// Says something about this step, durably.
+    pub(crate) async fn say(&self, message: impl Into<String>, facts: Vec<Fact>) -> Result<(), StepError> {
+        Ok(self.journal.progress(self.step.number, message.into(), facts).await?)
+    }
+}
+
+/// Looks: is it already so?
+pub(crate) async fn look(ctx: &StepContext) -> Result<Looked, StepError> {
+    match &ctx.step.action {
+        Action::Server(action) => server::look(ctx, action).await,
+        Action::Network(action) => network::look(ctx, action).await,
+        Action::Key(action) => key::look(ctx, action).await,
+        Action::Record(action) => record::look(ctx, action).await,
+        Action::Host(HostAction::Reach { .. } | HostAction::Exec { .. }) => {
+            Ok(Looked::Act(Intent::Plain, Vec::new()))
+        }
+        Action::Provision(action) => provision::look(ctx, action).await,
+    }
+}
+
+/// Acts. *Started* is durable when this is called.
+pub(crate) async fn act(ctx: &StepContext, intent: Intent) -> Result<(Output, Vec<Fact>), StepError> {
+    match &ctx.step.action {
+        Action::Server(action) => server::act(ctx, action, intent).await,
+        Action::Network(action) => network::act(ctx, action, intent).await,
+        Action::Key(action) => key::act(ctx, action).await,
+        Action::Record(action) => record::act(ctx, action).await,
+        Action::Host(action) => host::act(ctx, action).await,
+        Action::Provision(action) => provision::act(ctx, action).await,
+    }
+}
+
+/// Whether an opaque action leaves a trace where it ran, so that a further attempt can ask what became of it.
+pub(crate) fn can_be_asked(action: &Action) -> bool {
+    matches!(action, Action::Host(HostAction::Exec { .. }))
+}

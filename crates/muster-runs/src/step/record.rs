@@ -1,0 +1,66 @@
+//! Steps on our own records: nothing outside changes.
+
+use muster_model::intent::IntentState;
+use muster_model::ownership::{ObjectKind, Ownership};
+use muster_model::plan::{Reason, RecordAction};
+use muster_model::run::{Fact, Output};
+
+use super::server::store_failed;
+use super::{Intent, Looked, StepContext, StepError};
+
+pub(super) async fn look(ctx: &StepContext, action: &RecordAction) -> Result<Looked, StepError> {
+    if let (RecordAction::Forget { kind: ObjectKind::Server, name, id }, Reason::Vanished) =
+        (action, &ctx.step.reason)
+        && let Some(seen) = ctx.session.cloud.server(id).await?
+    {
+        // A list may lag behind; forgetting a server that is there would make it twice.
+        return Err(StepError::refused(format!(
+            "server {name} (id {id}) was missing in the provider's list, and is there when asked for (it is {}); \
+             `muster infra update {}` plans anew",
+            seen.state, ctx.infrastructure
+        )));
+    }
+    // Writing a record down twice is the same as once, and it is one commit either way.
+    Ok(Looked::Act(Intent::Plain, Vec::new()))
+}
+
+pub(super) async fn act(ctx: &StepContext, action: &RecordAction) -> Result<(Output, Vec<Fact>), StepError> {
+    let account = ctx.session.account.identity.clone();
+    match action {
+        RecordAction::Own { kind, name, id, provider_name, claim, image_words, image, protect, settles } => {
+            let facts = ctx.store().facts(&account).await.map_err(store_failed)?;
+            let before = facts.owned.into_iter().find(|record| record.kind == *kind && record.id == *id);
+            let (host_key, provisioned) =
+                before.map_or_else(Default::default, |record| (record.host_key, record.provisioned));
+            let record = Ownership {
+                account,
+                kind: *kind,
+                id: id.clone(),
+                infrastructure: ctx.infrastructure.clone(),
+                name: name.clone(),
+                provider_name: provider_name.clone(),
+                claim: *claim,
+                image_words: image_words.clone(),
+                image: image.clone(),
+                protect: *protect,
+                since: ctx.world().clock.now(),
+                host_key,
+                provisioned,
+            };
+            let mut facts = vec![Fact::Own(Box::new(record))];
+            if let Some(intent) = settles {
+                let state = IntentState::Made(id.clone());
+                facts.push(Fact::CloseIntent { intent: intent.clone(), state });
+            }
+            Ok((Output::Object { kind: kind.word().into(), id: id.clone() }, facts))
+        }
+        RecordAction::Amend { kind, id, name, protect } => {
+            let fact =
+                Fact::Amend { account, kind: *kind, id: id.clone(), name: name.clone(), protect: *protect };
+            Ok((Output::None, vec![fact]))
+        }
+        RecordAction::Forget { kind, id, .. } => {
+            Ok((Output::None, vec![Fact::Forget { account, kind: *kind, id: id.clone() }]))
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Settling a create whose answer was lost (`SEMANTICS.md` §4): one candidate is claimed, several are refused,
+//! none in three successful lists spread over the settle time allows one further attempt.
+
+use std::time::Duration;
+
+use muster_model::id::ProviderId;
+use muster_model::intent::CreationIntent;
+
+use super::{StepContext, StepError};
+
+/// Successful lists without a candidate before an intent is given up.
+const LISTS_WITHOUT_MIN: u32 = 3;
+
+/// How an open intent was settled.
+pub(super) enum Settled {
+    /// It made this object.
+    Made(ProviderId),
+    /// Nothing appeared within the settle time.
+    Nothing,
+}
+
+/// Looks at `candidates` (fresh, each call one list) until the intent is settled.
+pub(super) async fn settle<F>(
+    ctx: &StepContext,
+    intent: &CreationIntent,
+    mut candidates: impl FnMut() -> F,
+) -> Result<Settled, StepError>
+where
+    F: Future<Output = Result<Vec<ProviderId>, StepError>>,
+{
+    let settle_ms = ctx.session.account.settings.settle_time_ms();
+    let mut lists_without = 0;
+    loop {
+        let found = candidates().await?;
+        match found.as_slice() {
+            [one] => return Ok(Settled::Made(one.clone())),
+            [] => lists_without += 1,
+            several => {
+                let ids: Vec<&str> = several.iter().map(ProviderId::as_str).collect();
+                return Err(StepError::refused(format!(
+                    "the create of {} got no answer, and now {} objects of that name fit it: {}; \
+                     keep one (`muster infra adopt {} {}`), delete the others at the provider, and run the update again",
+                    intent.name,
+                    several.len(),
+                    ids.join(", "),
+                    ctx.infrastructure,
+                    intent.name
+                )));
+            }
+        }
+        let age_ms =
+            (ctx.world().clock.now().as_millisecond() - intent.sent_at.as_millisecond()).max(0) as u64;
+        if age_ms >= settle_ms && lists_without >= LISTS_WITHOUT_MIN {
+            return Ok(Settled::Nothing);
+        }
+        if lists_without == 1 {
+            let left_s = settle_ms.saturating_sub(age_ms).div_ceil(1000);
+            ctx.say(
+                format!(
+                    "an earlier create of {} got no answer; looking for up to {left_s} s whether it took effect",
+                    intent.name
+                ),
+                Vec::new(),
+            )
+            .await?;
+        }
+        let left_ms = settle_ms.saturating_sub(age_ms);
+        let pause_ms = (left_ms / 2).clamp(ctx.session.poll_ms, settle_ms.max(ctx.session.poll_ms) / 3 + 1);
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+    }
+}

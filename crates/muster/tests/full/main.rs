@@ -1,0 +1,3 @@
+//! The slow suites of this room: `./dev test-full` and `./dev bench` run them, `./dev test` does not build them.
+
+mod devcontainer;

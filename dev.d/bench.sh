@@ -1,0 +1,18 @@
+# Measurements: each prints a few lines that a person can read and a script can cut. The measuring code is
+# a test of the `full` targets named bench_NAME, so it is compiled and kept true with everything else.
+
+bench() {
+  if [ $# -eq 0 ]; then
+    note "benchmarks in this tree:"
+    grep -rhoE 'fn bench_[a-z0-9_]+' "$ROOT"/crates/*/tests/full 2>/dev/null | sed 's/^fn bench_/   /' | sort -u
+    return 0
+  fi
+  local name=$1
+  shift
+  setup_all
+  prepare_test_run
+  export MUSTER_TEST_FULL=1
+  # Optimised, because the numbers are promises about the program that people run.
+  cargo nextest run --workspace --locked --cargo-profile ci --profile full --test full \
+    --no-capture -E "test(/bench_${name//-/_}\$/)" "$@" </dev/null
+}
