@@ -4,6 +4,7 @@
 //! decided in `muster-planner`; how it is done, in `muster-outside`; what is remembered, in `muster-store`.
 
 pub mod account;
+pub mod ansible;
 pub mod bundle;
 pub mod cloud;
 pub mod config;

@@ -72,7 +72,8 @@ pub struct WantedServer {
     pub size: Size,
     /// The place, as written: the provider's own word or its public title.
     pub location: String,
-    /// The image, as written: looked up by name, never by a drifting number.
+    /// The image, as written: looked up by name, never by a drifting number. `id:3492` (old files, and images that
+    /// no name tells apart) means the provider's own id: `infrastructure::image_id`.
     pub image: String,
     /// Private networks it is linked to.
     pub networks: BTreeSet<NetworkName>,

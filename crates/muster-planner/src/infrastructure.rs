@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_model::id::ProviderId;
 use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::Inventory;
-use muster_model::plan::{NoteKind, PlanDraft, Subject, WaitingReason};
+use muster_model::plan::{NoteKind, PlanDraft, RecordAction, Subject, WaitingReason};
 use muster_model::policy::{Policy, Purpose};
 
 use crate::bundle::BundleFacts;
@@ -87,6 +87,19 @@ fn check_file(scene: &Scene<'_>, says: &mut Says) {
             );
         }
     }
+    let mut earlier = HashSet::new();
+    for server in &scene.wanted.servers {
+        for old in server.was.iter().filter(|old| !earlier.insert(old.as_str())) {
+            says.refuse(
+                "duplicate-was",
+                server.name.as_str(),
+                format!(
+                    "Two servers of the file {} say `was: [{old}]`, and only one can have been it.",
+                    scene.file()
+                ),
+            );
+        }
+    }
     for pattern in scene.only.patterns() {
         let wanted = scene.wanted.servers.iter().any(|server| matches_server(pattern, server))
             || scene.wanted.networks.keys().any(|name| matches_name(pattern, name.as_str()));
@@ -123,6 +136,10 @@ fn say_strangers(scene: &Scene<'_>, says: &mut Says, decisions: &Decisions<'_>) 
     ours.extend(
         decisions.surplus_networks.iter().filter_map(|surplus| surplus.delete).map(|network| &network.id),
     );
+    ours.extend(decisions.records.iter().filter_map(|(record, _)| match record {
+        RecordAction::Own { id, .. } => Some(id),
+        RecordAction::Amend { .. } | RecordAction::Forget { .. } => None,
+    }));
     say_strangers_of(scene, says, &scene.servers, &ours);
     say_strangers_of(scene, says, &scene.networks, &ours);
 }
@@ -144,7 +161,9 @@ fn say_strangers_of<T: Object>(
     }
     strangers.sort_unstable();
     let word = T::KIND.word();
-    let (count, plural) = (strangers.len(), if strangers.len() == 1 { "" } else { "s" });
+    let count = strangers.len();
+    let (plural, verb) =
+        if count == 1 { ("", "belongs to no file and is") } else { ("s", "belong to no file and are") };
     // Those that bear a name of the file come first: they are the ones a person will wonder about.
     let (mut listed, others): (Vec<_>, Vec<_>) =
         strangers.into_iter().partition(|(name, _)| scene.wants(T::KIND, name));
@@ -154,7 +173,7 @@ fn say_strangers_of<T: Object>(
         NoteKind::Stranger,
         scene.file(),
         format!(
-            "{count} {word}{plural} of the account belong to no file and are left alone: {}.",
+            "{count} {word}{plural} of the account {verb} left alone: {}.",
             names(listed.iter().map(String::as_str))
         ),
     );

@@ -1,5 +1,5 @@
 //! What is decided about one private network of the file. The same ownership rules as for servers; a network
-//! cannot be changed, so one that differs is made anew, once somebody consents and nobody else uses it.
+//! cannot be changed, so one that differs is made anew, once somebody consents and no server is linked to it.
 
 use muster_model::cloud::{NetworkSpec, SeenLocation, SeenNetwork};
 use muster_model::field::Field;
@@ -85,7 +85,7 @@ fn decide<'a>(
         Found::Recorded(record, seen) => {
             decision.seen = Some(seen);
             keep_record(scene, &mut decision, record, seen);
-            ours(scene, says, &mut decision, location, seen, record.claim)
+            ours(scene, says, &mut decision, location, seen, scene.claim(record))
         }
         Found::Settled(intent, seen) => {
             decision.seen = Some(seen);
@@ -136,7 +136,7 @@ fn keep_record<'a>(
     record: &Ownership,
     seen: &SeenNetwork,
 ) {
-    if scene.policy.adopt && record.claim == Claim::Claimed {
+    if scene.claim(record) != record.claim {
         let own = own(decision.name, decision.wanted, seen, Claim::Adopted);
         decision.records.push((own, Reason::Asked));
     } else if record.protect != decision.wanted.protect {
@@ -162,10 +162,23 @@ fn differences(wanted: &WantedNetwork, location: &SeenLocation, seen: &SeenNetwo
     found
 }
 
-/// The changes of a network's creation, for people.
+/// The changes of a network's creation, for people: of a replaced one, only what differs.
 pub(crate) fn changes(spec: &NetworkSpec, replaced: Option<&SeenNetwork>) -> Vec<FieldChange> {
-    let old = replaced.map(|seen| seen.location.clone()).unwrap_or_default();
-    vec![FieldChange { field: Field::Location, old, new: spec.location.clone() }]
+    let location =
+        |old: &str| FieldChange { field: Field::Location, old: old.into(), new: spec.location.clone() };
+    let dhcp = |dhcp: bool| if dhcp { "with dhcp" } else { "without dhcp" }.to_owned();
+    let Some(old) = replaced else {
+        let new = dhcp(spec.dhcp);
+        return vec![location(""), FieldChange { field: Field::Networks, old: String::new(), new }];
+    };
+    let mut changes = Vec::new();
+    if old.location != spec.location {
+        changes.push(location(&old.location));
+    }
+    if old.dhcp != spec.dhcp {
+        changes.push(FieldChange { field: Field::Networks, old: dhcp(old.dhcp), new: dhcp(spec.dhcp) });
+    }
+    changes
 }
 
 fn stranger<'a>(
@@ -241,42 +254,25 @@ fn ours<'a>(
         return stays(says, WaitingReason::Protected, next);
     }
     if !scene.policy.allow_replace {
-        let next = format!(
-            "Its servers would be unlinked and linked anew. `muster infra update {file} --allow-replace` consents to that; or set the fields back."
-        );
+        let next =
+            format!("`muster infra update {file} --allow-replace` consents to that; or set the fields back.");
         return stays(says, WaitingReason::NeedsReplaceConsent, next);
     }
-    let others = foreign_users(scene, seen);
-    if !others.is_empty() || !scene.only.is_all() {
+    let users = users(scene, seen);
+    if !users.is_empty() {
         let next = format!(
-            "Servers that this plan does not touch are linked to it: {}. Unlink them first, or plan without `--only`.",
-            names(others.iter().map(|id| id.as_str()))
+            "Servers are linked to it: {}. Take it out of their `networks:` first and update, then change it and update again; or give the new one another name.",
+            names(users.iter().map(|id| id.as_str()))
         );
         return stays(says, WaitingReason::InUse, next);
     }
     decision.replaced = Some(seen);
     decision.seen = None;
     decision.records.retain(|(record, _)| !matches!(record, RecordAction::Amend { .. }));
-    decision.create = Some((
-        spec(decision.name, decision.wanted, location),
-        vec![seen.id.clone()],
-        Reason::MustReplace { fields: vec![Field::Location] },
-    ));
+    let spec = spec(decision.name, decision.wanted, location);
+    let fields = changes(&spec, Some(seen)).iter().map(|change| change.field).collect();
+    decision.create = Some((spec, vec![seen.id.clone()], Reason::MustReplace { fields }));
     NetworkPlace::Made
-}
-
-/// Servers linked to a network that the file does not bring along: strangers, or ours that left the file.
-fn foreign_users<'a>(scene: &Scene<'a>, network: &'a SeenNetwork) -> Vec<&'a ProviderId> {
-    users(scene, network)
-        .into_iter()
-        .filter(|id| {
-            let record = scene.servers.record(id);
-            !record.is_some_and(|record| {
-                record.infrastructure.as_str() == scene.file()
-                    && scene.wants(ObjectKind::Server, record.name.as_str())
-            })
-        })
-        .collect()
 }
 
 /// Every server linked to a network, as both sides tell it.

@@ -13,7 +13,7 @@ use muster_model::plan::{
     Action, CreateServer, DeleteServer, FieldChange, KeyAction, LinkNetwork, NetworkAction, ObjectRef,
     Reason, RecordAction, ResizeServer, Risk, ServerAction, SetPower, Step, UnlinkNetwork,
 };
-use muster_model::server::{Power, SeenServer};
+use muster_model::server::{Power, SeenServer, ServerState};
 
 use crate::key::{KeyRefs, LOGIN_KEY_TITLE, material, title};
 use crate::network::{self, NetworkDecision};
@@ -141,6 +141,12 @@ pub(crate) fn order<'a>(
         orderer.create(at, decision, &keys);
     }
     for (at, decision) in decisions.servers.iter().enumerate() {
+        // One that is still being made is waited for first, in its power step: nothing else works before.
+        if in_the_making(decision) {
+            orderer.power(at, decision);
+        }
+    }
+    for (at, decision) in decisions.servers.iter().enumerate() {
         orderer.resize(at, decision);
     }
     for (at, decision) in decisions.servers.iter().enumerate() {
@@ -152,10 +158,16 @@ pub(crate) fn order<'a>(
         }
     }
     for (at, decision) in decisions.servers.iter().enumerate() {
-        orderer.power(at, decision);
+        if !in_the_making(decision) {
+            orderer.power(at, decision);
+        }
     }
     orderer.deletions(decisions, &surplus_owned);
     (orderer.steps, orderer.tracks)
+}
+
+fn in_the_making(decision: &ServerDecision<'_>) -> bool {
+    decision.seen.is_some_and(|seen| seen.state == ServerState::New)
 }
 
 impl<'a> Orderer<'_, 'a> {
@@ -250,12 +262,6 @@ impl<'a> Orderer<'_, 'a> {
         for (decision, mut after) in decisions.networks.iter().zip(records) {
             let Some((spec, known_ids, why)) = &decision.create else { continue };
             if let Some(old) = decision.replaced {
-                for (at, server) in decisions.servers.iter().enumerate() {
-                    if server.unlinks.contains(&&old.id) {
-                        self.unlink(at, server, &old.id);
-                    }
-                }
-                after.extend(self.unlinked.get(&old.id).into_iter().flatten());
                 let delete = NetworkAction::Delete { name: decision.name.clone(), network: old.id.clone() };
                 let why = Why { reason: why.clone(), changes: Vec::new(), risk: Risk::Interrupts };
                 let number = self.steps.push(after, decision.name.as_str(), Action::Network(delete), why);
@@ -350,14 +356,6 @@ impl<'a> Orderer<'_, 'a> {
 
     fn unlink(&mut self, at: usize, decision: &ServerDecision<'a>, network: &'a ProviderId) {
         let Some(server) = self.tracks[at].refer(decision) else { return };
-        // A network that is replaced was unlinked before it went.
-        if self.unlinked.get(network).is_some_and(|steps| {
-            steps
-                .iter()
-                .any(|number| self.steps.list[number.0 as usize - 1].target == decision.wanted.name.as_str())
-        }) {
-            return;
-        }
         let name =
             self.scene.networks.get(network).map(|seen| seen.name.as_str()).unwrap_or(network.as_str());
         let unlink = UnlinkNetwork {

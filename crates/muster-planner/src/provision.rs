@@ -1,14 +1,15 @@
 //! The inside of servers: who is reached over SSH, who gets node_exporter, and what the file's `deploy:` does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use muster_model::field::Field;
-use muster_model::id::StepNumber;
+use muster_model::id::{GroupName, ServerName, StepNumber};
 use muster_model::infrastructure::{DeployEntry, Hosts};
 use muster_model::plan::{
     Action, FieldChange, HostAction, NoteKind, PlaybookRef, ProvisionAction, ProvisionHost, Reason, Risk,
 };
 use muster_model::policy::Purpose;
+use muster_model::server::WantedServer;
 
 use crate::bundle::clean;
 use crate::order::{Steps, Track, Why};
@@ -42,52 +43,82 @@ pub(crate) fn provision(
         );
     }
     let deploys = deploys && !scene.policy.skip_provision;
-    let mut reached = Vec::new();
+    let hosts: Vec<Option<ProvisionHost>> =
+        servers.iter().zip(tracks).map(|(decision, track)| host(decision, track)).collect();
+    let running: Vec<ProvisionHost> = hosts.iter().flatten().cloned().collect();
+    let entries = if deploys { deploy_entries(scene, says, servers, &running) } else { Vec::new() };
+    let targets: HashSet<&str> = entries.iter().flat_map(host_names).collect();
     let mut measured = Vec::new();
     let mut only_failed = true;
-    for (decision, track) in servers.iter().zip(tracks) {
-        let (Some(inside), Some(server)) = (&decision.inside, track.refer(decision)) else { continue };
+    for ((decision, track), host) in servers.iter().zip(tracks).zip(hosts) {
+        let (Some(inside), Some(host)) = (&decision.inside, host) else { continue };
         let exporter = exporter(scene, inside);
         let keys_missing = inside.automatic && inside.keys_missing > 0;
-        if !deploys && exporter == Exporter::There && !keys_missing {
+        if exporter == Exporter::There && !keys_missing && !targets.contains(host.name.as_str()) {
             continue;
         }
-        let wanted = decision.wanted;
-        let reach = HostAction::Reach {
-            name: wanted.name.clone(),
-            server: server.clone(),
-            keys: wanted.keys.clone(),
-        };
-        let why = if keys_missing {
-            let new = format!("{} more", inside.keys_missing);
-            let change = FieldChange { field: Field::Keys, old: String::new(), new };
-            Why { reason: Reason::Differs, changes: vec![change], risk: Risk::None }
-        } else {
-            Why::plain(Reason::NeededBy)
-        };
-        let after = track.last.into_iter().collect();
-        let number = steps.push(after, wanted.name.as_str(), Action::Host(reach), why);
-        let host = ProvisionHost {
-            name: wanted.name.clone(),
-            server,
-            groups: wanted.groups.clone(),
-            playbooks: wanted.playbooks.clone(),
-        };
+        let number = reach(steps, decision, track, &host, keys_missing.then_some(inside.keys_missing));
         if exporter != Exporter::There {
             only_failed &= exporter == Exporter::Failed;
-            measured.push((number, host.clone()));
+            measured.push((number, host));
         }
-        reached.push((number, host));
     }
     if !measured.is_empty() {
         let reason = if only_failed { Reason::FailedBefore } else { Reason::NotProvisioned };
         let (after, hosts) = measured.into_iter().unzip();
         steps.push(after, scene.file(), Action::Provision(node_exporter(scene, hosts)), Why::plain(reason));
     }
-    if deploys {
-        let hosts = reached.into_iter().map(|(_, host)| host).collect();
-        deploy(scene, says, servers, hosts, steps);
+    if entries.is_empty() {
+        return;
     }
+    // After every end: differences first, all of them, then the deployment.
+    let inventory = Action::Provision(ProvisionAction::Inventory { hosts: running });
+    let mut previous: StepNumber =
+        steps.push(steps.ends(), scene.file(), inventory, Why::plain(Reason::Deploy));
+    for action in entries {
+        let why = Why { reason: Reason::Deploy, changes: Vec::new(), risk: Risk::Interrupts };
+        previous = steps.push(vec![previous], scene.file(), Action::Provision(action), why);
+    }
+}
+
+/// A server of the file as a host, if its inside may be provisioned.
+fn host(decision: &ServerDecision<'_>, track: &Track) -> Option<ProvisionHost> {
+    decision.inside.as_ref()?;
+    let wanted = decision.wanted;
+    Some(ProvisionHost {
+        name: wanted.name.clone(),
+        server: track.refer(decision)?,
+        groups: wanted.groups.clone(),
+        playbooks: wanted.playbooks.clone(),
+    })
+}
+
+fn host_names(action: &ProvisionAction) -> impl Iterator<Item = &str> {
+    let hosts = match action {
+        ProvisionAction::Inventory { hosts }
+        | ProvisionAction::Playbook { hosts, .. }
+        | ProvisionAction::Code { hosts, .. } => hosts,
+    };
+    hosts.iter().map(|host| host.name.as_str())
+}
+
+fn reach(
+    steps: &mut Steps,
+    decision: &ServerDecision<'_>,
+    track: &Track,
+    host: &ProvisionHost,
+    keys_missing: Option<usize>,
+) -> StepNumber {
+    let keys = decision.wanted.keys.clone();
+    let action = HostAction::Reach { name: host.name.clone(), server: host.server.clone(), keys };
+    let why = match keys_missing {
+        Some(count) => {
+            let change = FieldChange { field: Field::Keys, old: String::new(), new: format!("{count} more") };
+            Why { reason: Reason::Differs, changes: vec![change], risk: Risk::None }
+        }
+        None => Why::plain(Reason::NeededBy),
+    };
+    steps.push(track.last.into_iter().collect(), host.name.as_str(), Action::Host(action), why)
 }
 
 fn has_deploy(scene: &Scene<'_>) -> bool {
@@ -118,47 +149,41 @@ fn node_exporter(scene: &Scene<'_>, hosts: Vec<ProvisionHost>) -> ProvisionActio
     }
 }
 
-/// The inventory, then every entry of `deploy:` in the file's order, then the playbooks that an old file binds to
-/// single servers. Each waits for the one before: that is what the order in the file means.
-fn deploy(
+/// Every entry of `deploy:` in the file's order, then the playbooks that an old file binds to single servers.
+/// Each will wait for the one before: that is what the order in the file means.
+fn deploy_entries(
     scene: &Scene<'_>,
     says: &mut Says,
     servers: &[ServerDecision<'_>],
-    hosts: Vec<ProvisionHost>,
-    steps: &mut Steps,
-) {
-    let file = scene.file();
+    hosts: &[ProvisionHost],
+) -> Vec<ProvisionAction> {
+    let meant = |server: &WantedServer| {
+        !server.playbooks.is_empty()
+            || scene.wanted.deploy.iter().any(|entry| match entry {
+                DeployEntry::Playbook(entry) => includes(&entry.hosts, &server.name, &server.groups),
+                DeployEntry::Code(entry) => includes(&entry.hosts, &server.name, &server.groups),
+            })
+    };
     let left: Vec<&str> = servers
         .iter()
-        .filter(|decision| decision.inside.is_none())
+        .filter(|decision| decision.inside.is_none() && meant(decision.wanted))
         .map(|decision| decision.wanted.name.as_str())
         .collect();
     if !left.is_empty() {
-        says.note(
-            NoteKind::Skipped,
-            file,
-            format!(
-                "Not deployed to, because they do not run, do not run Linux, or are not ours: {}.",
-                names(left.into_iter())
-            ),
+        let message = format!(
+            "Not deployed to, because they do not run, do not run Linux, or are not ours: {}.",
+            names(left.into_iter())
         );
+        says.note(NoteKind::Skipped, scene.file(), message);
     }
     let mut entries = Vec::new();
     for entry in &scene.wanted.deploy {
-        entries.extend(entry_action(scene, says, entry, &hosts));
+        entries.extend(entry_action(scene, says, entry, hosts));
     }
-    for (playbook, bound) in bound_playbooks(&hosts) {
+    for (playbook, bound) in bound_playbooks(hosts) {
         entries.extend(playbook_action(scene, says, &playbook, bound, false, &BTreeMap::new()));
     }
-    if entries.is_empty() {
-        return;
-    }
-    let inventory = Action::Provision(ProvisionAction::Inventory { hosts });
-    let mut previous: StepNumber = steps.push(steps.ends(), file, inventory, Why::plain(Reason::Deploy));
-    for action in entries {
-        let why = Why { reason: Reason::Deploy, changes: Vec::new(), risk: Risk::Interrupts };
-        previous = steps.push(vec![previous], file, Action::Provision(action), why);
-    }
+    entries
 }
 
 fn entry_action(
@@ -233,13 +258,16 @@ fn skip(scene: &Scene<'_>, says: &mut Says, what: &str) {
 }
 
 fn matching(wanted: &Hosts, hosts: &[ProvisionHost]) -> Vec<ProvisionHost> {
-    let meant = |host: &&ProvisionHost| match wanted {
+    hosts.iter().filter(|host| includes(wanted, &host.name, &host.groups)).cloned().collect()
+}
+
+fn includes(hosts: &Hosts, name: &ServerName, groups: &BTreeSet<GroupName>) -> bool {
+    match hosts {
         Hosts::All => true,
-        Hosts::Groups(groups) => {
-            groups.iter().any(|group| host.groups.contains(group) || host.name.as_str() == group.as_str())
+        Hosts::Groups(wanted) => {
+            wanted.iter().any(|group| groups.contains(group) || name.as_str() == group.as_str())
         }
-    };
-    hosts.iter().filter(meant).cloned().collect()
+    }
 }
 
 /// Playbooks bound to single servers, each once with its servers, in order of first mention.

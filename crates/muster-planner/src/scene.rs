@@ -7,7 +7,7 @@ use muster_model::cloud::SeenNetwork;
 use muster_model::id::ProviderId;
 use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::Inventory;
-use muster_model::ownership::ObjectKind;
+use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::policy::{Policy, Purpose};
 use muster_model::server::{SeenServer, WantedServer};
 
@@ -32,6 +32,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) keys: Keys<'a>,
     pub(crate) only: Selector<'a>,
     server_names: HashSet<&'a str>,
+    /// Earlier names of servers that `--only` leaves out: what bears them is not surplus.
+    left_out_earlier: HashSet<&'a str>,
 }
 
 /// Where a network of the file is.
@@ -65,6 +67,13 @@ impl<'a> Scene<'a> {
                 wanted.servers.iter().map(|server| server.name.as_str()).collect()
             }
         };
+        let only = Selector::new(&policy.only);
+        let left_out = wanted.servers.iter().filter(|server| !only.server(server));
+        let left_out_earlier = left_out
+            .flat_map(|server| &server.was)
+            .map(|old| old.as_str())
+            .filter(|old| !server_names.contains(old));
+        let left_out_earlier = left_out_earlier.collect();
         Scene {
             wanted,
             seen,
@@ -76,8 +85,9 @@ impl<'a> Scene<'a> {
             images: Images::new(&seen.world.images),
             locations: Locations::new(&seen.world.locations),
             keys: Keys::new(&seen.world.keys),
-            only: Selector::new(&policy.only),
+            only,
             server_names,
+            left_out_earlier,
         }
     }
 
@@ -95,6 +105,19 @@ impl<'a> Scene<'a> {
                     && self.wanted.networks.contains_key(&muster_model::id::NetworkName::from(name))
             }
         }
+    }
+
+    /// What a record allows in this plan: with `--adopt`, a claimed object is adopted.
+    pub(crate) fn claim(&self, record: &Ownership) -> Claim {
+        match record.claim {
+            Claim::Claimed if self.policy.adopt => Claim::Adopted,
+            claim @ (Claim::Created | Claim::Adopted | Claim::Claimed) => claim,
+        }
+    }
+
+    /// Whether a name is the earlier name of a server that `--only` leaves out.
+    pub(crate) fn left_out_earlier(&self, name: &str) -> bool {
+        self.policy.purpose != Purpose::Destroy && self.left_out_earlier.contains(name)
     }
 
     /// The servers of the file that the plan is about.

@@ -108,14 +108,17 @@ pub(crate) fn decide<'a>(
 ) -> ServerDecision<'a> {
     let mut decision = ServerDecision::new(wanted);
     let name = wanted.name.as_str();
+    let standing = standing(&scene.servers, scene, says, name, &wanted.was);
     let location = match scene.locations.find(&wanted.location) {
         Ok(location) => location,
         Err((code, message)) => {
             says.refuse(code, name, message);
+            if let Found::Recorded(_, seen) = standing.found {
+                decision.seen = Some(seen);
+            }
             return decision;
         }
     };
-    let standing = standing(&scene.servers, scene, says, name, &wanted.was);
     for record in &standing.gone {
         let forget = RecordAction::Forget {
             kind: ObjectKind::Server,
@@ -136,7 +139,7 @@ pub(crate) fn decide<'a>(
                 &seen.image,
             );
             keep_record(&mut decision, says, scene, record, seen, &image);
-            let ours = Ours { seen, claim: record.claim, record: Some(record), image };
+            let ours = Ours { seen, claim: scene.claim(record), record: Some(record), image };
             bring_back(scene, places, says, &mut decision, location, ours);
         }
         Found::Settled(intent, seen) => {
@@ -193,7 +196,7 @@ fn keep_record<'a>(
 ) {
     let wanted = decision.wanted;
     let name = wanted.name.as_str();
-    if scene.policy.adopt && record.claim == Claim::Claimed {
+    if scene.claim(record) != record.claim {
         decision.records.push((own(wanted, seen, Claim::Adopted, image), Reason::Asked));
     } else if matches!(image, Verdict::OtherWords) {
         decision.records.push((own(wanted, seen, record.claim, image), Reason::RecordDiffers));
@@ -403,9 +406,7 @@ fn replace<'a>(
     // first, so that a crash in between leaves no server that nobody owns.
     decision.records.retain(|(record, reason)| match record {
         RecordAction::Forget { .. } => true,
-        RecordAction::Own { .. } => {
-            matches!(reason, Reason::SettlesIntent) || scene.servers.record(&seen.id).is_none()
-        }
+        RecordAction::Own { .. } => !matches!(reason, Reason::RecordDiffers),
         RecordAction::Amend { .. } => false,
     });
     decision.seen = None;

@@ -46,7 +46,8 @@ pub(crate) fn decide_all<'a, T: Object>(
     taken: &HashSet<&'a ProviderId>,
 ) -> Vec<Surplus<'a, T>> {
     let mut found = Vec::new();
-    let unwanted = |name: &str| !scene.wants(T::KIND, name) && scene.only.name(name);
+    let unwanted =
+        |name: &str| !scene.wants(T::KIND, name) && scene.only.name(name) && !scene.left_out_earlier(name);
     for record in index.ours() {
         if unwanted(record.name.as_str()) && !taken.contains(&record.id) {
             found.push(of_record(scene, says, index, record));
@@ -120,7 +121,20 @@ fn of_intents<'a, T: Object>(
     let word = T::KIND.word();
     match settle(index, name) {
         // With a record of that name a second object is a late duplicate: said there, never deleted.
-        Settled::One(_, _) | Settled::Several(_) if !index.ours_named(name).is_empty() => None,
+        Settled::One(_, _) | Settled::Several(_) if lives(index, name) => None,
+        // Given up means: promised to nobody. What comes so late is never deleted unasked.
+        Settled::One(intent, object) if intent.state == IntentState::GivenUp => {
+            says.note(
+                NoteKind::LateDuplicate,
+                name,
+                format!(
+                    "A create of the {word} {name}, sent at {} and given up, has made one after all (id {}), and the file does not want it. Muster leaves it alone; if nobody needs it, delete it at the provider.",
+                    intent.sent_at,
+                    object.id()
+                ),
+            );
+            None
+        }
         Settled::One(intent, object) => {
             let own = own_settled(intent, object);
             Some(Surplus {
@@ -160,6 +174,10 @@ fn of_intents<'a, T: Object>(
             None
         }
     }
+}
+
+fn lives<T: Object>(index: &Index<'_, T>, name: &str) -> bool {
+    index.ours_named(name).iter().any(|record| index.get(&record.id).is_some())
 }
 
 fn own_settled<T: Object>(intent: &CreationIntent, object: &T) -> RecordAction {

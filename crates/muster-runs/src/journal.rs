@@ -15,6 +15,9 @@ pub enum Stop {
     /// Another node took the lane over. Write nothing, start nothing.
     #[error("another node took this run over")]
     Fenced,
+    /// A rule of the store forbids this entry; nothing was written, and the lane is still ours.
+    #[error("{0}")]
+    Refused(String),
     /// The store failed; what was not acknowledged may be lost, so nothing further may be started.
     #[error("the journal cannot be written: {0}")]
     Store(String),
@@ -69,6 +72,7 @@ impl LaneJournal {
         self.committed.notify_waiters();
         match outcome {
             Ok(_) => Ok(()),
+            Err(StoreError::Conflict(message)) => Err(Stop::Refused(message)),
             Err(error) => {
                 self.stopped.store(true, Ordering::SeqCst);
                 Err(match error {

@@ -28,7 +28,7 @@ const DIGEST_CHARS: usize = 64;
 
 /// One file of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ManifestEntry {
+pub struct ManifestFile {
     /// SHA-256 of its contents, lower-case hex: the name of its blob.
     pub sha256: String,
     /// Its permissions; of them only "may be executed" is kept: 0o644 or 0o755.
@@ -39,10 +39,9 @@ pub struct ManifestEntry {
 
 /// What a bundle holds: relative path → file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct Manifest {
     /// The files, by their path below the root.
-    pub files: BTreeMap<String, ManifestEntry>,
+    pub files: BTreeMap<String, ManifestFile>,
 }
 
 /// Why a bundle is refused.
@@ -102,10 +101,10 @@ pub enum BundleProblem {
     },
 }
 
-impl ManifestEntry {
+impl ManifestFile {
     /// The entry of a file's contents.
-    pub fn of(contents: &[u8], executable: bool) -> ManifestEntry {
-        ManifestEntry {
+    pub fn of(contents: &[u8], executable: bool) -> ManifestFile {
+        ManifestFile {
             sha256: sha256_hex(contents),
             mode: if executable { 0o755 } else { 0o644 },
             size: contents.len() as u64,
@@ -164,7 +163,7 @@ impl Manifest {
     }
 
     /// The files below a directory (empty = all), paths relative to it, sorted.
-    pub fn below<'m>(&'m self, directory: &str) -> impl Iterator<Item = (&'m str, &'m ManifestEntry)> {
+    pub fn below<'m>(&'m self, directory: &str) -> impl Iterator<Item = (&'m str, &'m ManifestFile)> {
         let directory = directory.trim_end_matches('/');
         let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
         let length = prefix.len();
@@ -176,7 +175,7 @@ impl Manifest {
 }
 
 /// Digest over lines `mode sha256 size path`. A path has no control character, so lines cannot be forged.
-fn digest_of<'m>(files: impl Iterator<Item = (&'m str, &'m ManifestEntry)>) -> String {
+fn digest_of<'m>(files: impl Iterator<Item = (&'m str, &'m ManifestFile)>) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     context.update(b"muster manifest 1\n");
     for (path, entry) in files {

@@ -234,8 +234,7 @@ fn reword(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
                 .help("keep one of them");
         }
         Error::MultipleDocuments { .. } => {
-            Diagnostic::error("several-documents", "the file holds several documents, separated by `---`")
-                .help("put each into a file of its own")
+            Diagnostic::error("several-documents", SEVERAL).help(SEVERAL_HELP)
         }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
@@ -318,29 +317,40 @@ fn too_deep() -> Diagnostic {
 }
 
 fn over_budget(source: &Source, error: &serde_saphyr::Error, at: Span) -> Diagnostic {
-    let text = format!("{error:?}");
-    let (message, help) = if text.contains("Depth") {
-        return too_deep().at(source.place(at));
-    } else if text.contains("Documents") {
-        (
-            "the file holds several documents, separated by `---`".to_owned(),
-            Some("put each into a file of its own"),
-        )
-    } else if text.contains("Nodes") || text.contains("Events") && !text.contains("Anchor") {
-        (
-            format!("the document has more than {NODES_MAX} values"),
-            Some("use `count:` for servers that are alike"),
-        )
-    } else {
-        (
-            format!("anchors and aliases repeat more than {REPEATED_NODES_MAX} values"),
-            Some("write the values out, or use `count:`"),
-        )
+    use serde_saphyr::budget::BudgetBreach;
+    let values = || {
+        (format!("the document has more than {NODES_MAX} values"), "use `count:` for servers that are alike")
     };
-    let code = if message.starts_with("the file holds") { "several-documents" } else { "too-much" };
+    let repeated = || {
+        let message = format!("anchors and aliases repeat more than {REPEATED_NODES_MAX} values");
+        (message, "write the values out, or use `count:`")
+    };
+    let (message, help) = match error {
+        serde_saphyr::Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Depth { .. } => return too_deep().at(source.place(at)),
+            BudgetBreach::Documents { .. } => {
+                return Diagnostic::error("several-documents", SEVERAL)
+                    .at(source.place(at))
+                    .help(SEVERAL_HELP);
+            }
+            BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. } => (
+                format!("the document has more than {ALIASES_MAX} anchors or aliases"),
+                "write the values out",
+            ),
+            BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } | BudgetBreach::ScalarBytes { .. } => {
+                values()
+            }
+            // Repetition in one of its further forms; the list of them is open.
+            _ => repeated(),
+        },
+        _ => repeated(),
+    };
     let at = if error.location().is_some() { at } else { Span::default() };
-    Diagnostic::error(code, message).at(source.place(at)).help_maybe(help.map(str::to_owned))
+    Diagnostic::error("too-much", message).at(source.place(at)).help(help)
 }
+
+const SEVERAL: &str = "the file holds several documents, separated by `---`";
+const SEVERAL_HELP: &str = "put each into a file of its own";
 
 /// The parser's sentence without its place.
 fn bare_message(error: &serde_saphyr::Error) -> String {

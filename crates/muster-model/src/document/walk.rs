@@ -217,7 +217,7 @@ impl<'a> Walk<'a> {
         others: &[(&str, &'static str)],
     ) -> Option<T> {
         let at = blame(entry);
-        let list = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(" or ");
+        let list = either(words.iter().map(|(word, _)| *word));
         let written = match &entry.node.value {
             Value::Bool(value) => value.to_string(),
             _ => match entry.node.spelling() {
@@ -243,6 +243,16 @@ impl<'a> Walk<'a> {
             .help_maybe(near.map(|near| format!("did you mean `{near}`?")));
         self.problems.push(diagnostic);
         None
+    }
+}
+
+/// Words as a choice: `a`, `b` or `c`.
+fn either(words: impl Iterator<Item = &'static str>) -> String {
+    let words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
+    match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, before)) => format!("{} or {last}", before.join(", ")),
+        None => String::new(),
     }
 }
 

@@ -15,9 +15,10 @@ use crate::policy::Purpose;
 
 use super::expand::expand;
 use super::legacy;
-use super::names::name_problem;
+use super::names::infrastructure_name_problem;
 use super::read::read;
-use super::vars::{Vars, substitute};
+use super::substitute::substitute;
+use super::vars::Vars;
 
 /// How much of what a file names must be there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub fn load(
     };
     let (source, root) = parse_bytes(entry, bytes).map_err(|problem| Diagnostics::from(*problem))?;
     let mut walk = Walk::new(&source);
-    if let Some(problem) = name_problem(name.as_str()) {
+    if let Some(problem) = infrastructure_name_problem(name.as_str()) {
         let message =
             format!("`{}` cannot be the name of an infrastructure: {problem}", shown(name.as_str()));
         walk.problems

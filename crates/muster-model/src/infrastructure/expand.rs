@@ -153,6 +153,7 @@ fn expand_servers(
     let mut servers = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut earlier: HashMap<String, (usize, Span)> = HashMap::new();
+    let mut reported: BTreeSet<Span> = BTreeSet::new();
     let mut collided: BTreeSet<(usize, usize)> = BTreeSet::new();
     for (index, entry) in entries.iter().enumerate() {
         let (key, at) = (&entry.key.0, entry.key.1);
@@ -191,7 +192,7 @@ fn expand_servers(
                     .help("`hosts:` could mean either; rename one of them");
                 walk.problems.push(diagnostic);
             }
-            let was = was(walk, entry, index, number, &groups.names, &mut earlier);
+            let was = was(walk, entry, index, number, &groups.names, &mut earlier, &mut reported);
             servers.push(WantedServer {
                 name: ServerName(name),
                 key: key.clone(),
@@ -224,6 +225,7 @@ fn was(
     number: u32,
     names: &BTreeSet<String>,
     earlier: &mut HashMap<String, (usize, Span)>,
+    reported: &mut BTreeSet<Span>,
 ) -> Vec<ServerName> {
     let mut found: Vec<ServerName> = Vec::new();
     for (word, at) in &entry.was {
@@ -247,6 +249,9 @@ fn was(
                 continue;
             }
             if names.contains(&name) {
+                if !reported.insert(*at) {
+                    continue;
+                }
                 let message = format!(
                     "`{}` cannot have been `{}`: the file still has a server of that name",
                     shown(&entry.name(number)),
@@ -262,6 +267,9 @@ fn was(
             }
             match earlier.get(&name) {
                 Some((first, first_at)) if *first != index || entry.count > 1 => {
+                    if !reported.insert(*at) {
+                        continue;
+                    }
                     let diagnostic = Diagnostic::error(
                         "was-twice",
                         format!("two servers cannot both have been `{}`", shown(&name)),

@@ -3,15 +3,17 @@
 //! Recognised by shape: named tasks whose values hold `VDC_options`, `Servers`, `servers`, `priv_net`, or one
 //! role by itself. Each habit of the old form is a warning with today's spelling.
 
-use crate::diagnostic::{Diagnostic, nearest, shown};
+use crate::diagnostic::{Diagnostic, shown};
 use crate::document::walk::{Walk, blame, field};
 use crate::document::{Entry, Node, Span, Value, path};
 use crate::infrastructure::COUNT_MAX;
 use crate::infrastructure::check::Surroundings;
 use crate::server::Performance;
 
-use super::read::{PERFORMANCE, bind_playbook};
-use super::syntax::{ACCOUNT_DEFAULT, NetworkEntry, ServerEntry, TOP, Written};
+use super::deploy::bind_playbook;
+use super::legacy_network::private_networks;
+use super::read::PERFORMANCE;
+use super::syntax::{ACCOUNT_DEFAULT, ServerEntry, TOP, Written};
 use super::template::{ServerTemplate, template};
 
 /// The public title of the place where an old file does not say.
@@ -25,7 +27,6 @@ const TASK: &[&str] =
     &["VDC_options", "Servers", "servers", "priv_net", "name", "template", "playbook", "value"];
 const VDC: &[&str] = &["DC", "pull"];
 const ROLE: &[&str] = &["template", "playbook", "value"];
-const NET: &[&str] = &["IsDHCP", "servers"];
 
 /// Whether a file is an old ict one: no word of the present format at the top, and a task somewhere.
 pub(crate) fn is_ict(root: &Node) -> bool {
@@ -97,7 +98,8 @@ fn read_task(
     if let Some(name) = field(entries, "name")
         && let Some(text) = walk.text(&name.node, blame(name), "`name`")
     {
-        walk.warn(
+        warn_once(
+            walk,
             name.key.at,
             "old-form",
             "a task that is one role is an old form",
@@ -164,7 +166,8 @@ fn vdc_options(walk: &mut Walk<'_>, entry: Option<&Entry>) -> (String, Performan
     if let Some(dc) = field(entries, "DC")
         && let Some(title) = walk.text(&dc.node, blame(dc), "`DC`")
     {
-        walk.warn(
+        warn_once(
+            walk,
             dc.key.at,
             "old-word",
             "`DC` is an old word",
@@ -176,7 +179,8 @@ fn vdc_options(walk: &mut Walk<'_>, entry: Option<&Entry>) -> (String, Performan
         let words: Vec<(&'static str, Performance)> =
             [PERFORMANCE, &[("hight", Performance::High), ("low", Performance::Base)]].concat();
         if let Some(found) = walk.word(pull, "`pull`", &words, &[]) {
-            walk.warn(
+            warn_once(
+                walk,
                 blame(pull),
                 "old-word",
                 "`pull` is an old word for the pool",
@@ -214,9 +218,12 @@ fn add_role(
     }
     let mut server = ServerEntry::new(key.clone(), "", location);
     server.joint = '_';
-    if let Some(value) = field(body, "value") {
-        if let Some(count) = walk.whole(value, "`value`", 0..=COUNT_MAX) {
-            walk.warn(
+    if let Some(value) = field(body, "value")
+        && let Some(count) = walk.whole(value, "`value`", 0..=COUNT_MAX)
+    {
+        {
+            warn_once(
+                walk,
                 value.key.at,
                 "old-word",
                 "`value` is an old word for the number of servers",
@@ -315,90 +322,16 @@ pub(crate) fn find_template(around: &Surroundings<'_>, folder: &str, name: &str)
     None
 }
 
-fn private_networks(
+/// A warning about an old word, at its first place only: a file of thirty roles is not told thirty times.
+pub(crate) fn warn_once(
     walk: &mut Walk<'_>,
-    entry: &Entry,
-    location: &str,
-    first_role: usize,
-    written: &mut Written,
-) {
-    let Some(networks) = walk.map(&entry.node, blame(entry), "`priv_net`") else { return };
-    walk.warn(
-        entry.key.at,
-        "old-word",
-        "`priv_net` is an old word",
-        "today: `networks:` at the top, and `networks: [NAME]` at a server",
-    );
-    for network in networks {
-        let name = network.key.text.clone();
-        let mut found = NetworkEntry {
-            key: (name.clone(), network.key.at),
-            prefix: String::new(),
-            dhcp: true,
-            location: location.to_owned(),
-            protect: false,
-        };
-        let body = match &network.node.value {
-            Value::Null => &[],
-            _ => walk
-                .map(&network.node, blame(network), &format!("the network `{}`", shown(&name)))
-                .unwrap_or_default(),
-        };
-        walk.only(body, "a network", NET, &[]);
-        if let Some(dhcp) = field(body, "IsDHCP").and_then(|entry| old_boolean(walk, entry)) {
-            found.dhcp = dhcp;
-        }
-        if let Some(servers) = field(body, "servers") {
-            for (word, at) in walk.texts(servers, "`servers`") {
-                link(walk, &word, at, &found.key, first_role, written);
-            }
-        }
-        written.networks.push(found);
-    }
-}
-
-/// Links a role to a network. The old form also named single servers; a network is linked by role today.
-fn link(
-    walk: &mut Walk<'_>,
-    word: &str,
     at: Span,
-    network: &(String, Span),
-    first_role: usize,
-    written: &mut Written,
+    code: &'static str,
+    message: impl Into<String>,
+    help: impl Into<String>,
 ) {
-    let numbered =
-        word.rsplit_once('_').filter(|(_, digits)| digits.parse::<u32>().is_ok()).map(|(role, _)| role);
-    let roles = &mut written.servers[first_role..];
-    let index = roles.iter().position(|server| server.key.0 == word);
-    let by_number = index
-        .is_none()
-        .then(|| roles.iter().position(|server| Some(server.key.0.as_str()) == numbered))
-        .flatten();
-    if let Some(role) = index.or(by_number).map(|index| &mut roles[index]) {
-        if !role.networks.iter().any(|(known, _)| *known == network.0) {
-            role.networks.push((network.0.clone(), at));
-        }
-        if by_number.is_some() && role.count > 1 {
-            let message = format!(
-                "`{}` is one of {} servers of its role; all of them are linked",
-                shown(word),
-                role.count
-            );
-            walk.warn(at, "old-form", message, "give that server a role of its own to link it alone");
-        }
-        return;
-    }
-    let near = nearest(word, roles.iter().map(|server| server.key.0.as_str()));
-    let help = near
-        .map_or_else(|| "name a role of the same task".to_owned(), |near| format!("did you mean `{near}`?"));
-    walk.error_help(at, "unknown-hosts", format!("this task has no role `{}`", shown(word)), help);
-}
-
-/// Old files wrote booleans as words, too.
-fn old_boolean(walk: &mut Walk<'_>, entry: &Entry) -> Option<bool> {
-    match entry.node.spelling().map(str::to_lowercase).as_deref() {
-        Some("true" | "yes" | "on") => Some(true),
-        Some("false" | "no" | "off") => Some(false),
-        _ => walk.boolean(entry, &format!("`{}`", entry.key.text)),
+    let message = message.into();
+    if !walk.problems.items.iter().any(|known| known.message == message) {
+        walk.warn(at, code, message, help);
     }
 }

@@ -1,22 +1,26 @@
 //! An infrastructure file: the only source of truth for a set of servers and networks.
 //!
 //! This file holds the noun as checked. Beside it: `check.rs` turns files into it, or into all their problems
-//! with their places; `read.rs` and `legacy.rs` read the two forms into the entries of `syntax.rs`; `vars.rs`
-//! replaces `${…}`; `expand.rs` checks what entries decide together; `find.rs` finds files by name.
+//! with their places; `read.rs` and `legacy.rs` read the two forms into the entries of `syntax.rs`;
+//! `vars.rs` and `substitute.rs` deal with `${…}`; `expand.rs` checks what entries decide together; `find.rs` finds files by name.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub mod check;
+mod deploy;
 mod expand;
 pub mod find;
 pub mod image;
 mod key;
 mod legacy;
+mod legacy_network;
 pub mod names;
 mod read;
+pub mod schema;
 pub mod size;
+mod substitute;
 mod syntax;
 mod template;
 mod vars;

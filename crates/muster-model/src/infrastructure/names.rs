@@ -2,6 +2,8 @@
 //!
 //! A server's key becomes its group, its host name and Ansible's word for it, so all three rules meet here.
 
+use crate::diagnostic::shown;
+
 /// The longest name of a server or network, prefix and number included: what a host name may have.
 pub const NAME_CHARS_MAX: usize = 63;
 
@@ -16,13 +18,33 @@ pub fn name_problem(name: &str) -> Option<String> {
     } else if name.len() > NAME_CHARS_MAX {
         Some(format!("a name has at most {NAME_CHARS_MAX} characters; this one has {}", name.chars().count()))
     } else if let Some(char) = name.chars().find(|char| !good(*char)) {
-        Some(format!("a name has letters, digits, `-` and `_`, not `{}`", char.escape_default()))
+        Some(format!("a name has letters, digits, `-` and `_`, not `{}`", shown(&char.to_string())))
     } else if !name.starts_with(|char: char| char.is_ascii_alphabetic()) {
         Some("a name starts with a letter".to_owned())
     } else if !name.ends_with(|char: char| char.is_ascii_alphanumeric()) {
         Some("a name ends with a letter or a digit".to_owned())
     } else {
         None
+    }
+}
+
+/// The longest name of an infrastructure, in characters.
+pub const INFRASTRUCTURE_NAME_CHARS_MAX: usize = 100;
+
+/// What is wrong with the name of an infrastructure (its file's name); nothing if it is good. It may be
+/// freer than a server's, but stands in addresses and file names, so it has no `/` and no `..`.
+pub fn infrastructure_name_problem(name: &str) -> Option<String> {
+    let length = name.chars().count();
+    let good = |char: char| char.is_alphanumeric() || "._- ".contains(char);
+    if name.trim().is_empty() {
+        Some("it is empty".to_owned())
+    } else if length > INFRASTRUCTURE_NAME_CHARS_MAX {
+        Some(format!("it has at most {INFRASTRUCTURE_NAME_CHARS_MAX} characters; this one has {length}"))
+    } else if name.starts_with(['.', ' ', '-']) || name.ends_with(['.', ' ']) || name.contains("..") {
+        Some("it starts with a letter, a digit or `_`, and has no `..`".to_owned())
+    } else {
+        let char = name.chars().find(|char| !good(*char))?;
+        Some(format!("it has letters, digits, `.`, `_`, `-` and spaces, not `{}`", shown(&char.to_string())))
     }
 }
 
@@ -69,6 +91,12 @@ mod tests {
             assert!(name_problem(bad).is_some(), "{bad:?}");
         }
         assert!(is_reserved("all") && is_reserved("ungrouped") && !is_reserved("web"));
+        for good in ["shop", "shop.prod", "2024 магазин", "_x"] {
+            assert_eq!(infrastructure_name_problem(good), None, "{good}");
+        }
+        for bad in ["", " ", "..", "a..b", ".hidden", "a/b", "-x", "a\u{1b}", &"x".repeat(101)] {
+            assert!(infrastructure_name_problem(bad).is_some(), "{bad:?}");
+        }
         assert_eq!(prefix_problem("acme-"), None);
         assert!(prefix_problem("../").is_some());
     }

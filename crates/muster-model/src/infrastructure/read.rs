@@ -1,14 +1,13 @@
 //! Reading the tree of a file in the present format (`version: 1`) into its entries.
 
-use std::collections::BTreeMap;
-
 use crate::diagnostic::{Diagnostic, shown};
 use crate::document::walk::{Walk, blame, blame_item, field};
-use crate::document::{Entry, Node, Span, Value, path};
+use crate::document::{Entry, Node, Span, Value};
+use crate::infrastructure::COUNT_MAX;
 use crate::infrastructure::check::Surroundings;
-use crate::infrastructure::{COUNT_MAX, CodeEntry, DeployEntry, Hosts, PlaybookEntry};
 use crate::server::{Performance, Power};
 
+use super::deploy::{bind_playbook, deploy, file_path};
 use super::image::image_of_id;
 use super::key::key_problem;
 use super::names::prefix_problem;
@@ -37,6 +36,11 @@ pub(crate) fn read(walk: &mut Walk<'_>, root: &Node, around: &mut Surroundings<'
         stats: true,
     };
     let start = Span { start: 0, end: 0 };
+    if matches!(root.value, Value::Null) {
+        let help = format!("it starts with `version: {VERSION}`; see `muster schema`");
+        walk.error_help(start, "empty", "the file is empty", help);
+        return written;
+    }
     let Some(entries) = walk.map(root, start, "an infrastructure file") else { return written };
     walk.only(entries, "an infrastructure file", TOP, TOP_LATER);
     version(walk, field(entries, "version"));
@@ -85,27 +89,6 @@ pub(crate) fn read(walk: &mut Walk<'_>, root: &Node, around: &mut Surroundings<'
         }
     }
     written
-}
-
-/// A playbook that a server names runs in `deploy` before the entries of `deploy:`, once for all its servers.
-pub(crate) fn bind_playbook(deploy: &mut Vec<WrittenDeploy>, playbook: &str, key: &(String, Span)) {
-    for one in deploy.iter_mut() {
-        if let DeployEntry::Playbook(entry) = &one.entry
-            && entry.playbook == playbook
-        {
-            one.hosts.push(key.clone());
-            return;
-        }
-    }
-    deploy.push(WrittenDeploy {
-        entry: DeployEntry::Playbook(PlaybookEntry {
-            playbook: playbook.to_owned(),
-            hosts: Hosts::All,
-            repeatable: false,
-            vars: BTreeMap::new(),
-        }),
-        hosts: vec![key.clone()],
-    });
 }
 
 fn version(walk: &mut Walk<'_>, entry: Option<&Entry>) {
@@ -300,167 +283,4 @@ fn bad_size(walk: &mut Walk<'_>, entry: &Entry, key: &str, problem: size::SizePr
             .at(place)
             .help_maybe(problem.help),
     );
-}
-
-fn file_path(walk: &mut Walk<'_>, written: &str, at: Span) -> Option<String> {
-    match path::normal(written) {
-        Ok(path) if path.is_empty() => {
-            walk.error(at, "bad-path", format!("`{}` is the root itself", shown(written)));
-            None
-        }
-        Ok(path) => Some(path),
-        Err(problem) => {
-            walk.error(at, "bad-path", format!("`{}`: {problem}", shown(written)));
-            None
-        }
-    }
-}
-
-fn deploy(
-    walk: &mut Walk<'_>,
-    item: &Node,
-    at: Span,
-    around: &mut Surroundings<'_>,
-) -> Option<WrittenDeploy> {
-    let entries = walk.map(item, at, "an entry of `deploy`")?;
-    let (playbook, code) = (field(entries, "playbook"), field(entries, "code"));
-    let entry = match (playbook, code) {
-        (Some(playbook), None) => {
-            walk.only(entries, "a playbook entry", PLAYBOOK, DEPLOY_LATER);
-            playbook_entry(walk, entries, playbook, around)
-        }
-        (None, Some(code)) => {
-            walk.only(entries, "a code entry", CODE, DEPLOY_LATER);
-            code_entry(walk, code, around)
-        }
-        (Some(_), Some(code)) => {
-            let message = "an entry of `deploy` has either `playbook` or `code`, not both";
-            walk.error_help(code.key.at, "two-kinds", message, "make two entries; they run in their order");
-            None
-        }
-        (None, None) => {
-            let words: Vec<&'static str> = [PLAYBOOK, CODE].concat();
-            walk.only(entries, "an entry of `deploy`", &words, DEPLOY_LATER);
-            let message = "an entry of `deploy` has `playbook` or `code`; this one has neither";
-            walk.error(at, "missing-field", message);
-            None
-        }
-    };
-    let hosts = match field(entries, "hosts") {
-        Some(hosts) => {
-            let found = walk.texts(hosts, "`hosts`");
-            if found.is_empty() && matches!(&hosts.node.value, Value::List(items) if items.is_empty()) {
-                walk.error_help(
-                    hosts.key.at,
-                    "empty",
-                    "`hosts` is empty",
-                    "name groups or servers, or write `hosts: all`",
-                );
-            }
-            found
-        }
-        None => {
-            let message = "this entry does not say its `hosts`";
-            walk.error_help(at, "missing-field", message, "name a group, a server, or write `hosts: all`");
-            Vec::new()
-        }
-    };
-    Some(WrittenDeploy { entry: entry?, hosts })
-}
-
-fn playbook_entry(
-    walk: &mut Walk<'_>,
-    entries: &[Entry],
-    playbook: &Entry,
-    around: &mut Surroundings<'_>,
-) -> Option<DeployEntry> {
-    let repeatable =
-        field(entries, "repeatable").and_then(|entry| walk.boolean(entry, "`repeatable`")).unwrap_or(false);
-    let mut vars = BTreeMap::new();
-    if let Some(entry) = field(entries, "vars")
-        && let Some(entries) = walk.map(&entry.node, blame(entry), "`vars`")
-    {
-        for Entry { key, node } in entries {
-            let good = key.text.starts_with(|char: char| char.is_ascii_alphabetic() || char == '_')
-                && key.text.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
-            if good {
-                vars.insert(key.text.clone(), node.to_json());
-            } else {
-                let message = format!("`{}` cannot be the name of a playbook's variable", shown(&key.text));
-                walk.error_help(
-                    key.at,
-                    "bad-name",
-                    message,
-                    "Ansible takes letters, digits and `_`, not starting with a digit",
-                );
-            }
-        }
-    }
-    let at = blame(playbook);
-    let written = walk.text(&playbook.node, at, "`playbook`")?;
-    let path = file_path(walk, &written, at)?;
-    around.want_file(walk, &path, at, "playbook");
-    Some(DeployEntry::Playbook(PlaybookEntry { playbook: path, hosts: Hosts::All, repeatable, vars }))
-}
-
-fn code_entry(walk: &mut Walk<'_>, code: &Entry, around: &mut Surroundings<'_>) -> Option<DeployEntry> {
-    let body = walk.map(&code.node, blame(code), "`code`")?;
-    walk.only(body, "`code`", CODE_BODY, &[]);
-    let keep = field(body, "keep")
-        .and_then(|entry| walk.whole(entry, "`keep`", 0..=KEEP_MAX))
-        .unwrap_or(KEEP_DEFAULT);
-    let from = match field(body, "from") {
-        None => {
-            walk.error_help(
-                code.key.at,
-                "missing-field",
-                "`code` does not say `from` where",
-                "e.g. `from: ./app`",
-            );
-            None
-        }
-        Some(entry) => walk.text(&entry.node, blame(entry), "`from`").and_then(|written| {
-            let path = file_path(walk, &written, blame(entry))?;
-            around.want_directory(walk, &path, blame(entry));
-            Some(path)
-        }),
-    };
-    let to = match field(body, "to") {
-        None => {
-            walk.error_help(
-                code.key.at,
-                "missing-field",
-                "`code` does not say `to` where",
-                "e.g. `to: /srv/app`",
-            );
-            None
-        }
-        Some(entry) => walk.text(&entry.node, blame(entry), "`to`").and_then(|written| {
-            let target = target_directory(&written);
-            if let Err(problem) = target {
-                walk.error_help(
-                    blame(entry),
-                    "bad-path",
-                    format!("`{}` {problem}", shown(&written)),
-                    "write a directory of its own, e.g. `/srv/app`",
-                );
-            }
-            target.ok()
-        }),
-    };
-    Some(DeployEntry::Code(CodeEntry { from: from?, to: to?, hosts: Hosts::All, keep }))
-}
-
-/// An absolute directory on a server, in its one spelling.
-fn target_directory(written: &str) -> Result<String, &'static str> {
-    let Some(below) = written.strip_prefix('/') else { return Err("is not absolute") };
-    if written.split('/').any(|part| part == ".." || part == ".") {
-        return Err("has `.` or `..` in it");
-    }
-    let parts: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
-    match parts.first() {
-        None => Err("is the whole machine"),
-        Some(&("proc" | "sys" | "dev")) => Err("belongs to the system's kernel"),
-        Some(_) => Ok(format!("/{}", parts.join("/"))),
-    }
 }

@@ -138,12 +138,12 @@ pub fn onecloud_size_problems(size: &Size) -> Vec<String> {
     }
     if !(512..=16_384).contains(&size.ram_mb) {
         problems.push(format!("1cloud has 512 to 16384 MB of memory, not {}", size.ram_mb));
-    } else if size.ram_mb <= 1_024 && size.ram_mb % 256 != 0 {
+    } else if size.ram_mb <= 1_024 && !size.ram_mb.is_multiple_of(256) {
         problems.push(format!("up to 1024 MB 1cloud has memory in steps of 256 MB, not {}", size.ram_mb));
-    } else if size.ram_mb > 1_024 && size.ram_mb % 1_024 != 0 {
+    } else if size.ram_mb > 1_024 && !size.ram_mb.is_multiple_of(1_024) {
         problems.push(format!("above 1024 MB 1cloud has memory in steps of 1024 MB, not {}", size.ram_mb));
     }
-    if !(10..=250).contains(&size.disk_gb) || size.disk_gb % 10 != 0 {
+    if !(10..=250).contains(&size.disk_gb) || !size.disk_gb.is_multiple_of(10) {
         problems.push(format!("1cloud has disks of 10 to 250 GB in steps of 10, not {}", size.disk_gb));
     }
     problems

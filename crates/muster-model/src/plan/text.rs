@@ -155,7 +155,11 @@ pub fn render(draft: &PlanDraft) -> String {
     for refusal in &draft.refusals {
         let _ = writeln!(out, "  {} [{}]: {}", refusal.target, refusal.code, refusal.message);
     }
-    if draft.is_empty() {
+    if !draft.refusals.is_empty() && draft.is_empty() {
+        out.push_str("Refused.\n");
+    } else if !draft.refusals.is_empty() {
+        let _ = writeln!(out, "Refused; would be: {}", draft.summary());
+    } else if draft.is_empty() {
         out.push_str("Nothing to do");
         match draft.waiting.len() {
             0 => out.push_str(".\n"),

@@ -6,7 +6,7 @@ use muster_model::document::{DEPTH_MAX, DOCUMENT_BYTES_MAX, parse_bytes};
 use crate::support::{inputs, load_text, load_with, refused};
 
 /// A name for each mistake and the text that makes it. The message is kept as a snapshot of that name.
-const CASES: &[(&str, &str)] = &[
+pub const CASES: &[(&str, &str)] = &[
     ("unknown_field", "version: 1\nservers:\n  web:\n    image: x\n    rma: 4 GiB\n"),
     ("unknown_top_field", "version: 1\nserver: {}\nsevers: {}\n"),
     (
@@ -182,13 +182,17 @@ fn bombs_stop_early() {
         let from = if number == 1 { "a".to_owned() } else { format!("m{}", number - 1) };
         merges += &format!("m{number}: &m{number}\n  <<: [*{from}, *{from}, *{from}]\n  k{number}: 1\n");
     }
+    let mut open: String = (0..30).map(|depth| format!("{}a: &a{depth}\n", " ".repeat(depth))).collect();
+    open += &format!("{}a: [{}]\n", " ".repeat(30), vec!["x"; 100_000].join(","));
     let cases = [
         ("bomb_laughs", laughs),
         ("bomb_merges", merges),
         ("bomb_deep", "[".repeat(100_000)),
         ("bomb_deep_block", (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect()),
         ("bomb_deep_lists", "- ".repeat(20_000)),
-        ("bomb_wide", "[]\n".repeat(1) + &"- 1\n".repeat(260_000)),
+        ("bomb_wide", "- 1\n".repeat(260_000)),
+        ("bomb_wide_anchor", format!("a: &a [{}]\n", vec!["x"; 18_000].join(",")) + "b: [*a, *a]\n"),
+        ("bomb_open_anchors", open),
         ("bomb_anchors", (0..2_000).map(|number| format!("a{number}: &a{number} x\n")).collect()),
     ];
     for (name, text) in &cases {

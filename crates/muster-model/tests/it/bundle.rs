@@ -1,7 +1,7 @@
 //! Bundles: manifests and their digests, what is ignored, what belongs to a document.
 
 use muster_model::bundle::{
-    BundleProblem, FILE_BYTES_MAX, FILES_MAX, Ignore, Manifest, ManifestEntry, documents_to_read,
+    BundleProblem, FILE_BYTES_MAX, FILES_MAX, Ignore, Manifest, ManifestFile, documents_to_read,
     files_to_gather, link_target, sha256_hex,
 };
 use muster_model::document::Files;
@@ -12,7 +12,7 @@ use crate::support::servers_only;
 
 fn manifest(files: &[(&str, &str)]) -> Manifest {
     let entries =
-        files.iter().map(|(path, text)| ((*path).to_owned(), ManifestEntry::of(text.as_bytes(), false)));
+        files.iter().map(|(path, text)| ((*path).to_owned(), ManifestFile::of(text.as_bytes(), false)));
     Manifest { files: entries.collect() }
 }
 
@@ -36,7 +36,7 @@ fn digests_follow_content_path_and_mode_and_nothing_else() {
         assert_ne!(changed.directory_digest("app"), Some(app.clone()));
     }
     let mut executable = one.clone();
-    executable.files.insert("app/a".into(), ManifestEntry::of(b"1", true));
+    executable.files.insert("app/a".into(), ManifestFile::of(b"1", true));
     assert_ne!(executable.directory_digest("app"), Some(app));
     assert_eq!(one.directory_digest("none"), None);
     let text = serde_json::to_string(&one).unwrap();
@@ -45,12 +45,12 @@ fn digests_follow_content_path_and_mode_and_nothing_else() {
 
 #[test]
 fn bad_manifests() {
-    let one = |path: &str, change: &dyn Fn(&mut ManifestEntry)| {
+    let one = |path: &str, change: &dyn Fn(&mut ManifestFile)| {
         let mut found = manifest(&[(path, "1")]);
         found.files.values_mut().for_each(change);
         found.check().unwrap_err()
     };
-    let keep = |_: &mut ManifestEntry| {};
+    let keep = |_: &mut ManifestFile| {};
     for path in ["../up", "/etc/passwd", "a\\b", "a\u{1b}", "c:/x", ""] {
         assert!(matches!(one(path, &keep), BundleProblem::Path { .. }), "{path:?}");
     }
@@ -62,11 +62,11 @@ fn bad_manifests() {
     assert!(matches!(one("a", &|entry| entry.size = FILE_BYTES_MAX + 1), BundleProblem::FileTooLarge { .. }));
     let mut large = Manifest::default();
     for number in 0..11 {
-        let entry = ManifestEntry { size: FILE_BYTES_MAX, ..ManifestEntry::of(b"", false) };
+        let entry = ManifestFile { size: FILE_BYTES_MAX, ..ManifestFile::of(b"", false) };
         large.files.insert(format!("f{number}"), entry);
     }
     assert!(matches!(large.check(), Err(BundleProblem::TooLarge { .. })));
-    let many = (0..=FILES_MAX).map(|number| (format!("f{number}"), ManifestEntry::of(b"", false))).collect();
+    let many = (0..=FILES_MAX).map(|number| (format!("f{number}"), ManifestFile::of(b"", false))).collect();
     assert!(matches!(Manifest { files: many }.check(), Err(BundleProblem::TooManyFiles { .. })));
 }
 

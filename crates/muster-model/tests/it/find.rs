@@ -1,10 +1,12 @@
 //! ICT-57: a file is named without its extension and found below a few directories.
 
 use muster_model::diagnostic::Style;
+use muster_model::document::Files;
 use muster_model::infrastructure::find::{candidates, find, root_of};
 
-fn listing() -> Vec<String> {
-    [
+fn listing() -> Files {
+    let mut files = Files::new();
+    for path in [
         "infra/shop.yaml",
         "infra/prod/api.yml",
         "infra/test/api.yml",
@@ -18,34 +20,49 @@ fn listing() -> Vec<String> {
         "deep/er/extra.yaml",
         "muster.yaml",
         "loose.yaml",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    ] {
+        files.list(path);
+    }
+    files
 }
 
 #[test]
 fn by_name_below_the_directories() {
     let extra = ["./deep/".to_owned()];
-    for (name, path) in [
-        ("shop", "infra/shop.yaml"),
-        ("old", "templates/infrastructure/old.yml"),
-        ("extra", "deep/er/extra.yaml"),
-        ("prod/api", "infra/prod/api.yml"),
-        ("infra/shop.yaml", "infra/shop.yaml"),
-        ("both.json", "infra/both.json"),
+    for (written, path, name) in [
+        ("shop", "infra/shop.yaml", "shop"),
+        ("old", "templates/infrastructure/old.yml", "old"),
+        ("extra", "deep/er/extra.yaml", "er.extra"),
+        ("prod/api", "infra/prod/api.yml", "prod.api"),
+        ("test.api", "infra/test/api.yml", "test.api"),
+        ("infra/shop.yaml", "infra/shop.yaml", "shop"),
+        ("./infra/shop.yaml", "infra/shop.yaml", "shop"),
+        ("shop.yaml", "infra/shop.yaml", "shop"),
     ] {
-        assert_eq!(find(name, &extra, &listing()).unwrap(), path, "{name}");
+        let found = find(written, &extra, &listing()).unwrap();
+        assert_eq!((found.path.as_str(), found.name.as_str()), (path, name), "{written}");
     }
     assert_eq!(candidates(&[], &listing()).len(), 6);
 }
 
 #[test]
 fn unknown_and_ambiguous_names() {
-    for name in ["shpo", "nothing-like-it", "api", "both", "min_01", "extra", "../shop", ""] {
+    for name in [
+        "shpo",
+        "nothing-like-it",
+        "api",
+        "both",
+        "both.json",
+        "infra/both.yml",
+        "min_01",
+        "extra",
+        "../shop",
+        "",
+    ] {
         let problem = find(name, &[], &listing()).unwrap_err().render(Style::Plain);
         insta::assert_snapshot!(format!("find_{}", name.replace(['.', '/'], "_")), problem);
     }
-    let none = find("shop", &["deep".to_owned()], &[]).unwrap_err().render(Style::Plain);
+    let none = find("shop", &["deep".to_owned()], &Files::new()).unwrap_err().render(Style::Plain);
     insta::assert_snapshot!("find_in_nothing", none);
 }
 

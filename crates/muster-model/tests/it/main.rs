@@ -7,4 +7,8 @@ mod document;
 mod find;
 mod infrastructure;
 mod legacy;
+mod properties;
+mod schema;
+mod size;
 mod support;
+mod ansible;

@@ -1,1 +1,17 @@
-//! Tests of this room, one binary.
+//! The planner's decisions, as text (snapshots) and as laws (generated cases).
+
+mod apply;
+mod change;
+mod create;
+mod hash;
+mod intent;
+mod laws;
+mod network;
+mod ownership;
+mod provision;
+mod purpose;
+mod refuse;
+mod replace;
+mod speed;
+mod state;
+mod world;

@@ -105,6 +105,8 @@ impl Inner {
             if let Err(stop) = lane.drive().await {
                 tracing::error!(run = %run, "run {run} stopped writing: {stop}");
             }
+            inner.runs_here.lock().await.remove(&run);
+            // Nobody may be waiting for the end.
             let _ = ended.send(true);
             inner.committed.notify_waiters();
         });

@@ -51,7 +51,10 @@ impl StepError {
 
 impl From<Stop> for StepError {
     fn from(stop: Stop) -> StepError {
-        StepError::Stop(stop)
+        match stop {
+            Stop::Refused(message) => StepError::refused(message),
+            Stop::Fenced | Stop::Store(_) => StepError::Stop(stop),
+        }
     }
 }
 

@@ -69,7 +69,7 @@ async fn find(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<S
 
 async fn look_create(ctx: &StepContext, create: &CreateServer) -> Result<Looked, StepError> {
     let facts = ctx.store().facts(&ctx.session.account.identity).await.map_err(store_failed)?;
-    let list = fresh(ctx).await?;
+    let mut list = fresh(ctx).await?;
     let ours = facts.owned.iter().find(|record| {
         record.kind == ObjectKind::Server
             && record.infrastructure == ctx.infrastructure
@@ -95,10 +95,11 @@ async fn look_create(ctx: &StepContext, create: &CreateServer) -> Result<Looked,
             }
             Settled::Nothing => {
                 settled.push(Fact::CloseIntent { intent: Box::new(open), state: IntentState::GivenUp });
+                list = fresh(ctx).await?;
             }
         }
     }
-    for server in fresh(ctx).await?.servers.iter().filter(|server| server.name == create.spec.name) {
+    for server in list.servers.iter().filter(|server| server.name == create.spec.name) {
         if !known.contains(&server.id) {
             known.push(server.id.clone());
         }

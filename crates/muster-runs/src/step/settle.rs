@@ -65,7 +65,8 @@ where
             .await?;
         }
         let left_ms = settle_ms.saturating_sub(age_ms);
-        let pause_ms = (left_ms / 2).clamp(ctx.session.poll_ms, settle_ms.max(ctx.session.poll_ms) / 3 + 1);
+        let pause_ms_max = (settle_ms / u64::from(LISTS_WITHOUT_MIN)).max(ctx.session.poll_ms);
+        let pause_ms = (left_ms / 2).clamp(ctx.session.poll_ms, pause_ms_max);
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
     }
 }

@@ -97,7 +97,8 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Shared by all scripts: where things stand, and the start time of a process (field 22 of its `stat`).
+/// Shared by all scripts: where things stand, and the start time of a process (field 22 of its `stat`). One that is
+/// dead but not yet collected by its parent has none.
 const PRELUDE: &str = r#"
 umask 077
 base=$1; shift
@@ -107,6 +108,7 @@ fi
 born() {
   line=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   set -- ${line##*) }
+  case $1 in Z|X) return 1;; esac
   echo "${20}"
 }
 "#;

@@ -1,0 +1,379 @@
+//! The published schema of an infrastructure file (JSON Schema 2020-12).
+//!
+//! The document is described once more here, as types without values, because the walker gives better messages
+//! than any schema and the schema gives editors what the walker cannot. A test holds both to the same
+//! examples. What only several entries decide together (duplicate names, unknown networks) is beyond a schema.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
+
+use super::syntax::{BACKUP_DAYS_MAX, KEEP_MAX, VERSION};
+use crate::infrastructure::COUNT_MAX;
+use crate::infrastructure::size::CPU_MAX;
+
+/// The schema of an infrastructure file in the present format.
+pub fn infrastructure_schema() -> serde_json::Value {
+    let mut schema =
+        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<InfrastructureFile>();
+    schema.insert("title".to_owned(), "Muster infrastructure file".into());
+    finish(&mut schema);
+    schema.to_value()
+}
+
+/// The schema of `muster.yaml` and of `MUSTER_HOME/config.yaml`.
+pub fn config_schema() -> serde_json::Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<ConfigFile>();
+    schema.insert("title".to_owned(), "Muster configuration".into());
+    finish(&mut schema);
+    schema.to_value()
+}
+
+/// What the derive cannot say: keys that start with `x-` are the person's own in every map of our words, and a
+/// field that may be left out may not be `null`.
+fn finish(schema: &mut Schema) {
+    if schema.get("additionalProperties") == Some(&serde_json::Value::Bool(false)) {
+        schema.insert("patternProperties".to_owned(), serde_json::json!({"^x-": true}));
+    }
+    let null = serde_json::json!({"type": "null"});
+    if let Some(serde_json::Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| *choice != null);
+    }
+    // What was "this or null" is only "this" now.
+    if let Some(serde_json::Value::Array(choices)) = schema.get("anyOf")
+        && let [serde_json::Value::Object(only)] = choices.as_slice()
+    {
+        let only = only.clone();
+        schema.remove("anyOf");
+        for (word, rule) in only {
+            if schema.get(&word).is_none() {
+                schema.insert(word, rule);
+            }
+        }
+    }
+    if let Some(serde_json::Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+    }
+    schemars::transform::transform_subschemas(&mut finish, schema);
+}
+
+macro_rules! written {
+    ($(#[doc = $doc:literal] $name:ident = $schema:tt;)*) => {$(
+        #[doc = $doc]
+        struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                let mut schema = json_schema!($schema);
+                schema.insert("description".to_owned(), $doc.into());
+                schema
+            }
+        }
+    )*};
+}
+
+/// A text that is one `${…}` as a whole; it takes the type of what it stands for.
+const REFERENCE: &str = r"^\s*\$\{(var|env):[^}]*\}\s*$";
+/// A text with something in it, on one line.
+const FILLED: &str = r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$";
+const NAME: &str = "^[A-Za-z]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$";
+const NAME_OR_REFERENCE: &str = r"^\s*([A-Za-z]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\s*$|.*\$\{)";
+const PREFIX: &str = r"^([A-Za-z][A-Za-z0-9_-]*|.*\$\{.*)?$";
+const RAM: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*([MmGgTt]([Ii]?[Bb])?)\s*$|\$\{";
+const DISK: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*([MmGgTt]([Ii]?[Bb])?)(\s*|\s+([Ss][Ss][Dd]|[Ss][Aa][Ss]|[Hh][Dd][Dd]))\s*$|\$\{";
+const PATH: &str = r"^[^/~\\\x00-\x1f\x7f][^\\\x00-\x1f\x7f]*$";
+const ABOVE: &str = r"^(\./)*\.\.(/|$)";
+const TARGET: &str = r"^/+[^/\x00-\x1f\x7f]|\$\{";
+const KEY: &str = r"^\s*(ssh-(ed25519|rsa)|ecdsa-sha2-\S*|sk-(ssh-ed25519|ecdsa-sha2)\S*) \S+|\$\{";
+
+written! {
+    #[doc = "Text on one line; a number is taken as it is spelled."]
+    Text = {"anyOf": [{"type": "string", "pattern": FILLED}, {"type": "number"}]};
+    #[doc = "`true` or `false`."]
+    Flag = {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": REFERENCE}]};
+    #[doc = "A prefix of names; empty for none."]
+    Prefix = {"type": "string", "pattern": PREFIX};
+    #[doc = "An image by its name, or `id:NUMBER` for the provider's own number."]
+    ImageWords = {"anyOf": [{"type": "string", "pattern": FILLED}, {"type": "number", "not": {"type": "integer"}}]};
+    #[doc = "Memory with its unit: `4 GiB`, `4096 MiB`."]
+    Ram = {"type": "string", "pattern": RAM};
+    #[doc = "A disk's size with its unit, and its kind: `40 GiB ssd`."]
+    Disk = {"type": "string", "pattern": DISK};
+    #[doc = "The pool."]
+    PerformanceWord = {"anyOf": [{"enum": ["base", "high"]}, {"type": "string", "pattern": REFERENCE}]};
+    #[doc = "Whether it runs."]
+    PowerWord = {"anyOf": [{"enum": ["running", "stopped"]}, {"type": "string", "pattern": REFERENCE}]};
+    #[doc = "The name of a network or group."]
+    Name = {"type": "string", "pattern": NAME_OR_REFERENCE};
+    #[doc = "A public key: one OpenSSH line."]
+    PublicKey = {"type": "string", "pattern": KEY};
+    #[doc = "A path relative to the root, never out of it."]
+    Path = {"type": "string", "pattern": PATH, "not": {"pattern": ABOVE}};
+    #[doc = "An absolute directory on the server."]
+    Target = {"type": "string", "pattern": TARGET};
+    #[doc = "The version of the format."]
+    Version = {"const": VERSION};
+    #[doc = "A variable: its value, or its type where it must be given or where the type matters."]
+    Variable = {"anyOf": [
+        {"type": ["boolean", "number"]},
+        {"type": "string", "not": {"pattern": r"\$\{"}},
+        {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+        {
+            "type": "object",
+            "properties": {
+                "type": {"enum": ["text", "whole", "number", "boolean", "list"]},
+                "default": {"type": ["string", "number", "boolean", "array"]},
+                "help": {"type": "string"}
+            },
+            "required": ["type"],
+            "additionalProperties": false
+        }
+    ]};
+}
+
+/// A whole number between two bounds.
+struct Whole<const LEAST: u32, const MOST: u32>;
+
+impl<const LEAST: u32, const MOST: u32> JsonSchema for Whole<LEAST, MOST> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("Whole{LEAST}To{MOST}").into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [
+            {"type": "integer", "minimum": LEAST, "maximum": MOST},
+            {"type": "string", "pattern": REFERENCE}
+        ]})
+    }
+}
+
+/// One, a list of them, or a reference to a list.
+struct OneOrMany<T>(std::marker::PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("OneOrMany{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({"anyOf": [one, {"type": "array", "items": one}]})
+    }
+}
+
+/// Entries by name; keys that start with `x-` are the person's own.
+struct Named<T>(std::marker::PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("Named{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({
+            "type": "object",
+            "patternProperties": {"^x-": true},
+            "additionalProperties": one,
+            "propertyNames": {"anyOf": [{"pattern": NAME}, {"pattern": "^x-"}]}
+        })
+    }
+}
+
+/// An entry that may say nothing: `backend:` alone is a network with every default.
+struct OrNothing<T>(std::marker::PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for OrNothing<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrNothing", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({"anyOf": [one, {"const": null}]})
+    }
+}
+
+/// Variables by name.
+struct Vars;
+
+impl JsonSchema for Vars {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Vars".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<Variable>();
+        json_schema!({
+            "type": "object",
+            "patternProperties": {"^x-": true},
+            "additionalProperties": one,
+            "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_-]{0,62}$"}
+        })
+    }
+}
+
+/// Variables of a playbook.
+struct PlaybookVars;
+
+impl JsonSchema for PlaybookVars {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "PlaybookVars".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object", "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}})
+    }
+}
+
+/// The only source of truth for a set of servers and networks.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)] // Described, never made: only the schema is read.
+struct InfrastructureFile {
+    version: Version,
+    /// Which account; `onecloud` where nothing is said.
+    account: Option<Text>,
+    /// Where everything stands: the provider's own word, or its public title if only one place has it. `SdnSpb`
+    /// where nothing is said.
+    location: Option<Text>,
+    /// Put before every name of servers and networks.
+    prefix: Option<Prefix>,
+    /// Variables, used as `${var:name}` and overridden by `--var name=value`.
+    vars: Option<Vars>,
+    /// Private networks by name.
+    networks: Option<Named<OrNothing<Network>>>,
+    /// Servers by key: `web` with `count: 3` makes web-1, web-2, web-3.
+    servers: Option<Named<Server>>,
+    /// What `muster infra deploy` does, in order.
+    deploy: Option<Vec<Deploy>>,
+    /// Whether node_exporter is installed after creation and scraped; yes where nothing is said.
+    stats: Option<Flag>,
+}
+
+/// A private network.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)] // Described, never made.
+struct Network {
+    /// Whether the provider hands out addresses; yes where nothing is said.
+    dhcp: Option<Flag>,
+    /// Where it stands; the file's location where nothing is said.
+    location: Option<Text>,
+    /// Whether it outlives its own removal from the file.
+    protect: Option<Flag>,
+    /// Instead of the file's prefix; empty for none.
+    prefix: Option<Prefix>,
+}
+
+/// One server, or several that are alike.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)] // Described, never made.
+struct Server {
+    /// How many; 0 means none. One where nothing is said.
+    count: Option<Whole<0, COUNT_MAX>>,
+    /// The image by its name, or `id:NUMBER`.
+    image: ImageWords,
+    /// Cores; 1 where nothing is said.
+    cpu: Option<Whole<1, CPU_MAX>>,
+    /// Memory; 1 GiB where nothing is said.
+    ram: Option<Ram>,
+    /// The disk; 40 GiB ssd where nothing is said.
+    disk: Option<Disk>,
+    /// The pool; base where nothing is said.
+    performance: Option<PerformanceWord>,
+    /// Where it stands; the file's location where nothing is said.
+    location: Option<Text>,
+    /// Networks it is linked to.
+    networks: Option<OneOrMany<Name>>,
+    /// Groups it is in besides its key.
+    groups: Option<OneOrMany<Name>>,
+    /// Further public keys for root, installed at creation.
+    keys: Option<OneOrMany<PublicKey>>,
+    /// Whether it runs; running where nothing is said.
+    power: Option<PowerWord>,
+    /// Whether it outlives its own removal from the file.
+    protect: Option<Flag>,
+    /// Earlier keys, or full names of single servers: renamed without replacing.
+    was: Option<OneOrMany<Text>>,
+    /// Instead of the file's prefix; empty for none.
+    prefix: Option<Prefix>,
+    /// Days between the provider's backups; 0 = none.
+    backup_days: Option<Whole<0, BACKUP_DAYS_MAX>>,
+    /// Playbooks that `deploy` runs on it before the entries of `deploy:`.
+    playbooks: Option<OneOrMany<Path>>,
+}
+
+/// One entry of `deploy:`.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code)] // Described, never made.
+enum Deploy {
+    /// Run a playbook.
+    Playbook(PlaybookFields),
+    /// Deliver code.
+    Code(CodeFields),
+}
+
+/// Run a playbook.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "PlaybookEntry")]
+#[allow(dead_code)] // Described, never made.
+struct PlaybookFields {
+    playbook: Path,
+    /// Groups or servers, or `all`.
+    hosts: OneOrMany<Name>,
+    /// Whether it may be run again without asking.
+    repeatable: Option<Flag>,
+    /// Variables for it; secrets may stand here.
+    vars: Option<PlaybookVars>,
+}
+
+/// Deliver a directory, with an atomic switch of a `current` link.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "CodeEntry")]
+#[allow(dead_code)] // Described, never made.
+struct CodeFields {
+    code: CodeBody,
+    /// Groups or servers, or `all`.
+    hosts: OneOrMany<Name>,
+}
+
+/// What is delivered, and where to.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)] // Described, never made.
+struct CodeBody {
+    from: Path,
+    to: Target,
+    /// Releases kept besides the current one; 3 where nothing is said.
+    keep: Option<Whole<0, KEEP_MAX>>,
+}
+
+/// Settings of a root (`muster.yaml`) or of a person (`config.yaml`).
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code)] // Described, never made.
+struct ConfigFile {
+    version: Option<Version>,
+    /// The account for files that name none.
+    account: Option<Text>,
+    /// Directories searched for infrastructure files besides `infra` and `templates`.
+    templates: Option<OneOrMany<Path>>,
+}
