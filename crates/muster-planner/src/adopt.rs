@@ -1,6 +1,7 @@
 //! `infra adopt`: same-named strangers, and what was only claimed, come under the file. Nothing changes at the
 //! provider; the next update brings them to what the file says.
 
+use muster_model::diagnostic::nearest;
 use muster_model::ownership::Claim;
 use muster_model::plan::{Reason, RecordAction};
 
@@ -8,7 +9,7 @@ use crate::image::judge;
 use crate::ownership::{Found, Index, Object, standing};
 use crate::scene::Scene;
 use crate::selector::{Selector, matches_name, matches_server};
-use crate::why::{Says, did_you_mean, nearest};
+use crate::why::{Says, did_you_mean};
 use crate::{network, server};
 
 /// The records that an adoption makes.

@@ -1,11 +1,12 @@
 //! `infra disown`: records go, objects stay. The way to let go of a protected or claimed object.
 
+use muster_model::diagnostic::nearest;
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{Reason, RecordAction};
 
 use crate::scene::Scene;
 use crate::selector::{Selector, glob};
-use crate::why::{Says, did_you_mean, nearest};
+use crate::why::{Says, did_you_mean};
 
 /// The records that a disowning drops.
 pub(crate) fn decide(scene: &Scene<'_>, says: &mut Says) -> Vec<(RecordAction, Reason)> {

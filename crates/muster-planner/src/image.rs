@@ -8,12 +8,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use muster_model::cloud::SeenImage;
+use muster_model::diagnostic::nearest;
+use muster_model::infrastructure::image_id;
 
 use crate::location::Problem;
-use crate::why::{did_you_mean, nearest};
-
-/// Words that begin with this mean the provider's own id.
-const ID_PREFIX: &str = "id:";
+use crate::why::did_you_mean;
 
 type Found<'a> = Result<&'a SeenImage, Rc<Problem>>;
 
@@ -52,8 +51,8 @@ impl<'a> Images<'a> {
 
     fn look_up(&self, words: &str, location: &str) -> Result<&'a SeenImage, Problem> {
         let lower = words.trim().to_lowercase();
-        if let Some(id) = lower.strip_prefix(ID_PREFIX) {
-            return match self.by_id.get(id.trim()) {
+        if let Some(id) = image_id(&lower) {
+            return match self.by_id.get(id) {
                 Some(image) if offered(image, location) => Ok(image),
                 Some(image) => Err((
                     "image-elsewhere",
@@ -66,7 +65,7 @@ impl<'a> Images<'a> {
                     "image-unknown",
                     format!(
                         "The provider has no image with the id {}. Ids drift: write the image's name instead.",
-                        id.trim()
+                        id
                     ),
                 )),
             };

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use muster_model::diagnostic::nearest;
 use muster_model::id::ProviderId;
 use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::Inventory;
@@ -10,11 +11,12 @@ use muster_model::plan::{NoteKind, PlanDraft, RecordAction, Subject, WaitingReas
 use muster_model::policy::{Policy, Purpose};
 
 use crate::bundle::BundleFacts;
-use crate::order::{Decisions, Steps, order};
+use crate::order::{Decisions, order};
 use crate::ownership::{Index, Object};
 use crate::scene::{NetworkPlaces, Scene};
 use crate::selector::{matches_name, matches_server};
-use crate::why::{Says, did_you_mean, names, nearest};
+use crate::steps::Steps;
+use crate::why::{Says, did_you_mean, names};
 use crate::{adopt, budget, disown, hash, locks, network, provision, server, surplus};
 
 /// Decides what should change, and why, so that the account's servers are as the file says.
@@ -217,8 +219,14 @@ fn finish(scene: &Scene<'_>, says: Says, decisions: &Decisions<'_>, steps: Steps
         .collect();
     networks.extend(decisions.surplus_networks.iter().filter_map(|surplus| surplus.delete));
     let subject = Subject::Infrastructure(scene.wanted.name.clone());
-    let hash =
-        hash::hash(&subject.to_string(), &scene.bundle.digest, scene.policy, &steps.list, servers, networks);
+    let hash = hash::hash(
+        &subject.to_string(),
+        &scene.bundle.manifest.digest(),
+        scene.policy,
+        &steps.list,
+        servers,
+        networks,
+    );
     let locks = locks::locks(scene, &steps.list);
     let (refusals, waiting, notes) = says.finish();
     PlanDraft {

@@ -4,8 +4,10 @@
 //! `muster-runs`, what can be done outside in `muster-outside`.
 
 mod adopt;
+mod bring_back;
 mod budget;
 mod bundle;
+mod creation;
 mod difference;
 mod disown;
 mod exec;
@@ -24,6 +26,7 @@ mod scene;
 mod selector;
 mod server;
 mod size;
+mod steps;
 mod surplus;
 mod why;
 

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use muster_model::cloud::SeenLocation;
+use muster_model::diagnostic::nearest;
 
-use crate::why::{did_you_mean, nearest};
+use crate::why::did_you_mean;
 
 /// Why a place cannot be told: a code and a message.
 pub(crate) type Problem = (&'static str, String);

@@ -11,7 +11,7 @@ use muster_model::field::Field;
 use muster_model::id::{NetworkName, ProviderId, StepNumber};
 use muster_model::plan::{
     Action, CreateServer, DeleteServer, FieldChange, KeyAction, LinkNetwork, NetworkAction, ObjectRef,
-    Reason, RecordAction, ResizeServer, Risk, ServerAction, SetPower, Step, UnlinkNetwork,
+    Reason, RecordAction, ResizeServer, Risk, ServerAction, SetPower, UnlinkNetwork,
 };
 use muster_model::server::{Power, SeenServer, ServerState};
 
@@ -19,6 +19,7 @@ use crate::key::{KeyRefs, LOGIN_KEY_TITLE, material, title};
 use crate::network::{self, NetworkDecision};
 use crate::scene::{NetworkPlace, NetworkPlaces, Scene};
 use crate::server::{ServerDecision, interrupts};
+use crate::steps::{Steps, Track, Why};
 use crate::surplus::{Surplus, reason};
 
 /// Everything decided, not yet in order.
@@ -34,74 +35,6 @@ pub(crate) struct Decisions<'a> {
     pub(crate) surplus_servers: Vec<Surplus<'a, SeenServer>>,
     /// Networks that go.
     pub(crate) surplus_networks: Vec<Surplus<'a, SeenNetwork>>,
-}
-
-/// The steps as they are numbered.
-#[derive(Default)]
-pub(crate) struct Steps {
-    /// All of them.
-    pub(crate) list: Vec<Step>,
-}
-
-impl Steps {
-    /// Appends a step and tells its number. `after` may repeat itself.
-    pub(crate) fn push(
-        &mut self,
-        mut after: Vec<StepNumber>,
-        target: &str,
-        action: Action,
-        why: Why,
-    ) -> StepNumber {
-        after.sort_unstable();
-        after.dedup();
-        let number = StepNumber(self.list.len() as u32 + 1);
-        let Why { reason, changes, risk } = why;
-        self.list.push(Step { number, after, target: target.to_owned(), action, reason, changes, risk });
-        number
-    }
-
-    /// Steps that no other step waits for.
-    pub(crate) fn ends(&self) -> Vec<StepNumber> {
-        let mut waited = vec![false; self.list.len() + 1];
-        for number in self.list.iter().flat_map(|step| &step.after) {
-            waited[number.0 as usize] = true;
-        }
-        self.list.iter().map(|step| step.number).filter(|number| !waited[number.0 as usize]).collect()
-    }
-}
-
-/// Why a step is there, and what it changes and risks.
-pub(crate) struct Why {
-    pub(crate) reason: Reason,
-    pub(crate) changes: Vec<FieldChange>,
-    pub(crate) risk: Risk,
-}
-
-impl Why {
-    /// A step without field changes and without risk.
-    pub(crate) fn plain(reason: Reason) -> Why {
-        Why { reason, changes: Vec::new(), risk: Risk::None }
-    }
-}
-
-/// Where each server of the file stands in the order: how to refer to it and its latest step.
-pub(crate) struct Track {
-    /// The step that makes it.
-    pub(crate) made: Option<StepNumber>,
-    /// Its latest step.
-    pub(crate) last: Option<StepNumber>,
-    /// Records of gone objects of its name that must be dropped before it is made.
-    gone: Vec<StepNumber>,
-}
-
-impl Track {
-    /// How later steps refer to the server.
-    pub(crate) fn refer(&self, decision: &ServerDecision<'_>) -> Option<ObjectRef> {
-        match self.made {
-            Some(step) => Some(ObjectRef::Made(step)),
-            None => decision.seen.map(|seen| ObjectRef::Seen(seen.id.clone())),
-        }
-    }
 }
 
 struct Orderer<'s, 'a> {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use muster_model::diagnostic::nearest;
+use muster_model::document::path;
 use muster_model::field::Field;
 use muster_model::id::{GroupName, ServerName, StepNumber};
 use muster_model::infrastructure::{DeployEntry, Hosts};
@@ -11,11 +13,10 @@ use muster_model::plan::{
 use muster_model::policy::Purpose;
 use muster_model::server::WantedServer;
 
-use crate::bundle::clean;
-use crate::order::{Steps, Track, Why};
 use crate::scene::Scene;
 use crate::server::{Inside, ServerDecision};
-use crate::why::{Says, did_you_mean, names, nearest};
+use crate::steps::{Steps, Track, Why};
+use crate::why::{Says, did_you_mean, names};
 
 /// How far node_exporter has got on one server.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -200,7 +201,7 @@ fn entry_action(
         DeployEntry::Code(entry) => {
             let hosts = matching(&entry.hosts, hosts);
             let Some(digest) = scene.bundle.code_digest(&entry.from) else {
-                let near = nearest(clean(&entry.from), scene.bundle.directories());
+                let near = nearest(&spelled(&entry.from), scene.bundle.paths());
                 says.refuse(
                     "code-missing",
                     scene.file(),
@@ -227,7 +228,7 @@ fn playbook_action(
     vars: &BTreeMap<String, serde_json::Value>,
 ) -> Option<ProvisionAction> {
     let Some(digest) = scene.bundle.playbook_digest(playbook) else {
-        let near = nearest(clean(playbook), scene.bundle.files.keys().map(String::as_str));
+        let near = nearest(&spelled(playbook), scene.bundle.paths());
         says.refuse(
             "playbook-missing",
             scene.file(),
@@ -250,6 +251,11 @@ fn playbook_action(
         tags: scene.policy.tags.clone(),
         skip_tags: scene.policy.skip_tags.clone(),
     })
+}
+
+/// A path as the bundle spells it, as far as it can be spelled.
+fn spelled(written: &str) -> String {
+    path::normal(written).unwrap_or_else(|_| written.to_owned())
 }
 
 fn skip(scene: &Scene<'_>, says: &mut Says, what: &str) {

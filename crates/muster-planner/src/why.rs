@@ -8,9 +8,6 @@ use muster_model::plan::{Note, NoteKind, Refusal, Waiting, WaitingReason};
 /// Names that one sentence lists before it only counts.
 pub(crate) const NAMES_SHOWN_MAX: usize = 8;
 
-/// A word is offered as the nearest one up to a distance of 1 + length / this.
-const NEAREST_LENGTH_PER_ERROR: usize = 4;
-
 /// Collects everything that is said.
 #[derive(Default)]
 pub(crate) struct Says {
@@ -87,17 +84,6 @@ pub(crate) fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
     if more == 0 { list } else { format!("{list} and {more} more") }
 }
 
-/// The nearest of some words, if any is near enough to have been meant.
-pub(crate) fn nearest<'a>(word: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let limit = 1 + word.chars().count() / NEAREST_LENGTH_PER_ERROR;
-    among
-        .map(|other| (strsim::damerau_levenshtein(&word, &other.to_lowercase()), other))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, other)| other)
-}
-
 /// ` Did you mean "x"?`, or nothing.
 pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map(|word| format!(" Did you mean \"{word}\"?")).unwrap_or_default()
@@ -119,11 +105,5 @@ mod tests {
             refusals[0].message,
             "No such image. The same holds for web-1, web-2, web-3, web-4, web-5, web-6, web-7, web-8 and 11 more."
         );
-    }
-
-    #[test]
-    fn nearest_is_near() {
-        assert_eq!(nearest("ubunto 22.04", ["Debian 12", "Ubuntu 22.04"].into_iter()), Some("Ubuntu 22.04"));
-        assert_eq!(nearest("windows", ["Debian 12"].into_iter()), None);
     }
 }

@@ -92,7 +92,8 @@ impl Checker<'_, '_> {
         self.plugins();
         let path = question.playbook;
         if self.files.get(path).is_none() {
-            let playbooks = self.files.paths().filter(|path| path.ends_with(".yml") || path.ends_with(".yaml"));
+            let playbooks =
+                self.files.paths().filter(|path| path.ends_with(".yml") || path.ends_with(".yaml"));
             let message = format!("there is no playbook `{path}`");
             let help = nearest(path, playbooks);
             self.report(path, (1, 1), "ansible-missing-playbook", Severity::Error, message, help);
@@ -177,8 +178,7 @@ impl Checker<'_, '_> {
     }
 
     fn play(&mut self, path: &str, directory: &str, play: &Play, depth: usize) {
-        let context =
-            Context { playbook_dir: directory.to_owned(), role: None, depth, conditional: false };
+        let context = Context { playbook_dir: directory.to_owned(), role: None, depth, conditional: false };
         self.patterns.extend(play.hosts.iter().map(|pattern| (path.to_owned(), pattern.clone())));
         self.known.add(play.variables.iter().cloned());
         self.known.unclear |= play.unclear;
@@ -268,12 +268,13 @@ impl Checker<'_, '_> {
     }
 
     fn role_parts(&mut self, directory: &str, context: &Context) {
-        let context = Context {
-            role: Some(directory.to_owned()),
-            depth: context.depth + 1,
-            ..context.clone()
-        };
-        if !self.visited.insert((directory.to_owned(), Some(context.playbook_dir.clone()), context.conditional)) {
+        let context =
+            Context { role: Some(directory.to_owned()), depth: context.depth + 1, ..context.clone() };
+        if !self.visited.insert((
+            directory.to_owned(),
+            Some(context.playbook_dir.clone()),
+            context.conditional,
+        )) {
             return;
         }
         self.variable_files(&format!("{directory}/defaults"));
@@ -372,7 +373,8 @@ impl Checker<'_, '_> {
             return;
         }
         let file = task.subject("file");
-        let Some(file) = file.filter(|file| !is_template(&file.value) && task.argument("dir").is_none()) else {
+        let Some(file) = file.filter(|file| !is_template(&file.value) && task.argument("dir").is_none())
+        else {
             self.known.unclear = true;
             return;
         };
@@ -417,14 +419,16 @@ impl Checker<'_, '_> {
     /// `src:` of `template` and `copy`, and what a template needs.
     fn source(&mut self, path: &str, task: &Task, context: &Context) {
         let remote = task.argument_names.iter().any(|name| name == "remote_src");
-        let Some(source) = task.argument("src").filter(|source| !remote && !is_template(&source.value)) else {
+        let Some(source) = task.argument("src").filter(|source| !remote && !is_template(&source.value))
+        else {
             return;
         };
         let folder = if task.module == "template" { "templates" } else { "files" };
         let left_out = task.conditional || context.conditional;
         match self.files.search(&self.places(path, context, folder), &source.value) {
             Search::At(found) if task.module == "template" => {
-                let Some(text) = self.files.get(&found).and_then(|bytes| std::str::from_utf8(bytes).ok()) else {
+                let Some(text) = self.files.get(&found).and_then(|bytes| std::str::from_utf8(bytes).ok())
+                else {
                     return;
                 };
                 // Other delimiters: nothing in it means what it looks like.
@@ -432,7 +436,8 @@ impl Checker<'_, '_> {
                 // What it includes or extends may set names.
                 let alone = !["include", "extends", "import"].iter().any(|word| text.contains(word));
                 if usual && alone && !text.starts_with("#jinja2:") {
-                    let evaluated = Evaluated { text: text.to_owned(), expression: false, line: 0, column: 0 };
+                    let evaluated =
+                        Evaluated { text: text.to_owned(), expression: false, line: 0, column: 0 };
                     self.uses.push(Use { path: found, evaluated, conditional: left_out });
                 }
             }
@@ -455,11 +460,8 @@ impl Checker<'_, '_> {
     }
 
     fn use_all(&mut self, path: &str, evaluated: &[Evaluated], conditional: bool) {
-        let of_file = |evaluated: &Evaluated| Use {
-            path: path.to_owned(),
-            evaluated: evaluated.clone(),
-            conditional,
-        };
+        let of_file =
+            |evaluated: &Evaluated| Use { path: path.to_owned(), evaluated: evaluated.clone(), conditional };
         self.uses.extend(evaluated.iter().map(of_file));
     }
 
@@ -539,7 +541,8 @@ impl Checker<'_, '_> {
                 let word = word.trim().trim_start_matches(['!', '&']);
                 let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
                 let always = matches!(word, "" | "all" | "ungrouped" | "localhost" | "127.0.0.1");
-                if is_template(&pattern.value) || always || !word.chars().all(plain) || inventory.knows(word) {
+                if is_template(&pattern.value) || always || !word.chars().all(plain) || inventory.knows(word)
+                {
                     continue;
                 }
                 let names = inventory.groups().chain(inventory.hosts().map(|host| host.name.as_str()));

@@ -125,12 +125,52 @@ impl Task {
 
 /// Keys of a task that are not its module.
 const TASK_KEYWORDS: [&str; 46] = [
-    "name", "when", "register", "vars", "loop", "loop_control", "until", "retries", "delay", "notify", "listen",
-    "tags", "become", "become_user", "become_method", "become_flags", "become_exe", "delegate_to",
-    "delegate_facts", "run_once", "ignore_errors", "ignore_unreachable", "no_log", "changed_when", "failed_when",
-    "environment", "check_mode", "diff", "async", "poll", "args", "any_errors_fatal", "throttle", "timeout",
-    "connection", "port", "remote_user", "collections", "debugger", "module_defaults", "first_available_file",
-    "rescue", "always", "static", "action", "local_action",
+    "name",
+    "when",
+    "register",
+    "vars",
+    "loop",
+    "loop_control",
+    "until",
+    "retries",
+    "delay",
+    "notify",
+    "listen",
+    "tags",
+    "become",
+    "become_user",
+    "become_method",
+    "become_flags",
+    "become_exe",
+    "delegate_to",
+    "delegate_facts",
+    "run_once",
+    "ignore_errors",
+    "ignore_unreachable",
+    "no_log",
+    "changed_when",
+    "failed_when",
+    "environment",
+    "check_mode",
+    "diff",
+    "async",
+    "poll",
+    "args",
+    "any_errors_fatal",
+    "throttle",
+    "timeout",
+    "connection",
+    "port",
+    "remote_user",
+    "collections",
+    "debugger",
+    "module_defaults",
+    "first_available_file",
+    "rescue",
+    "always",
+    "static",
+    "action",
+    "local_action",
 ];
 
 /// Keys whose whole value is an expression.
@@ -310,7 +350,9 @@ fn read_task(item: &Node, conditional: bool) -> Task {
             if let Some(message) = node.value.get("msg") {
                 evaluate(message, false, &mut task.evaluated);
             }
-        } else if is_module && matches!(task.module.as_str(), "include_role" | "import_role" | "include_tasks") {
+        } else if is_module
+            && matches!(task.module.as_str(), "include_role" | "import_role" | "include_tasks")
+        {
             // Only the name; `apply` and the rest are evaluated later.
         } else {
             evaluate(node, false, &mut task.evaluated);

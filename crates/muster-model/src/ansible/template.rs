@@ -17,9 +17,42 @@ pub struct Needed {
 
 /// Words that are never variables.
 const NOT_VARIABLES: [&str; 36] = [
-    "and", "or", "not", "in", "is", "if", "else", "elif", "true", "false", "none", "True", "False", "None",
-    "loop", "self", "super", "caller", "varargs", "kwargs", "range", "lookup", "query", "q", "dict", "lipsum",
-    "cycler", "joiner", "namespace", "now", "undef", "omit", "vars", "recursive", "ignore", "missing",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "else",
+    "elif",
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
+    "loop",
+    "self",
+    "super",
+    "caller",
+    "varargs",
+    "kwargs",
+    "range",
+    "lookup",
+    "query",
+    "q",
+    "dict",
+    "lipsum",
+    "cycler",
+    "joiner",
+    "namespace",
+    "now",
+    "undef",
+    "omit",
+    "vars",
+    "recursive",
+    "ignore",
+    "missing",
 ];
 
 /// The variables of a text with `{{ … }}` and `{% … %}` in it.
@@ -143,8 +176,7 @@ impl Found {
                     (0..rest.len()).filter(|&index| rest[index] == Token::Sign("=")).collect();
                 for index in &before {
                     let names = rest[..*index].iter().rev();
-                    let names =
-                        names.take_while(|token| matches!(token, Token::Name(..) | Token::Sign(",")));
+                    let names = names.take_while(|token| matches!(token, Token::Name(..) | Token::Sign(",")));
                     let names: Vec<_> = names.cloned().collect();
                     self.own(&names);
                 }

@@ -5,10 +5,30 @@ use std::collections::BTreeSet;
 /// Names that Ansible sets, besides everything that begins with `ansible_`.
 /// Source: "Special variables" of the Ansible documentation, and the template module's own.
 const MAGIC: [&str; 25] = [
-    "group_names", "groups", "hostvars", "inventory_dir", "inventory_file", "inventory_hostname",
-    "inventory_hostname_short", "omit", "play_hosts", "playbook_dir", "role_name", "role_names", "role_path",
-    "environment", "discovered_interpreter_python", "template_host", "template_uid", "template_path",
-    "template_fullpath", "template_destpath", "template_run_date", "muster_playbook", "packages", "services",
+    "group_names",
+    "groups",
+    "hostvars",
+    "inventory_dir",
+    "inventory_file",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "omit",
+    "play_hosts",
+    "playbook_dir",
+    "role_name",
+    "role_names",
+    "role_path",
+    "environment",
+    "discovered_interpreter_python",
+    "template_host",
+    "template_uid",
+    "template_path",
+    "template_fullpath",
+    "template_destpath",
+    "template_run_date",
+    "muster_playbook",
+    "packages",
+    "services",
     "vars",
 ];
 
@@ -26,7 +46,10 @@ impl Known {
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        name.starts_with("ansible_") || name.starts_with('_') || MAGIC.contains(&name) || self.names.contains(name)
+        name.starts_with("ansible_")
+            || name.starts_with('_')
+            || MAGIC.contains(&name)
+            || self.names.contains(name)
     }
 
     /// All names of ours, for "did you mean".

@@ -75,8 +75,14 @@ fn refuses_names_that_ansible_would_read_differently() {
         "the groups `front-end` and `front_end` are both called `front_end` in Ansible; rename one of them"
     );
     let text = |hosts: Vec<InventoryHost>| Inventory::build(hosts).unwrap_err()[0].to_string();
-    assert_eq!(text(vec![host("a", &["b"]), host("b", &[])]), "the name `b` stands for two things in the inventory");
-    assert_eq!(text(vec![host("a", &[]), host("a", &[])]), "the name `a` stands for two things in the inventory");
+    assert_eq!(
+        text(vec![host("a", &["b"]), host("b", &[])]),
+        "the name `b` stands for two things in the inventory"
+    );
+    assert_eq!(
+        text(vec![host("a", &[]), host("a", &[])]),
+        "the name `a` stands for two things in the inventory"
+    );
     assert!(text(vec![host("a:b", &[])]).contains("`:`"));
     assert!(text(vec![host("a", &["all"])]).contains("keeps this name"));
     assert!(text(vec![host("a", &["2nd"])]).contains("digit"));
@@ -104,7 +110,10 @@ fn finds_everything_that_is_missing_at_once() {
              - hosts: wbe\n- hosts: all:!db:&web*\n- import_playbook: other.yml\n",
         ),
         ("roles/nginx/tasks/main.yml", "- debug: msg=hi\n"),
-        ("roles/app/tasks/main.yml", "- template: { src: app.cnf, dest: /x }\n- copy: { src: x, dest: y }\n  when: z\n"),
+        (
+            "roles/app/tasks/main.yml",
+            "- template: { src: app.cnf, dest: /x }\n- copy: { src: x, dest: y }\n  when: z\n",
+        ),
         ("roles/app/templates/app.conf", ""),
     ]);
     assert_eq!(
@@ -139,7 +148,10 @@ fn finds_undefined_variables() {
         ),
         ("roles/app/defaults/main.yml", "app_name: shop\n"),
         ("roles/app/tasks/main.yml", "- template: { src: a.j2, dest: /a }\n"),
-        ("roles/app/templates/a.j2", "{{ app_name }}\n  {{ app_nmae }} {% for x in hosts_list %}{{ x }}{% endfor %}\n"),
+        (
+            "roles/app/templates/a.j2",
+            "{{ app_name }}\n  {{ app_nmae }} {% for x in hosts_list %}{{ x }}{% endfor %}\n",
+        ),
     ]);
     assert_eq!(
         found,
@@ -165,7 +177,9 @@ fn extra_variables_and_tags_are_heard() {
 #[test]
 fn gives_no_false_alarms() {
     let fine = [
-        ("site.yml", r#"
+        (
+            "site.yml",
+            r#"
 - name: "Set up {{ whatever_the_name }}"
   hosts: web:&all:!db,~we.*
   gather_facts: true
@@ -213,7 +227,8 @@ fn gives_no_false_alarms() {
       service: { name: x, state: restarted }
 - hosts: localhost
   tasks: []
-"#),
+"#,
+        ),
         ("vars/a.yml", "from_a: 1\nfrom_a: 2\n"),
         ("vars/b.yml", "---\nfrom_b: !vault |\n  $ANSIBLE_VAULT;1.1\n"),
         ("group_vars/all.yml", "group_var: 1\n"),
@@ -221,11 +236,17 @@ fn gives_no_false_alarms() {
         ("host_vars/web-1.yml", "host_var: yes\n"),
         ("tasks/more.yml", "- include_tasks: even_more.yml\n- debug: msg={{ from_role_vars }}\n"),
         ("tasks/even_more.yml", "[]"),
-        ("templates/a.j2", "{{ ansible_managed }} {% if z is defined %}{{ z }}{% endif %}{% macro m(p) %}{{ p }}{% endmacro %}{{ m(1) }}"),
+        (
+            "templates/a.j2",
+            "{{ ansible_managed }} {% if z is defined %}{{ z }}{% endif %}{% macro m(p) %}{{ p }}{% endmacro %}{{ m(1) }}",
+        ),
         ("roles/app/defaults/main.yml", "from_defaults: 1\n"),
         ("roles/app/vars/main.yml", "from_role_vars: 1\n"),
         ("roles/app/meta/main.yml", "dependencies: [{ role: base }]\n"),
-        ("roles/app/tasks/main.yml", "- import_tasks: install.yml\n- template: { src: app.conf.j2, dest: /x }\n"),
+        (
+            "roles/app/tasks/main.yml",
+            "- import_tasks: install.yml\n- template: { src: app.conf.j2, dest: /x }\n",
+        ),
         ("roles/app/tasks/install.yml", "- copy: { src: file.txt, dest: /x }\n"),
         ("roles/app/tasks/extra.yml", "- debug: { msg: \"{{ from_defaults }}\" }\n"),
         ("roles/app/files/file.txt", "x"),
@@ -252,7 +273,10 @@ fn gives_no_false_alarms() {
 #[test]
 fn circles_end() {
     let list = [
-        ("site.yml", "- import_playbook: site.yml\n- hosts: all\n  roles: [a]\n  tasks: [{ include_tasks: t.yml }]\n"),
+        (
+            "site.yml",
+            "- import_playbook: site.yml\n- hosts: all\n  roles: [a]\n  tasks: [{ include_tasks: t.yml }]\n",
+        ),
         ("t.yml", "- include_tasks: t.yml\n"),
         ("roles/a/meta/main.yml", "dependencies: [b]\n"),
         ("roles/b/meta/main.yml", "dependencies: [a]\n"),

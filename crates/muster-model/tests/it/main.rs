@@ -1,5 +1,6 @@
 //! Tests of this room, one binary.
 
+mod ansible;
 mod bad_input;
 mod bundle;
 mod config;
@@ -11,4 +12,3 @@ mod properties;
 mod schema;
 mod size;
 mod support;
-mod ansible;

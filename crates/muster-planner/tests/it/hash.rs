@@ -5,7 +5,7 @@ use muster_model::id::Generation;
 use muster_model::intent::IntentState;
 use muster_planner::plan_infrastructure;
 
-use crate::world::{Setting, intent, link, now, server};
+use crate::world::{Setting, intent, link, manifest, now, server};
 
 fn setting() -> Setting {
     let mut setting = Setting::standing(&["web-1", "web-2", "db-1"]);
@@ -62,10 +62,13 @@ fn intents() {
     assert_ne!(one.plan().hash, claimed);
 }
 
+/// A named change of the setting.
+type Change = (&'static str, fn(&mut Setting));
+
 /// Everything that was read of ours, the policy, the bundle and the steps move it.
 #[test]
 fn moves() {
-    let changes: [(&str, fn(&mut Setting)); 8] = [
+    let changes: [Change; 8] = [
         ("a size that is brought back", |setting| setting.at("web-2").size.cpu = 3),
         ("a size of one that stands", |setting| {
             setting.at("db-1").size.cpu = 4;
@@ -74,7 +77,7 @@ fn moves() {
         ("power", |setting| setting.at("db-1").power_on = false),
         ("a link", |setting| setting.at("db-1").links.push(link("somewhere"))),
         ("the policy", |setting| setting.policy.allow_replace = true),
-        ("the bundle", |setting| setting.bundle.digest = "bundle-2".into()),
+        ("the bundle", |setting| setting.bundle.manifest = manifest(&["other"])),
         ("another file", |setting| {
             setting.file.name = "bank".into();
             for record in &mut setting.seen.owned {

@@ -34,11 +34,14 @@ fn nothing_visible_keeps_the_create() {
     assert_eq!(setting.plan().summary().create, 1);
 }
 
+/// A named change of the setting.
+type Change = (&'static str, fn(&mut Setting));
+
 /// Known before, too old, or not fitting: a stranger, not what we made.
 #[test]
 fn others_are_not_settled() {
     let skew = SignedDuration::from_millis(CLOCK_SKEW_MS);
-    let cases: [(&str, fn(&mut Setting)); 3] = [
+    let cases: [Change; 3] = [
         ("known before", |setting| setting.seen.intents[0].known_ids = vec!["7".into()]),
         ("does not fit", |setting| setting.at("web-1").size.cpu = 8),
         ("too old", |setting| {

@@ -216,7 +216,7 @@ fn touched(draft: &PlanDraft) -> HashSet<String> {
                 | RecordAction::Amend { id, .. }
                 | RecordAction::Forget { id, .. },
             ) => seen(&ObjectRef::Seen(id.clone())),
-            Action::Host(HostAction::Reach { server, .. }) => seen(server),
+            Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => seen(server),
             Action::Provision(
                 ProvisionAction::Inventory { hosts }
                 | ProvisionAction::Playbook { hosts, .. }
@@ -235,7 +235,7 @@ fn references(action: &Action) -> Vec<&ObjectRef> {
         Action::Server(ServerAction::Power(power)) => vec![&power.server],
         Action::Server(ServerAction::Link(link)) => vec![&link.server, &link.network],
         Action::Server(ServerAction::Unlink(unlink)) => vec![&unlink.server],
-        Action::Host(HostAction::Reach { server, .. }) => vec![server],
+        Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => vec![server],
         Action::Provision(
             ProvisionAction::Inventory { hosts }
             | ProvisionAction::Playbook { hosts, .. }
@@ -254,7 +254,9 @@ proptest! {
     #[test]
     fn applied_once_nothing_is_left(before in setting()) {
         let draft = before.plan();
-        prop_assume!(draft.refusals.is_empty());
+        if !draft.refusals.is_empty() {
+            return Ok(());
+        }
         let mut after = before.clone();
         apply(&mut after, &draft);
         let mut again = after.plan();

@@ -10,7 +10,7 @@ use muster_model::policy::Purpose;
 use muster_model::server::Power;
 
 use crate::apply::apply;
-use crate::world::{Setting, provisioned};
+use crate::world::{Setting, manifest, provisioned};
 
 const EXPORTER: &str = "builtin:node_exporter";
 
@@ -67,11 +67,7 @@ fn playbooks_bound_to_servers() {
 #[test]
 fn missing_files_refuse_a_deploy_only() {
     let mut setting = deploying();
-    setting.bundle.files = BTreeMap::from([
-        ("application/index.html".into(), "f1".into()),
-        ("playbooks/sites.yml".into(), "f2".into()),
-        ("ap/x".into(), "f3".into()),
-    ]);
+    setting.bundle.manifest = manifest(&["application/index.html", "playbooks/sites.yml", "ap/x"]);
     let deploy = setting.text();
     setting.policy.purpose = Purpose::Update;
     assert!(setting.plan().is_empty() && setting.plan().refusals.is_empty());

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use muster_model::account::{AccountIdentity, Provider};
+use muster_model::bundle::{Manifest, ManifestEntry};
 use muster_model::cloud::{SeenImage, SeenKey, SeenLocation, SeenNetwork, ServerSpec};
 use muster_model::id::{Generation, NetworkName, ProviderId, RunId, ServerName};
 use muster_model::infrastructure::{Infrastructure, WantedNetwork};
@@ -16,6 +17,12 @@ use muster_model::server::{Performance, Power, SeenLink, SeenServer, ServerState
 use muster_planner::{BundleFacts, plan_infrastructure};
 
 pub const LOGIN_KEY: &str = "ssh-ed25519 AAAAC3login muster";
+
+/// A bundle of files, each holding its own path.
+pub fn manifest(paths: &[&str]) -> Manifest {
+    let entries = paths.iter().map(|path| (path.to_string(), ManifestEntry::of(path.as_bytes(), false)));
+    Manifest { files: entries.collect() }
+}
 
 pub fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().expect("a date")
@@ -234,11 +241,7 @@ impl Setting {
             },
             policy: Policy::default(),
             bundle: BundleFacts {
-                digest: "bundle-1".into(),
-                files: BTreeMap::from([
-                    ("app/index.html".into(), "f1".into()),
-                    ("playbooks/site.yml".into(), "f2".into()),
-                ]),
+                manifest: manifest(&["app/index.html", "playbooks/site.yml"]),
                 node_exporter: "exporter-1".into(),
             },
         }

@@ -1,1 +1,7 @@
-//! Tests of this room, one binary.
+//! The whole engine against the simulated cloud in the same process: time is virtual, chance has a seed.
+
+mod converge;
+mod crash;
+mod fault;
+mod process;
+mod world;
