@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_model::bundle::{Manifest, ManifestEntry};
+use muster_model::bundle::{Manifest, ManifestFile};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -49,12 +49,12 @@ pub type ManifestSaid = BTreeMap<String, FileSaid>;
 /// The manifest in the words of the API.
 pub fn manifest_said(manifest: &Manifest) -> ManifestSaid {
     let said =
-        |file: &ManifestEntry| FileSaid { sha256: file.sha256.clone(), mode: file.mode, size: file.size };
+        |file: &ManifestFile| FileSaid { sha256: file.sha256.clone(), mode: file.mode, size: file.size };
     manifest.files.iter().map(|(path, file)| (path.clone(), said(file))).collect()
 }
 
 /// The manifest in the words of the model.
 pub fn manifest_meant(said: ManifestSaid) -> Manifest {
-    let meant = |file: FileSaid| ManifestEntry { sha256: file.sha256, mode: file.mode, size: file.size };
+    let meant = |file: FileSaid| ManifestFile { sha256: file.sha256, mode: file.mode, size: file.size };
     Manifest { files: said.into_iter().map(|(path, file)| (path, meant(file))).collect() }
 }

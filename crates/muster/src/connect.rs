@@ -88,6 +88,11 @@ pub async fn open_engine(home: &Path) -> Result<Engine, Failure> {
     Engine::open(config, muster_runs::world::real(), hands()?).await.map_err(engine_failure)
 }
 
+/// The real clock, for those who serve a simulation.
+pub fn real_clock() -> Arc<dyn muster_model::world::Clock> {
+    muster_runs::world::real().clock
+}
+
 /// The real hands: the network and SSH.
 fn hands() -> Result<muster_outside::Outside, Failure> {
     use muster_outside::host::ssh::{SshHosts, SshSettings};

@@ -73,8 +73,17 @@ pub enum Command {
         /// The file's name without extension
         name: String,
     },
+    /// Print the JSON Schema of a kind of document
+    Schema {
+        /// Of which
+        #[arg(value_enum, default_value_t = SchemaOf::Infrastructure)]
+        of: SchemaOf,
+    },
     /// Check an infrastructure file without asking anybody
     Validate(Validate),
+    /// Simulated worlds for tests and demonstrations
+    #[command(subcommand)]
+    Sim(Sim),
     /// Look whether everything Muster needs is here
     Doctor,
     /// Print the completion script for a shell
@@ -249,4 +258,46 @@ pub struct Validate {
     /// A file of variables
     #[arg(long = "var-file", value_name = "FILE")]
     pub var_files: Vec<PathBuf>,
+}
+
+/// A kind of document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Infrastructure files
+    Infrastructure,
+    /// `muster.yaml` and `config.yaml`
+    Settings,
+}
+
+/// Simulated worlds.
+#[derive(Debug, Subcommand)]
+pub enum Sim {
+    /// A simulated 1cloud over HTTP
+    Onecloud(SimOnecloud),
+}
+
+/// A simulated 1cloud.
+#[derive(Clone, Debug, Args)]
+pub struct SimOnecloud {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+    /// An API key that it accepts (64 hexadecimal digits); one project each
+    #[arg(long = "key", value_name = "HEX64", required = true)]
+    pub keys: Vec<String>,
+    /// What stands behind an active server
+    #[arg(long, value_enum, default_value_t = Machines::None)]
+    pub machines: Machines,
+    /// How long things take: `instant`, `real`, or a file
+    #[arg(long, default_value = "instant", value_name = "instant|real|FILE")]
+    pub durations: String,
+}
+
+/// What stands behind an active server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Machines {
+    /// Nothing
+    None,
+    /// A real local machine with sshd
+    Local,
 }

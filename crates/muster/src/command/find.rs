@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use muster_model::config::{Config, read_config};
+use muster_model::document::Files;
 use muster_model::infrastructure::find::{self as rules, DIRECTORIES, ROOT_MARKER};
 
 use crate::exit::Failure;
@@ -23,6 +24,8 @@ pub struct Found {
     pub root: PathBuf,
     /// Its path below the root, `/` between parts.
     pub entry: String,
+    /// The infrastructure's name.
+    pub name: String,
 }
 
 /// The settings that count here: those of the nearest root, then the person's.
@@ -49,14 +52,14 @@ fn read_settings(path: &Path) -> Result<Config, Failure> {
 }
 
 /// Every file below the directories that are searched, relative to `here`.
-fn listing(here: &Path, config: &Config) -> Result<Vec<String>, Failure> {
-    let mut found = Vec::new();
+fn listing(here: &Path, config: &Config) -> Result<Files, Failure> {
+    let mut found = Files::new();
     for place in DIRECTORIES.iter().copied().chain(config.templates.iter().map(String::as_str)) {
         walk(
             here,
             place,
             &mut |path| {
-                found.push(path.to_owned());
+                found.list(path);
                 Ok(())
             },
             &|_| false,
@@ -124,28 +127,26 @@ fn descend(
 pub fn known(here: &Path, home: &Path) -> Result<Vec<(String, String)>, Failure> {
     let config = config(here, home)?;
     let listing = listing(here, &config)?;
-    let paths = rules::candidates(&config.templates, &listing);
-    Ok(paths
-        .into_iter()
-        .map(|path| (muster_model::document::path::stem(path).to_owned(), path.to_owned()))
-        .collect())
+    let templates = rules::candidates(&config.templates, &listing);
+    Ok(templates.into_iter().map(|template| (template.name.to_string(), template.path)).collect())
 }
 
 /// Finds one file by its name without extension.
 pub fn find(name: &str, here: &Path, home: &Path) -> Result<Found, Failure> {
     let config = config(here, home)?;
     let listing = listing(here, &config)?;
-    let path = rules::find(name, &config.templates, &listing)
+    let template = rules::find(name, &config.templates, &listing)
         .map_err(|problem| Failure::document(&muster_model::diagnostic::Diagnostics::from(*problem)))?;
-    Ok(rooted(&here.join(path)))
+    Ok(rooted(&here.join(template.path), template.name.as_str()))
 }
 
 /// A file with the root of its bundle.
-pub fn rooted(path: &Path) -> Found {
+pub fn rooted(path: &Path, name: &str) -> Found {
     let text = path.to_string_lossy();
     let root = rules::root_of(&text, &|directory| Path::new(directory).join(ROOT_MARKER).is_file());
     let entry = text.strip_prefix(root).unwrap_or(&text).trim_start_matches('/').to_owned();
-    Found { root: PathBuf::from(if root.is_empty() { "." } else { root }), entry }
+    let root = PathBuf::from(if root.is_empty() { "." } else { root });
+    Found { root, entry, name: name.to_owned() }
 }
 
 #[cfg(test)]
@@ -169,8 +170,12 @@ mod tests {
         let project = project(&["infra/shop.yaml", "infra/deep/er/bank.yml", "infra/playbooks/site.yml"]);
         let home = Path::new("/nowhere");
         let shop = find("shop", project.path(), home).unwrap();
-        assert_eq!(shop, Found { root: project.path().join("infra"), entry: "shop.yaml".into() });
-        assert_eq!(find("bank", project.path(), home).unwrap().entry, "bank.yml");
+        assert_eq!(
+            shop,
+            Found { root: project.path().join("infra"), entry: "shop.yaml".into(), name: "shop".into() }
+        );
+        let bank = find("bank", project.path(), home).unwrap();
+        assert_eq!((bank.entry.as_str(), bank.name.as_str()), ("bank.yml", "deep.er.bank"));
         let unknown = find("shp", project.path(), home).unwrap_err();
         assert_eq!(unknown.exit, crate::exit::Exit::Usage);
         assert!(unknown.message.contains("no infrastructure file `shp`"), "{unknown}");

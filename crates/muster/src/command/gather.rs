@@ -9,7 +9,7 @@ use muster_api::Client;
 use muster_api::blob::manifest_said;
 use muster_model::Secret;
 use muster_model::bundle::{
-    IGNORE_FILE, Ignore, Manifest, ManifestEntry, documents_to_read, files_to_gather, link_target, sha256_hex,
+    IGNORE_FILE, Ignore, Manifest, ManifestFile, documents_to_read, files_to_gather, link_target, sha256_hex,
 };
 use muster_model::document::DOCUMENT_BYTES_MAX;
 use muster_model::document::Files;
@@ -48,7 +48,7 @@ pub struct Given<'a> {
 }
 
 /// Reads and checks a document. The server checks it again; here its problems cost no request.
-pub fn read(name: &str, found: Found, given: Given<'_>, here: &Path) -> Result<Document, Failure> {
+pub fn read(found: Found, given: Given<'_>, here: &Path) -> Result<Document, Failure> {
     let mut var_files = Vec::new();
     for file in given.var_files {
         var_files.push(below_root(&found.root, &here.join(file))?);
@@ -79,7 +79,7 @@ pub fn read(name: &str, found: Found, given: Given<'_>, here: &Path) -> Result<D
     }
     let env = environment(files.get(&found.entry).unwrap_or_default());
     let inputs = Inputs { vars: given.vars.clone(), var_files: var_files.clone(), env, need: given.need };
-    let checked = load(&InfrastructureName::from(name), &files, &found.entry, &inputs)
+    let checked = load(&InfrastructureName::from(found.name.as_str()), &files, &found.entry, &inputs)
         .map_err(|problems| Failure::document(&problems))?;
     Ok(Document { found, checked, var_files, files, ignore })
 }
@@ -154,7 +154,7 @@ pub fn gather(document: &Document) -> Result<Gathered, Failure> {
             return Err(Failure::usage(problem.to_string()));
         }
         let contents = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
-        let entry = ManifestEntry::of(&contents, executable(&metadata));
+        let entry = ManifestFile::of(&contents, executable(&metadata));
         gathered.sources.insert(entry.sha256.clone(), path);
         gathered.manifest.files.insert(below, entry);
     }
@@ -210,14 +210,15 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, contents).unwrap();
         }
-        let found = Found { root: directory.path().to_owned(), entry: "shop.yaml".into() };
+        let found =
+            Found { root: directory.path().to_owned(), entry: "shop.yaml".into(), name: "shop".into() };
         (directory, found)
     }
 
     fn gathered(found: &Found) -> Result<Gathered, Failure> {
         let vars = BTreeMap::new();
         let given = Given { vars: &vars, var_files: &[], need: Need::Everything };
-        gather(&read("shop", found.clone(), given, Path::new("."))?)
+        gather(&read(found.clone(), given, Path::new("."))?)
     }
 
     #[test]

@@ -21,8 +21,10 @@ pub mod infra;
 pub mod register;
 pub mod report;
 pub mod run_command;
+pub mod schema;
 pub mod secret;
 pub mod server;
+pub mod sim;
 pub mod stats;
 pub mod validate;
 pub mod vars;
@@ -78,6 +80,8 @@ async fn answer(cli: Cli, view: &View) -> Result<Answer, Failure> {
     let quiet = cli.global.quiet;
     match cli.command {
         Command::Validate(arguments) => validate::validate(&arguments, &here()?, &crate::home::directory()?),
+        Command::Schema { of } => schema::schema(of),
+        Command::Sim(crate::cli::Sim::Onecloud(arguments)) => sim::onecloud(arguments, quiet).await,
         Command::Completions { shell } => completions::completions(shell),
         Command::Server(crate::cli::Server { listen, command: None }) => {
             crate::serve::serve(&crate::home::directory()?, listen, quiet).await?;
@@ -111,7 +115,11 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
         Command::Secret(command) => secret::secret(&command, &context).await,
         Command::Run(command) => run_command::run(command, &context).await,
         Command::Stats { name } => stats::stats(&name, &context).await,
-        Command::Validate(_) | Command::Doctor | Command::Completions { .. } => Answer::done(Report::Nothing),
+        Command::Schema { .. }
+        | Command::Validate(_)
+        | Command::Sim(_)
+        | Command::Doctor
+        | Command::Completions { .. } => Answer::done(Report::Nothing),
     }
 }
 

@@ -15,18 +15,18 @@ use crate::exit::Failure;
 pub fn validate(arguments: &Validate, here: &Path, home: &Path) -> Result<Answer, Failure> {
     let vars = vars::vars(&arguments.vars)?;
     let path = here.join(&arguments.file);
-    let (name, found) = if path.is_file() {
+    let found = if path.is_file() {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        (stem, rooted(&path))
+        rooted(&path, &stem)
     } else {
-        (arguments.file.clone(), find(&arguments.file, here, home)?)
+        find(&arguments.file, here, home)?
     };
     let given = Given { vars: &vars, var_files: &arguments.var_files, need: Need::Everything };
-    let document = read(&name, found, given, here)?;
+    let document = read(found, given, here)?;
     let gathered = gather(&document)?;
     let checked = &document.checked;
     Answer::done(Report::Validated(Box::new(Validated {
-        name,
+        name: document.found.name.clone(),
         path: document.found.root.join(&document.found.entry).display().to_string(),
         servers: checked.infrastructure.servers.len(),
         networks: checked.infrastructure.networks.len(),

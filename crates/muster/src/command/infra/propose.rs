@@ -48,7 +48,9 @@ pub async fn proposed(
     }
     let request = PlanRequest {
         space: default_space(),
-        infrastructure: asked.name.clone(),
+        infrastructure: document
+            .as_ref()
+            .map_or_else(|| asked.name.clone(), |document| document.found.name.clone()),
         bundle: gathered.as_ref().map(Gathered::said).unwrap_or_default(),
         entry: document.map(|document| document.found.entry),
         vars,
@@ -95,8 +97,7 @@ fn document(
     };
     match (find(&asked.name, &context.here, &context.home), purpose) {
         (Ok(found), _) => {
-            read(&asked.name, found, Given { vars, var_files: &asked.options.var_files, need }, &context.here)
-                .map(Some)
+            read(found, Given { vars, var_files: &asked.options.var_files, need }, &context.here).map(Some)
         }
         (Err(_), PurposeSaid::Destroy | PurposeSaid::Disown) => Ok(None),
         (Err(failure), PurposeSaid::Update | PurposeSaid::Deploy | PurposeSaid::Adopt) => Err(failure),
