@@ -1,9 +1,10 @@
 //! What every request passes: its id, its line in the log, panics caught, compression.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -17,15 +18,16 @@ use crate::refusal::Refusal;
 /// Longest request id that is taken over from a client, in bytes.
 pub const REQUEST_ID_BYTES_MAX: usize = 100;
 
-static NEXT_REQUEST: AtomicU64 = AtomicU64::new(1);
+/// Counts the requests of one router.
+pub type Counter = Arc<AtomicU64>;
 
 /// Gives each request an id (the client's own, where it is short plain text), logs one line, and says it back.
-pub async fn request_id(request: Request, next: Next) -> Response {
+pub async fn request_id(State(counter): State<Counter>, request: Request, next: Next) -> Response {
     let given = request.headers().get(media::REQUEST_ID).and_then(|value| value.to_str().ok());
     let id = match given {
         Some(text) if !text.is_empty() && text.len() <= REQUEST_ID_BYTES_MAX => text.to_owned(),
         // A counter is enough: an id is only to be found again in this process's log.
-        _ => format!("request-{}", NEXT_REQUEST.fetch_add(1, Ordering::Relaxed)),
+        _ => format!("request-{}", counter.fetch_add(1, Ordering::Relaxed) + 1),
     };
     let method = request.method().clone();
     let path = request.uri().path().to_owned();

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use muster_api::media;
 use muster_api::problem::ProblemKind;
@@ -63,6 +63,6 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), signin::sign_in))
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(layers::compression())
-        .layer(from_fn(layers::request_id))
+        .layer(from_fn_with_state(layers::Counter::default(), layers::request_id))
         .with_state(app)
 }

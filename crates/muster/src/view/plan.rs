@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use muster_api::plan::{PlanAttributes, StepSaid, Touches};
+use muster_api::plan::{PlanAttributes, Sign, StepSaid, Touches};
 
 use super::style::{self, BAD, FAINT, STRONG, WARN};
 
@@ -63,7 +63,9 @@ fn line(out: &mut String, step: &StepSaid, target: usize, action: usize) {
     }
     trim(out);
     let _ = writeln!(out, "  {FAINT}({}){FAINT:#}", step.reason);
-    for change in &step.changes {
+    // What is made has all its values in its detail already.
+    let made = step.sign == Sign::Create;
+    for change in step.changes.iter().filter(|_| !made) {
         let old = if change.old.is_empty() { "nothing" } else { &change.old };
         let new = if change.new.is_empty() { "nothing" } else { &change.new };
         let _ = writeln!(out, "      {}: {old} → {new}", change.field);

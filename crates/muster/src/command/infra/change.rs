@@ -132,8 +132,8 @@ pub async fn deal(
     if let (Manner::Ask, Some(question)) = (manner, question(purpose, said)) {
         if !context.ask.present() {
             return Err(Failure::usage(format!(
-                "{question} There is no terminal to ask at; nothing was changed. Give --yes, or carry out this very \
-                 plan with --plan {}",
+                "{question} There is no terminal to ask at; nothing was changed. Give --yes, or for exactly this plan: \
+                 --yes --plan {}",
                 plan.id
             )));
         }
