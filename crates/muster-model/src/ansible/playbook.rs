@@ -192,7 +192,7 @@ pub(crate) fn read_playbook(document: &Node) -> Result<Vec<Entry>, (usize, usize
     for item in items {
         let import = ["import_playbook", "ansible.builtin.import_playbook"];
         if let Some(file) = import.iter().find_map(|key| item.value.get(key)) {
-            let variables = item.value.get("vars").map(|vars| names(vars)).unwrap_or_default();
+            let variables = item.value.get("vars").map(names).unwrap_or_default();
             if let Some(text) = file.value.text() {
                 entries.push(Entry::Import { file: placed(file, text), variables });
             }
@@ -379,7 +379,7 @@ fn evaluate(node: &Node, expression: bool, into: &mut Vec<Evaluated>) {
         }
         Value::List(items) => items.iter().for_each(|item| evaluate(item, expression, into)),
         Value::Map(entries) => entries.iter().for_each(|(_, value)| evaluate(value, expression, into)),
-        Value::Null | Value::Bool(_) | Value::Number => {}
+        Value::Null | Value::Scalar => {}
     }
 }
 

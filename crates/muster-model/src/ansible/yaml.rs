@@ -12,9 +12,8 @@ const FILE_BYTES_MAX: usize = 4 << 20;
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     Null,
-    Bool(bool),
-    /// Numbers are never looked into; their spelling is lost.
-    Number,
+    /// Booleans and numbers are never looked into; their spelling is lost.
+    Scalar,
     Text(String),
     List(Vec<Spanned<Value>>),
     Map(Vec<(Spanned<Key>, Spanned<Value>)>),
@@ -56,15 +55,6 @@ impl Value {
     /// The names of a map.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.entries().iter().map(|(key, _)| key.value.0.as_str())
-    }
-
-    /// A text, or a list of texts; anything else is left out.
-    pub(crate) fn texts(&self) -> Vec<&str> {
-        match self {
-            Value::Text(text) => vec![text],
-            Value::List(items) => items.iter().filter_map(|item| item.value.text()).collect(),
-            _ => Vec::new(),
-        }
     }
 }
 
@@ -109,28 +99,28 @@ impl<'de> Visitor<'de> for ValueVisitor {
         out.write_str("a value")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Scalar)
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Number)
+        Ok(Value::Scalar)
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Number)
+        Ok(Value::Scalar)
     }
 
     fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
-        Ok(Value::Number)
+        Ok(Value::Scalar)
     }
 
     fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
-        Ok(Value::Number)
+        Ok(Value::Scalar)
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Number)
+        Ok(Value::Scalar)
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -138,7 +128,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_bytes<E>(self, _: &[u8]) -> Result<Value, E> {
-        Ok(Value::Number)
+        Ok(Value::Scalar)
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {

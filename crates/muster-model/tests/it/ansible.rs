@@ -123,7 +123,7 @@ fn finds_everything_that_is_missing_at_once() {
          site.yml:1:10: error: `hosts: front-end` names no group and no server (in Ansible this group is called `front_end`)\n\
          site.yml:2:11: error: there is no role `ngnix` (did you mean `nginx`?)\n\
          site.yml:3:16: error: the variable file `vars/secrets.yml` is not in the bundle\n\
-         site.yml:5:21: error: the task file `more.yml` is not in the bundle\n\
+         site.yml:5:21: error: the task file `more.yml` is not in the bundle (did you mean `main.yml`?)\n\
          site.yml:8:10: error: `hosts: wbe` names no group and no server (did you mean `web`?)\n\
          site.yml:10:20: error: the playbook `other.yml` is not in the bundle\n"
     );

@@ -78,7 +78,11 @@ impl Connection {
             }
             (Ok(handle), _) => handle,
             (Err(source), _) => {
-                return Err(SshError::Protocol { host: host.shown(), doing: "the SSH handshake", source });
+                return Err(SshError::Protocol {
+                    host: host.shown(),
+                    doing: "the SSH handshake",
+                    source: Box::new(source),
+                });
             }
         };
         let host_key = match found {
@@ -112,7 +116,7 @@ impl Connection {
     }
 
     pub(crate) fn protocol(&self, doing: &'static str, source: russh::Error) -> SshError {
-        SshError::Protocol { host: self.host_shown.clone(), doing, source }
+        SshError::Protocol { host: self.host_shown.clone(), doing, source: Box::new(source) }
     }
 
     /// Bounds the sessions of this connection.
@@ -199,10 +203,13 @@ async fn dial(host: &Host, settings: &SshSettings) -> Result<tokio::net::TcpStre
     Ok(socket)
 }
 
+/// The key that was accepted, or why none was.
+type Judged = Result<HostKey, Box<SshError>>;
+
 /// Judges the host key while the handshake runs, and remembers what it found.
 struct KeyJudge {
     host: Host,
-    found: Arc<Mutex<Option<Result<HostKey, Box<SshError>>>>>,
+    found: Arc<Mutex<Option<Judged>>>,
 }
 
 impl client::Handler for KeyJudge {
@@ -277,7 +284,8 @@ fn read_bounded(path: &Path, bytes_max: u64) -> Option<String> {
 }
 
 async fn log_in(handle: &mut Handle<KeyJudge>, host: &Host) -> Result<(), SshError> {
-    let protocol = |source| SshError::Protocol { host: host.shown(), doing: "logging in", source };
+    let protocol =
+        |source| SshError::Protocol { host: host.shown(), doing: "logging in", source: Box::new(source) };
     let mut tried: Vec<String> = Vec::new();
     let mut offered: Vec<String> = Vec::new();
     let note = |result: &AuthResult, offered: &mut Vec<String>| {
@@ -296,7 +304,11 @@ async fn log_in(handle: &mut Handle<KeyJudge>, host: &Host) -> Result<(), SshErr
                 }
             }
             Login::KeyFile { path, pass_phrase } => {
-                let failed = |source| SshError::KeyFile { host: host.shown(), path: path.clone(), source };
+                let failed = |source| SshError::KeyFile {
+                    host: host.shown(),
+                    path: path.clone(),
+                    source: Box::new(source),
+                };
                 if !path.exists() {
                     tried.push(format!("{} (missing)", path.display()));
                     continue;

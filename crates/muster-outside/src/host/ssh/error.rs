@@ -125,7 +125,7 @@ pub enum SshError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: KeyFileError,
+        source: Box<KeyFileError>,
     },
     /// `ssh -G` failed, or a setting cannot be used.
     #[error("reading the SSH configuration for {host}: {message}")]
@@ -143,7 +143,7 @@ pub enum SshError {
         /// What was being attempted.
         doing: &'static str,
         /// Why.
-        source: russh::Error,
+        source: Box<russh::Error>,
     },
     /// The connection ended while something ran.
     #[error("the connection to {host} ended while {doing}; whether it finished is not known")]

@@ -30,7 +30,7 @@ pub fn arguments(host: &Host, known_hosts: &Path, agent: Option<&Path>, command:
 }
 
 /// The command through which the connection runs: `ssh -W address:port` on the nearest jump host, nested.
-fn proxy_command(host: &Host, known_hosts: &Path, agent: Option<&Path>) -> String {
+pub(crate) fn proxy_command(host: &Host, known_hosts: &Path, agent: Option<&Path>) -> String {
     let Some((nearest, before)) = host.jumps.split_last() else { return String::new() };
     let mut nearest = nearest.clone();
     nearest.jumps = before.to_vec();
