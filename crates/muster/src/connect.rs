@@ -85,7 +85,7 @@ pub async fn open_engine(home: &Path) -> Result<Engine, Failure> {
         runtime_dir: person.runtime_dir,
         ..EngineConfig::new(PathBuf::from(home))
     };
-    Engine::open(config, muster_runs::world::real(), hands()?).await.map_err(engine_failure)
+    Engine::open(config, muster_runs::world::real(), hands(home)?).await.map_err(engine_failure)
 }
 
 /// The real clock, for those who serve a simulation.
@@ -93,13 +93,9 @@ pub fn real_clock() -> Arc<dyn muster_model::world::Clock> {
     muster_runs::world::real().clock
 }
 
-/// The real hands: the network and SSH.
-fn hands() -> Result<muster_outside::Outside, Failure> {
-    use muster_outside::host::ssh::{SshHosts, SshSettings};
-    let transport = muster_outside::transport::HttpTransport::new()
-        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
-    let hosts = SshHosts::new(SshSettings::default());
-    Ok(muster_outside::Outside { transport: Arc::new(transport), hosts: Arc::new(hosts) })
+/// The real hands: the network, SSH and Ansible. Ansible's private directories lie below the home.
+fn hands(home: &Path) -> Result<muster_outside::Outside, Failure> {
+    muster_outside::Outside::real(&home.join("work")).map_err(|error| Failure::new(Exit::Failed, error))
 }
 
 /// What the person at this machine has for logging in to servers.
