@@ -1,1 +1,3 @@
-//! Tests of this room, one binary.
+//! Tests of the server, through its router.
+
+mod openapi;

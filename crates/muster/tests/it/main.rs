@@ -1,6 +1,10 @@
 //! Tests of this room, one binary.
 
 mod conformance;
+mod control_plane;
 mod examples;
+mod flow;
+mod place;
 mod source;
 mod tidy;
+mod transcripts;

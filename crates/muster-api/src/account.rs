@@ -1,0 +1,134 @@
+//! Accounts as said, and their registration.
+
+use muster_model::account::{Account, AccountSettings};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::document::{Resource, Said};
+use crate::secret::SecretText;
+
+/// What is said about an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccountAttributes {
+    /// The person's name for it.
+    pub name: String,
+    /// Which kind of cloud: `onecloud`.
+    pub provider: String,
+    /// The customer's id at the provider.
+    pub customer: String,
+    /// The project's id at the provider; empty where there is none.
+    pub project: String,
+    /// The base address of the API.
+    pub url: String,
+    /// How it wants to be treated.
+    pub settings: SettingsSaid,
+}
+
+impl Said for AccountAttributes {
+    const TYPE: &'static str = "accounts";
+}
+
+impl AccountAttributes {
+    /// The account in the words of the API.
+    pub fn resource(account: &Account) -> Resource<AccountAttributes> {
+        let said = AccountAttributes {
+            name: account.name.to_string(),
+            provider: account.identity.provider.word().to_owned(),
+            customer: account.identity.customer.clone(),
+            project: account.identity.project.clone(),
+            url: account.url.clone(),
+            settings: SettingsSaid::from(&account.settings),
+        };
+        Resource::new(account.name.as_str(), said)
+    }
+}
+
+/// Manners towards the provider, as said. What is left out has its default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SettingsSaid {
+    /// Time between two reads of the one list, in ms; 0 = the default.
+    pub poll_ms: u64,
+    /// Writes in flight at once.
+    pub writes_in_flight: u32,
+    /// Least time between two writes, in ms.
+    pub write_gap_ms: u64,
+    /// Longest time of one request, in ms.
+    pub request_timeout_ms: u64,
+    /// How long a create without an answer may stay invisible, in ms; 0 = the default.
+    pub settle_ms: u64,
+    /// Longest wait for the provider, in ms.
+    pub wait_timeout_ms: u64,
+}
+
+impl Default for SettingsSaid {
+    fn default() -> Self {
+        SettingsSaid::from(&AccountSettings::default())
+    }
+}
+
+impl From<&AccountSettings> for SettingsSaid {
+    fn from(settings: &AccountSettings) -> Self {
+        SettingsSaid {
+            poll_ms: settings.poll_ms,
+            writes_in_flight: settings.writes_in_flight,
+            write_gap_ms: settings.write_gap_ms,
+            request_timeout_ms: settings.request_timeout_ms,
+            settle_ms: settings.settle_ms,
+            wait_timeout_ms: settings.wait_timeout_ms,
+        }
+    }
+}
+
+impl From<SettingsSaid> for AccountSettings {
+    fn from(said: SettingsSaid) -> Self {
+        AccountSettings {
+            poll_ms: said.poll_ms,
+            writes_in_flight: said.writes_in_flight,
+            write_gap_ms: said.write_gap_ms,
+            request_timeout_ms: said.request_timeout_ms,
+            settle_ms: said.settle_ms,
+            wait_timeout_ms: said.wait_timeout_ms,
+        }
+    }
+}
+
+/// Ask for an account to be registered under the name in the path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountRegistration {
+    /// The Space.
+    #[serde(default = "crate::plan::default_space")]
+    pub space: String,
+    /// The base address of the API.
+    pub url: String,
+    /// The API key; checked at the provider, then sealed.
+    #[schema(value_type = String, format = Password, write_only)]
+    pub key: SecretText,
+    /// How it wants to be treated.
+    #[serde(default)]
+    pub settings: SettingsSaid,
+}
+
+impl Said for AccountRegistration {
+    const TYPE: &'static str = "accounts";
+}
+
+/// What the provider said about the account just now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccountTestAttributes {
+    /// The person's name for it.
+    pub name: String,
+    /// Which kind of cloud.
+    pub provider: String,
+    /// The customer's id at the provider.
+    pub customer: String,
+    /// The project's id at the provider; empty where there is none.
+    pub project: String,
+    /// The balance, as the provider writes it.
+    pub balance: String,
+}
+
+impl Said for AccountTestAttributes {
+    const TYPE: &'static str = "account-tests";
+}

@@ -1,0 +1,209 @@
+//! One method a route.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::Method;
+use muster_model::id::{PlanId, RunId};
+
+use super::{Answer, Client, encoded, plan_path, run_path};
+use crate::about::VersionAttributes;
+use crate::account::{AccountAttributes, AccountRegistration, AccountTestAttributes};
+use crate::blob::{BlobAttributes, BlobCheck};
+use crate::document::{Many, One, Resource};
+use crate::exec::{ExecRequest, SshAccessAttributes};
+use crate::infrastructure::InfrastructureAttributes;
+use crate::media::{BASE, IDEMPOTENCY_KEY, JSON_API, OCTETS};
+use crate::plan::{PlanAttributes, PlanRequest};
+use crate::run::{OutputAttributes, RunAttributes, RunRequest};
+use crate::secret::{SecretAttributes, SecretText, SecretValue};
+use crate::server::ServerAttributes;
+use crate::stats::StatsAttributes;
+
+impl Client {
+    /// Which Muster answers.
+    pub async fn version(&self) -> Answer<Resource<VersionAttributes>> {
+        self.one("/version").await
+    }
+
+    /// Which of these blobs the server does not have.
+    pub async fn missing_blobs(&self, digests: Vec<String>) -> Answer<Vec<String>> {
+        let path = format!("{BASE}/blobs/missing");
+        let missing: Many<BlobAttributes> = self.call(Method::POST, &path, BlobCheck { digests }).await?;
+        Ok(missing.data.into_iter().map(|blob| blob.id).collect())
+    }
+
+    /// Stores a blob under its digest.
+    pub async fn put_blob(&self, digest: &str, content: Bytes) -> Answer<()> {
+        let path = format!("{BASE}/blobs/{}", encoded(digest));
+        let request = Self::request(Method::PUT, &path, JSON_API, Some((OCTETS, content)))?;
+        self.send(request).await.map(drop)
+    }
+
+    /// Asks for a plan; it is *observing* when this returns.
+    pub async fn submit(
+        &self,
+        plan: PlanRequest,
+        idempotency_key: Option<&str>,
+    ) -> Answer<Resource<PlanAttributes>> {
+        let path = format!("{BASE}/plans");
+        Ok(self.keyed::<_, One<PlanAttributes>>(&path, plan, idempotency_key).await?.data)
+    }
+
+    /// One plan, after waiting at most so many seconds for it to be more than *observing*.
+    pub async fn plan(&self, plan: PlanId, wait_seconds: u64) -> Answer<Resource<PlanAttributes>> {
+        self.one(&format!("{}?wait={wait_seconds}", plan_path(plan))).await
+    }
+
+    /// Approves a plan: a run begins.
+    pub async fn approve(
+        &self,
+        plan: PlanId,
+        idempotency_key: Option<&str>,
+    ) -> Answer<Resource<RunAttributes>> {
+        let path = format!("{BASE}/runs");
+        let request = RunRequest { plan: plan.to_string() };
+        Ok(self.keyed::<_, One<RunAttributes>>(&path, request, idempotency_key).await?.data)
+    }
+
+    /// The newest runs first.
+    pub async fn runs(&self, limit: u32) -> Answer<Vec<Resource<RunAttributes>>> {
+        self.list(&format!("{BASE}/runs?limit={limit}")).await
+    }
+
+    /// One run.
+    pub async fn run(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
+        self.one(&run_path(run, "")).await
+    }
+
+    /// Asks a run to stop between steps.
+    pub async fn cancel(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
+        Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/cancel")).await?.data)
+    }
+
+    /// Takes up an interrupted run.
+    pub async fn resume(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
+        Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/resume")).await?.data)
+    }
+
+    /// Lets running steps finish and leaves the run *interrupted*.
+    pub async fn interrupt(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
+        Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/interrupt")).await?.data)
+    }
+
+    /// Detail output of a run, or of one of its steps, after a line number.
+    pub async fn output(
+        &self,
+        run: RunId,
+        step: Option<u32>,
+        after: u64,
+        limit: u32,
+    ) -> Answer<Many<OutputAttributes>> {
+        let step = step.map(|number| format!("&step={number}")).unwrap_or_default();
+        self.get(&run_path(run, &format!("/output?after={after}&limit={limit}{step}"))).await
+    }
+
+    /// Registered accounts, and the one from the environment.
+    pub async fn accounts(&self) -> Answer<Vec<Resource<AccountAttributes>>> {
+        self.list(&format!("{BASE}/accounts")).await
+    }
+
+    /// One account.
+    pub async fn account(&self, name: &str) -> Answer<Resource<AccountAttributes>> {
+        self.one(&format!("{BASE}/accounts/{}", encoded(name))).await
+    }
+
+    /// Registers an account after the provider has confirmed the key.
+    pub async fn register(
+        &self,
+        name: &str,
+        registration: AccountRegistration,
+    ) -> Answer<Resource<AccountAttributes>> {
+        let path = format!("{BASE}/accounts/{}", encoded(name));
+        Ok(self.call::<_, One<AccountAttributes>>(Method::PUT, &path, registration).await?.data)
+    }
+
+    /// Asks the provider who the account is and what it has left.
+    pub async fn test_account(&self, name: &str) -> Answer<Resource<AccountTestAttributes>> {
+        let path = format!("{BASE}/accounts/{}/test", encoded(name));
+        Ok(self.post_empty::<One<AccountTestAttributes>>(&path).await?.data)
+    }
+
+    /// The servers of an account as the provider shows them now; `filters` by the names of attributes.
+    pub async fn servers(
+        &self,
+        account: &str,
+        filters: &BTreeMap<String, String>,
+    ) -> Answer<Vec<Resource<ServerAttributes>>> {
+        let mut path = format!("{BASE}/accounts/{}/servers", encoded(account));
+        for (index, (field, value)) in filters.iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            path.push_str(
+                &format!("{mark}filter[{field}]={}", encoded(value)).replace('[', "%5B").replace(']', "%5D"),
+            );
+        }
+        self.list(&path).await
+    }
+
+    /// Files that own something or had a run.
+    pub async fn infrastructures(&self) -> Answer<Vec<Resource<InfrastructureAttributes>>> {
+        self.list(&format!("{BASE}/infrastructures")).await
+    }
+
+    /// What one file owns.
+    pub async fn infrastructure(&self, name: &str) -> Answer<Resource<InfrastructureAttributes>> {
+        self.one(&format!("{BASE}/infrastructures/{}", encoded(name))).await
+    }
+
+    /// One scrape of every running server of a file.
+    pub async fn stats(&self, infrastructure: &str) -> Answer<Vec<Resource<StatsAttributes>>> {
+        self.list(&format!("{BASE}/infrastructures/{}/stats", encoded(infrastructure))).await
+    }
+
+    /// Names of sealed secrets.
+    pub async fn secrets(&self) -> Answer<Vec<Resource<SecretAttributes>>> {
+        self.list(&format!("{BASE}/secrets")).await
+    }
+
+    /// Seals and stores a secret.
+    pub async fn set_secret(&self, name: &str, value: muster_model::Secret) -> Answer<()> {
+        let path = format!("{BASE}/secrets/{}", encoded(name));
+        let value = SecretValue { value: SecretText(value) };
+        self.call::<_, serde_json::Value>(Method::PUT, &path, value).await.map(drop)
+    }
+
+    /// Forgets a secret; *not found* if there was none.
+    pub async fn unset_secret(&self, name: &str) -> Answer<()> {
+        let path = format!("{BASE}/secrets/{}", encoded(name));
+        self.send(Self::request(Method::DELETE, &path, JSON_API, None)?).await.map(drop)
+    }
+
+    /// Asks for a plan that runs one command on servers.
+    pub async fn exec(&self, request: ExecRequest) -> Answer<Resource<PlanAttributes>> {
+        let path = format!("{BASE}/execs");
+        Ok(self.call::<_, One<PlanAttributes>>(Method::POST, &path, request).await?.data)
+    }
+
+    /// How to log in to an owned server.
+    pub async fn ssh_access(&self, server: &str) -> Answer<Resource<SshAccessAttributes>> {
+        let path = format!("{BASE}/servers/{}/ssh", encoded(server));
+        Ok(self.post_empty::<One<SshAccessAttributes>>(&path).await?.data)
+    }
+
+    async fn keyed<In, Out>(&self, path: &str, attributes: In, key: Option<&str>) -> Answer<Out>
+    where
+        In: serde::Serialize + crate::document::Said,
+        Out: serde::de::DeserializeOwned,
+    {
+        let body = serde_json::to_vec(&crate::document::Incoming::new(attributes))
+            .map_err(|error| super::ClientError::Unreadable(format!("cannot write the request: {error}")))?;
+        let mut request = Self::request(Method::POST, path, JSON_API, Some((JSON_API, Bytes::from(body))))?;
+        if let Some(key) = key {
+            let value = http::HeaderValue::from_str(key).map_err(|_| {
+                super::ClientError::Unreadable("the idempotency key is no header text".into())
+            })?;
+            request.headers_mut().insert(IDEMPOTENCY_KEY, value);
+        }
+        super::read(self.send(request).await?).await
+    }
+}

@@ -1,0 +1,233 @@
+//! Actions and reasons in words. With the step table of the runner, the only place that tells actions apart.
+
+use muster_model::field::Field;
+use muster_model::ownership::{Claim, ObjectKind};
+use muster_model::plan::{
+    Action, HostAction, KeyAction, NetworkAction, PlaybookRef, ProvisionAction, ProvisionHost, Reason,
+    RecordAction, ServerAction,
+};
+use muster_model::server::{Power, Size};
+
+use super::Sign;
+
+/// An action in words.
+pub struct ActionWords {
+    /// What is done: `create server`.
+    pub action: String,
+    /// More about it.
+    pub detail: String,
+    /// The stable word: `server.create`.
+    pub kind: &'static str,
+    /// How it reads in a list.
+    pub sign: Sign,
+}
+
+fn said(action: &str, detail: String, kind: &'static str, sign: Sign) -> ActionWords {
+    ActionWords { action: action.to_owned(), detail, kind, sign }
+}
+
+/// An action in words; the reason tells a replacement from a plain create.
+pub fn action(action: &Action, reason: &Reason) -> ActionWords {
+    match action {
+        Action::Server(action) => server(action, reason),
+        Action::Network(action) => network(action),
+        Action::Key(KeyAction::Ensure { title, .. }) => {
+            said("keep public key", title.clone(), "key.ensure", Sign::Create)
+        }
+        Action::Record(action) => record(action),
+        Action::Host(HostAction::Reach { keys, .. }) => {
+            let detail =
+                if keys.is_empty() { String::new() } else { format!("and install {} keys", keys.len()) };
+            said("wait for SSH", detail, "host.reach", Sign::Provision)
+        }
+        Action::Host(HostAction::Exec { argv, .. }) => {
+            said("run command", argv.join(" "), "host.exec", Sign::Provision)
+        }
+        Action::Provision(action) => provision(action),
+    }
+}
+
+/// Whether an action works inside servers.
+pub fn inside(action: &Action) -> bool {
+    match action {
+        Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Record(_) => false,
+        Action::Host(_) => true,
+        Action::Provision(ProvisionAction::Inventory { .. }) => false,
+        Action::Provision(ProvisionAction::Playbook { .. } | ProvisionAction::Code { .. }) => true,
+    }
+}
+
+fn server(action: &ServerAction, reason: &Reason) -> ActionWords {
+    match action {
+        ServerAction::Create(create) => {
+            let detail =
+                format!("{}, {}, {}", size(&create.spec.size), create.image_words, create.spec.location);
+            match reason {
+                Reason::MustReplace { .. } => said("replace server", detail, "server.create", Sign::Replace),
+                _ => said("create server", detail, "server.create", Sign::Create),
+            }
+        }
+        ServerAction::Resize(resize) => {
+            said("resize server", format!("to {}", size(&resize.to)), "server.resize", Sign::Change)
+        }
+        ServerAction::Power(power) => match power.to {
+            Power::Running => said("start server", String::new(), "server.power", Sign::Change),
+            Power::Stopped => said("stop server", String::new(), "server.power", Sign::Change),
+        },
+        ServerAction::Link(link) => {
+            said("link to network", link.network_name.to_string(), "server.link", Sign::Change)
+        }
+        ServerAction::Unlink(unlink) => {
+            said("unlink from network", unlink.network_name.to_string(), "server.unlink", Sign::Change)
+        }
+        ServerAction::Delete(delete) if delete.replaced => said(
+            "delete server",
+            format!("id {}, to be made anew", delete.server),
+            "server.delete",
+            Sign::Replace,
+        ),
+        ServerAction::Delete(delete) => {
+            said("delete server", format!("id {}", delete.server), "server.delete", Sign::Delete)
+        }
+    }
+}
+
+fn network(action: &NetworkAction) -> ActionWords {
+    match action {
+        NetworkAction::Create { spec, .. } => {
+            let dhcp = if spec.dhcp { ", with DHCP" } else { "" };
+            said("create network", format!("in {}{dhcp}", spec.location), "network.create", Sign::Create)
+        }
+        NetworkAction::Delete { network, .. } => {
+            said("delete network", format!("id {network}"), "network.delete", Sign::Delete)
+        }
+    }
+}
+
+fn record(action: &RecordAction) -> ActionWords {
+    match action {
+        RecordAction::Own { kind, id, claim, settles, .. } => {
+            let verb = match (claim, settles) {
+                (Claim::Created, _) | (_, Some(_)) => "recognise",
+                (Claim::Adopted, None) => "adopt",
+                (Claim::Claimed, None) => "claim",
+            };
+            let note = match claim {
+                Claim::Claimed => ", claimed, not made by us",
+                Claim::Created | Claim::Adopted => "",
+            };
+            said(&format!("{verb} {}", object(*kind)), format!("id {id}{note}"), "record.own", Sign::Record)
+        }
+        RecordAction::Amend { kind, name, protect, .. } => {
+            let protect = if *protect { ", protected" } else { "" };
+            said(
+                &format!("amend record of {}", object(*kind)),
+                format!("named {name}{protect}"),
+                "record.amend",
+                Sign::Record,
+            )
+        }
+        RecordAction::Forget { kind, id, .. } => said(
+            &format!("give up {}", object(*kind)),
+            format!("id {id}, untouched"),
+            "record.forget",
+            Sign::Record,
+        ),
+    }
+}
+
+fn provision(action: &ProvisionAction) -> ActionWords {
+    match action {
+        ProvisionAction::Inventory { hosts } => {
+            said("write inventory", of_hosts(hosts), "provision.inventory", Sign::Record)
+        }
+        ProvisionAction::Playbook { playbook, hosts, .. } => {
+            let which = match playbook {
+                PlaybookRef::NodeExporter => "node_exporter",
+                PlaybookRef::File(path) => path,
+            };
+            said(
+                "run playbook",
+                format!("{which} on {}", of_hosts(hosts)),
+                "provision.playbook",
+                Sign::Provision,
+            )
+        }
+        ProvisionAction::Code { from, to, hosts, .. } => said(
+            "deliver code",
+            format!("{from} to {to} on {}", of_hosts(hosts)),
+            "provision.code",
+            Sign::Provision,
+        ),
+    }
+}
+
+fn object(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Server => "server",
+        ObjectKind::Network => "network",
+    }
+}
+
+/// Hosts named one by one before they are only counted.
+const HOSTS_NAMED_MAX: usize = 5;
+
+fn of_hosts(hosts: &[ProvisionHost]) -> String {
+    if hosts.len() > HOSTS_NAMED_MAX {
+        return format!("{} servers", hosts.len());
+    }
+    hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// A size in words: `2 cpu, 4 GiB, 40 GiB SSD, base`.
+pub fn size(size: &Size) -> String {
+    let ram = match size.ram_mb.is_multiple_of(1024) {
+        true => format!("{} GiB", size.ram_mb / 1024),
+        false => format!("{} MiB", size.ram_mb),
+    };
+    format!("{} cpu, {ram}, {} GiB {}, {}", size.cpu, size.disk_gb, size.disk_type, size.performance)
+}
+
+/// A reason in words.
+pub fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Missing => "the file has it and the provider does not".into(),
+        Reason::Vanished => "it was ours and is gone at the provider".into(),
+        Reason::Differs => "it differs from the file".into(),
+        Reason::NotInFile => "it is ours and not in the file any more".into(),
+        Reason::MustReplace { fields } => format!("{} cannot be changed in place", field_words(fields)),
+        Reason::Destroyed => "the file is being taken down".into(),
+        Reason::Fits => "it fits the file and nobody had a record of it".into(),
+        Reason::Asked => "you asked for it".into(),
+        Reason::SettlesIntent => "an earlier create whose answer was lost made it".into(),
+        Reason::NeededBy => "another step needs it".into(),
+        Reason::NotProvisioned => "it was not done there in this version yet".into(),
+        Reason::FailedBefore => "the last attempt failed".into(),
+        Reason::Deploy => "the file's `deploy:` says so".into(),
+        Reason::RecordDiffers => "our record says otherwise than the file".into(),
+    }
+}
+
+/// A reason's stable word.
+pub fn reason_code(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Missing => "missing",
+        Reason::Vanished => "vanished",
+        Reason::Differs => "differs",
+        Reason::NotInFile => "not-in-file",
+        Reason::MustReplace { .. } => "must-replace",
+        Reason::Destroyed => "destroyed",
+        Reason::Fits => "fits",
+        Reason::Asked => "asked",
+        Reason::SettlesIntent => "settles-intent",
+        Reason::NeededBy => "needed-by",
+        Reason::NotProvisioned => "not-provisioned",
+        Reason::FailedBefore => "failed-before",
+        Reason::Deploy => "deploy",
+        Reason::RecordDiffers => "record-differs",
+    }
+}
+
+fn field_words(fields: &[Field]) -> String {
+    fields.iter().map(|field| field.word()).collect::<Vec<_>>().join(" and ")
+}

@@ -1,0 +1,115 @@
+//! Runs as said, their output, and the requests about them.
+
+use jiff::Timestamp;
+use muster_model::plan::Subject;
+use muster_model::run::Run;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::document::{Resource, Said};
+
+/// What is said about a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunAttributes {
+    /// The Space.
+    pub space: String,
+    /// What it is about, for people: `infrastructure shop`.
+    pub subject: String,
+    /// The file it is about.
+    pub infrastructure: Option<String>,
+    /// The plan it carries out.
+    pub plan: String,
+    /// `ready`, `running`, `interrupted`, `succeeded`, `partly`, `failed`, `cancelled`, `stale`, `superseded`.
+    pub state: String,
+    /// Whether nothing follows.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+    /// Why it ended so.
+    pub message: Option<String>,
+    /// Who started it.
+    pub actor: String,
+    /// When it was approved.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// Its steps.
+    pub steps: StepCountsSaid,
+}
+
+impl Said for RunAttributes {
+    const TYPE: &'static str = "runs";
+}
+
+/// How many steps stand how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StepCountsSaid {
+    /// In the plan.
+    pub total: u32,
+    /// Succeeded.
+    pub succeeded: u32,
+    /// Failed.
+    pub failed: u32,
+    /// Begun and without outcome.
+    pub running: u32,
+    /// Left out because the run ended before.
+    pub skipped: u32,
+}
+
+impl RunAttributes {
+    /// The run in the words of the API.
+    pub fn resource(run: &Run, steps: StepCountsSaid) -> Resource<RunAttributes> {
+        let said = RunAttributes {
+            space: run.space.to_string(),
+            subject: run.subject.to_string(),
+            infrastructure: infrastructure_of(&run.subject),
+            plan: run.plan.to_string(),
+            state: run.state.word().to_owned(),
+            is_final: run.state.is_final(),
+            message: run.message.clone(),
+            actor: run.actor.clone(),
+            started_at: run.started_at,
+            ended_at: run.ended_at,
+            steps,
+        };
+        Resource::new(run.id.to_string(), said)
+    }
+}
+
+/// The file that a subject is about, where it is about one.
+pub fn infrastructure_of(subject: &Subject) -> Option<String> {
+    match subject {
+        Subject::Infrastructure(name) => Some(name.to_string()),
+    }
+}
+
+/// Approve a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunRequest {
+    /// The plan's id.
+    pub plan: String,
+}
+
+impl Said for RunRequest {
+    const TYPE: &'static str = "runs";
+}
+
+/// A line of detail output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OutputAttributes {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The step's number.
+    pub step: u32,
+    /// The host or target it came from.
+    pub target: String,
+    /// The text.
+    pub text: String,
+}
+
+impl Said for OutputAttributes {
+    const TYPE: &'static str = "output-lines";
+}

@@ -1,0 +1,4 @@
+//! Blobs: files by content.
+
+pub mod missing;
+pub mod put;

@@ -1,0 +1,3 @@
+//! One command on servers.
+
+pub mod create;

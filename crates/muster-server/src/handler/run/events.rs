@@ -1,0 +1,124 @@
+//! The events of a run: a page of history, or a stream that begins with history and goes on live.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::sse::{self, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::{Stream, StreamExt, stream};
+use muster_api::cursor::Cursor;
+use muster_api::document::{Many, Resource};
+use muster_api::event::Event;
+use muster_api::media;
+use muster_api::problem::{Problem, ProblemKind};
+use muster_model::id::RunId;
+use muster_runs::EngineError;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::follow::{BATCH, SIGN_OF_LIFE, batches};
+use crate::answer::{Handled, document};
+use crate::app::App;
+use crate::extract::{Asking, Path, Query};
+use crate::negotiate::accept;
+use crate::refusal::Refusal;
+
+/// From where.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct From {
+    /// The cursor behind which to begin, e.g. `0:17`; a `Last-Event-ID` header counts more.
+    after: Option<String>,
+}
+
+/// What happened in a run. As `application/vnd.api+json` the next page of history (at most 500 events); as
+/// `text/event-stream` or `application/x-ndjson` history first, then live, until the run ends.
+#[utoipa::path(get, path = "/api/v1/runs/{id}/events", operation_id = "run_events", tag = "runs",
+    params(("id" = uuid::Uuid, Path, description = "The run"), From,
+        ("last-event-id" = Option<String>, Header, description = "The cursor of the last event received")),
+    responses((status = 200, description = "The events", content(
+        (Many<Event> = "application/vnd.api+json"),
+        (String = "text/event-stream"),
+        (String = "application/x-ndjson")))))]
+pub async fn events(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Asking(authority): Asking,
+    Path(id): Path<uuid::Uuid>,
+    Query(from): Query<From>,
+) -> Handled {
+    let kind = accept(&headers, &[media::JSON_API, media::EVENT_STREAM, media::NDJSON])?;
+    let run = RunId(id);
+    let view = super::readable(&app, &authority, run).await?;
+    let after = cursor(&headers, from.after.as_deref())?;
+    let plan = app.engine.reads().plan(view.run.plan).await?;
+    let plan = plan.map(|view| Arc::new(crate::handler::plan::said(&view).attributes));
+    if kind == media::JSON_API {
+        let entries = app.engine.reads().entries(run, after.seq(0), BATCH + 1).await?;
+        let page = entries.iter().map(|entry| Event::new(entry, plan.as_deref())).map(resource).collect();
+        return document(StatusCode::OK, &Many::cut(page, BATCH as usize));
+    }
+    let followed = batches(app, run, plan, after);
+    Ok(if kind == media::EVENT_STREAM { as_sse(followed) } else { as_lines(followed) })
+}
+
+fn resource(event: Event) -> Resource<Event> {
+    Resource::new(format!("{}:{}:{}", event.run, event.lane, event.seq), event)
+}
+
+fn cursor(headers: &HeaderMap, after: Option<&str>) -> Result<Cursor, Refusal> {
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    match last.or(after) {
+        None => Ok(Cursor::start()),
+        Some(text) => text.parse().map_err(|message: String| {
+            let problem = Problem::new(ProblemKind::Invalid, message);
+            if last.is_some() { problem.header("last-event-id").into() } else { problem.into() }
+        }),
+    }
+}
+
+fn as_lines(batches: impl Stream<Item = Result<Vec<Event>, EngineError>> + Send + 'static) -> Response {
+    let lines = batches.map(|batch| {
+        let events = batch.map_err(std::io::Error::other)?;
+        let mut text = Vec::new();
+        for event in &events {
+            serde_json::to_writer(&mut text, event)?;
+            text.push(b'\n');
+        }
+        if events.is_empty() {
+            text.push(b'\n');
+        }
+        Ok::<Bytes, std::io::Error>(Bytes::from(text))
+    });
+    let mut response = Body::from_stream(lines).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media::NDJSON));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn as_sse(batches: impl Stream<Item = Result<Vec<Event>, EngineError>> + Send + 'static) -> Response {
+    let mut cursor = Cursor::start();
+    let events = batches.flat_map(|batch| match batch {
+        Ok(events) => stream::iter(events.into_iter().map(Ok).collect::<Vec<_>>()),
+        Err(error) => stream::iter(vec![Err(error)]),
+    });
+    let events = events.map(move |event| {
+        Ok::<_, Infallible>(match event {
+            Ok(event) => {
+                cursor.saw(event.lane, event.seq);
+                let said = sse::Event::default().event("event").id(cursor.to_string());
+                said.json_data(&event).unwrap_or_else(|error| failure(&error.to_string()))
+            }
+            Err(error) => failure(&error.to_string()),
+        })
+    });
+    Sse::new(events).keep_alive(sse::KeepAlive::new().interval(SIGN_OF_LIFE)).into_response()
+}
+
+fn failure(message: &str) -> sse::Event {
+    // A line break would end the field.
+    sse::Event::default().event("problem").data(message.replace(['\n', '\r'], " "))
+}

@@ -1,0 +1,39 @@
+//! Runs: approve, look, follow, stop, take up again.
+
+use muster_api::document::Resource;
+use muster_api::run::{RunAttributes, StepCountsSaid};
+use muster_model::id::RunId;
+use muster_model::rights::Authority;
+use muster_runs::reads::RunView;
+
+use crate::app::{App, may_read};
+use crate::refusal::Refusal;
+
+pub mod cancel;
+pub mod create;
+pub mod events;
+pub mod follow;
+pub mod interrupt;
+pub mod list;
+pub mod output;
+pub mod resume;
+pub mod show;
+
+/// A run in the words of the API.
+pub fn said(view: &RunView) -> Resource<RunAttributes> {
+    let steps = StepCountsSaid {
+        total: view.steps.total,
+        succeeded: view.steps.succeeded,
+        failed: view.steps.failed,
+        running: view.steps.running,
+        skipped: view.steps.skipped,
+    };
+    RunAttributes::resource(&view.run, steps)
+}
+
+/// A run that this authority may look at.
+async fn readable(app: &App, authority: &Authority, id: RunId) -> Result<RunView, Refusal> {
+    let view = app.engine.reads().run(id).await?.ok_or_else(|| Refusal::not_found("run", id))?;
+    may_read(authority, &view.run.space)?;
+    Ok(view)
+}

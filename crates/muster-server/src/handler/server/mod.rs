@@ -1,0 +1,4 @@
+//! Servers: list them as the provider shows them, log in to one.
+
+pub mod list;
+pub mod ssh;

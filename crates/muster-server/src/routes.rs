@@ -1,0 +1,68 @@
+//! The router: every address, and the layers around them.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use muster_api::media;
+use muster_api::problem::ProblemKind;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::handler::{about, account, blob, exec, infrastructure, plan, run, secret, server};
+use crate::refusal::Refusal;
+use crate::{layers, openapi, signin};
+
+fn native() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(about::health))
+        .routes(routes!(about::version))
+        .routes(routes!(blob::missing::missing))
+        .routes(routes!(blob::put::put).layer(DefaultBodyLimit::max(media::BLOB_BYTES_MAX)))
+        .routes(routes!(plan::create::create))
+        .routes(routes!(plan::show::show))
+        .routes(routes!(run::list::list, run::create::create))
+        .routes(routes!(run::show::show))
+        .routes(routes!(run::cancel::cancel))
+        .routes(routes!(run::resume::resume))
+        .routes(routes!(run::interrupt::interrupt))
+        .routes(routes!(run::events::events))
+        .routes(routes!(run::output::output))
+        .routes(routes!(account::list::list))
+        .routes(routes!(account::show::show, account::register::register))
+        .routes(routes!(account::test::test))
+        .routes(routes!(server::list::list))
+        .routes(routes!(server::ssh::ssh))
+        .routes(routes!(infrastructure::list::list))
+        .routes(routes!(infrastructure::show::show))
+        .routes(routes!(infrastructure::stats::stats))
+        .routes(routes!(secret::list::list))
+        .routes(routes!(secret::set::set, secret::unset::unset))
+        .routes(routes!(exec::create::create))
+}
+
+/// The published description of the API (OpenAPI 3.1).
+pub fn description() -> OpenApi {
+    openapi::finished(native().split_for_parts().1)
+}
+
+/// The whole API with its layers.
+pub fn router(app: App) -> Router {
+    let (router, description) = native().split_for_parts();
+    let description = openapi::finished(description);
+    router
+        .route("/openapi.json", get(move || openapi::answer(description.clone())))
+        .fallback(async || Refusal::new(ProblemKind::NotFound, "there is nothing at this address"))
+        .method_not_allowed_fallback(async || {
+            Refusal::new(ProblemKind::MethodNotAllowed, "this address exists, this method of it does not")
+        })
+        .layer(DefaultBodyLimit::max(media::DOCUMENT_BYTES_MAX))
+        .layer(from_fn_with_state(app.clone(), signin::sign_in))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(layers::compression())
+        .layer(from_fn_with_state(layers::Counter::default(), layers::request_id))
+        .with_state(app)
+}

@@ -1,0 +1,303 @@
+//! Which words the command line has. No behaviour here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub mod infra;
+
+/// Turns files into running servers.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, about, arg_required_else_help = true, propagate_version = false)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// How the answer is drawn
+    #[arg(long, global = true, value_enum, default_value_t = Format::Pretty, help_heading = "Global options")]
+    pub format: Format,
+    /// Say only what was asked for, and problems
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// No colours
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_color: bool,
+    /// Say more in the log on stderr; twice for still more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+}
+
+/// How an answer is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Pretty,
+    /// One JSON document
+    Json,
+    /// One YAML document
+    Yaml,
+    /// Columns
+    Table,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Servers and networks of an infrastructure file
+    #[command(subcommand)]
+    Infra(infra::Infra),
+    /// Register an account at a provider; asks for the API key or reads it from stdin
+    Register(Register),
+    /// Accounts at providers
+    #[command(subcommand)]
+    Account(Account),
+    /// Servers of an account; without a subcommand: serve the control plane
+    Server(Server),
+    /// Sealed secrets, used as ${secret:name}
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Runs: what was and is being done
+    #[command(subcommand)]
+    Run(Run),
+    /// Load of the servers of a file, scraped once through SSH
+    Stats {
+        /// The file's name without extension
+        name: String,
+    },
+    /// Print the JSON Schema of a kind of document
+    Schema {
+        /// Of which
+        #[arg(value_enum, default_value_t = SchemaOf::Infrastructure)]
+        of: SchemaOf,
+    },
+    /// Check an infrastructure file without asking anybody
+    Validate(Validate),
+    /// Simulated worlds for tests and demonstrations
+    #[command(subcommand)]
+    Sim(Sim),
+    /// Look whether everything Muster needs is here
+    Doctor,
+    /// Print the completion script for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Register an account.
+#[derive(Debug, Args)]
+pub struct Register {
+    /// Its name
+    #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+    pub name: String,
+    /// The base address of the provider's API
+    #[arg(long, env = crate::home::URL, default_value = crate::home::URL_DEFAULT)]
+    pub url: String,
+    /// How long a create without an answer may stay invisible, in ms; 0 = the default
+    #[arg(long, env = crate::home::SETTLE_MS, default_value_t = 0)]
+    pub settle_ms: u64,
+}
+
+/// Accounts.
+#[derive(Debug, Subcommand)]
+pub enum Account {
+    /// Registered accounts, and the one from the environment
+    List,
+    /// One account
+    Show {
+        /// Its name
+        #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+        name: String,
+    },
+    /// Ask the provider who the account is and what it has left
+    Test {
+        /// Its name
+        #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+        name: String,
+    },
+}
+
+/// Servers, or the server.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Server {
+    /// Serve the control plane at this address (loopback only)
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7474")]
+    pub listen: SocketAddr,
+    /// Or do something with servers.
+    #[command(subcommand)]
+    pub command: Option<ServerCommand>,
+}
+
+/// Something with servers.
+#[derive(Debug, Subcommand)]
+pub enum ServerCommand {
+    /// The servers of an account as the provider shows them now
+    List(ServerList),
+    /// One server
+    Show {
+        /// Its name
+        name: String,
+        /// The account
+        #[arg(long)]
+        account: Option<String>,
+    },
+    /// Log in with the system's ssh
+    Ssh {
+        /// The server's name
+        name: String,
+        /// A command for ssh to run there
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Run one command on servers, as a run with a journal
+    Exec {
+        /// Names of servers
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// The command and its arguments, after `--`; no shell reads them
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+}
+
+/// Which servers.
+#[derive(Debug, Default, Args)]
+pub struct ServerList {
+    /// The account; all of them when left out
+    #[arg(long)]
+    pub account: Option<String>,
+    /// Only those that this file owns
+    #[arg(long, value_name = "NAME")]
+    pub infra: Option<String>,
+    /// Only those in this state of the provider
+    #[arg(long)]
+    pub state: Option<String>,
+    /// Only `running` or `stopped` ones
+    #[arg(long)]
+    pub power: Option<String>,
+}
+
+/// Secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Seal a value; it is asked for, or read from stdin, never an argument
+    Set {
+        /// The secret's name
+        name: String,
+    },
+    /// Names of secrets
+    List,
+    /// Forget a secret
+    Unset {
+        /// The secret's name
+        name: String,
+    },
+}
+
+/// Runs.
+#[derive(Debug, Subcommand)]
+pub enum Run {
+    /// The newest runs
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// One run
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Follow a run: what was missed, then live
+    Attach {
+        /// Its id
+        id: String,
+    },
+    /// Take up an interrupted run
+    Resume {
+        /// Its id
+        id: String,
+    },
+    /// Stop a run between steps
+    Cancel {
+        /// Its id
+        id: String,
+    },
+    /// Everything a run wrote: its journal, or the output of its commands and playbooks
+    Log {
+        /// Its id
+        id: String,
+        /// The output of commands and playbooks instead of the journal
+        #[arg(long)]
+        output: bool,
+        /// Only this step's output
+        #[arg(long, requires = "output")]
+        step: Option<u32>,
+    },
+}
+
+/// Check a file.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// The file, or its name without extension
+    pub file: String,
+    /// A variable: name=value
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub vars: Vec<String>,
+    /// A file of variables
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<PathBuf>,
+}
+
+/// A kind of document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Infrastructure files
+    Infrastructure,
+    /// `muster.yaml` and `config.yaml`
+    Settings,
+}
+
+/// Simulated worlds.
+#[derive(Debug, Subcommand)]
+pub enum Sim {
+    /// A simulated 1cloud over HTTP
+    Onecloud(SimOnecloud),
+}
+
+/// A simulated 1cloud.
+#[derive(Clone, Debug, Args)]
+pub struct SimOnecloud {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+    /// An API key that it accepts (64 hexadecimal digits); one project each
+    #[arg(long = "key", value_name = "HEX64", required = true)]
+    pub keys: Vec<String>,
+    /// What stands behind an active server
+    #[arg(long, value_enum, default_value_t = Machines::None)]
+    pub machines: Machines,
+    /// How long things take: `instant`, `real`, or a file
+    #[arg(long, default_value = "instant", value_name = "instant|real|FILE")]
+    pub durations: String,
+}
+
+/// What stands behind an active server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Machines {
+    /// Nothing
+    None,
+    /// A real local machine with sshd
+    Local,
+}

@@ -1,0 +1,21 @@
+//! `muster account`.
+
+use super::first_run::ensure_account;
+use super::report::rows;
+use super::{Answer, Context, Report};
+use crate::cli::Account;
+use crate::exit::Failure;
+
+/// Accounts at providers.
+pub async fn account(command: &Account, context: &Context<'_>) -> Result<Answer, Failure> {
+    match command {
+        Account::List => Answer::done(Report::Accounts(rows(context.client.accounts().await?))),
+        Account::Show { name } => {
+            Answer::done(Report::Account(Box::new(context.client.account(name).await?.into())))
+        }
+        Account::Test { name } => {
+            ensure_account(context, Some(name)).await?;
+            Answer::done(Report::AccountTest(Box::new(context.client.test_account(name).await?.into())))
+        }
+    }
+}

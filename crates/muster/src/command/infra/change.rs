@@ -1,0 +1,156 @@
+//! Changing things: propose, show, ask once, approve, follow. The same for every purpose.
+
+use std::path::PathBuf;
+
+use muster_api::Resource;
+use muster_api::plan::{PlanAttributes, PurposeSaid};
+
+use super::super::follow::follow;
+use super::super::report::{Outcome, Planned};
+use super::super::{Answer, Context, Report};
+use super::consent::{differs, nothing_to_do, question, waits};
+use super::propose;
+use crate::cli::infra::{Change, Named};
+use crate::exit::{Exit, Failure};
+
+/// What is asked for, whichever word of the command line asked.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The file's name.
+    pub name: String,
+    /// A plan made before.
+    pub plan: Option<String>,
+    /// Servers and networks that `adopt` and `disown` are about.
+    pub names: Vec<String>,
+    /// The other options.
+    pub options: Change,
+}
+
+impl From<&Change> for Asked {
+    fn from(change: &Change) -> Asked {
+        Asked {
+            name: change.name.clone(),
+            plan: change.plan.clone(),
+            names: Vec::new(),
+            options: change.clone(),
+        }
+    }
+}
+
+impl From<&Named> for Asked {
+    fn from(named: &Named) -> Asked {
+        let options = Change {
+            name: named.name.clone(),
+            account: named.account.clone(),
+            vars: named.vars.clone(),
+            var_files: named.var_files.iter().map(PathBuf::from).collect(),
+            ..Change::default()
+        };
+        Asked { name: named.name.clone(), plan: None, names: named.names.clone(), options }
+    }
+}
+
+/// What is done with the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Asked about, then carried out.
+    Ask,
+    /// Carried out.
+    Yes,
+    /// Only shown.
+    Show,
+    /// Only shown; differences are an exit code.
+    Check,
+}
+
+impl Manner {
+    /// What the options say.
+    pub fn of(change: &Change) -> Manner {
+        match (change.check, change.dry_run, change.yes) {
+            (true, _, _) => Manner::Check,
+            (_, true, _) => Manner::Show,
+            (_, _, true) => Manner::Yes,
+            _ => Manner::Ask,
+        }
+    }
+
+    /// What the options say.
+    pub fn of_named(named: &Named) -> Manner {
+        match (named.dry_run, named.yes) {
+            (true, _) => Manner::Show,
+            (_, true) => Manner::Yes,
+            _ => Manner::Ask,
+        }
+    }
+}
+
+/// Proposes, or fetches, a plan and deals with it.
+pub async fn change(
+    purpose: PurposeSaid,
+    asked: &Asked,
+    manner: Manner,
+    context: &Context<'_>,
+) -> Result<Answer, Failure> {
+    let plan = match &asked.plan {
+        Some(id) => propose::fetched(id, asked, context).await?,
+        None => propose::proposed(purpose, asked, context).await?,
+    };
+    deal(purpose, plan, manner, context).await
+}
+
+/// Shows a finished plan, asks where that is due, and carries it out.
+pub async fn deal(
+    purpose: PurposeSaid,
+    plan: Resource<PlanAttributes>,
+    manner: Manner,
+    context: &Context<'_>,
+) -> Result<Answer, Failure> {
+    let said = &plan.attributes;
+    let refused = said.state == "refused";
+    let shown = |outcome, exit| {
+        let planned = Planned { outcome, plan: plan.clone().into(), run: None };
+        Ok(Answer { exit, report: Report::Planned(Box::new(planned)) })
+    };
+    match manner {
+        Manner::Show => {
+            let outcome = if refused { Outcome::Refused } else { Outcome::Shown };
+            return shown(outcome, Exit::Done);
+        }
+        Manner::Check if differs(purpose, said) => return shown(Outcome::Differences, Exit::Differences),
+        Manner::Check if refused => return shown(Outcome::Refused, Exit::Usage),
+        Manner::Check => return shown(Outcome::NothingToDo, Exit::Done),
+        Manner::Ask | Manner::Yes => {}
+    }
+    if refused {
+        return shown(Outcome::Refused, Exit::Usage);
+    }
+    if said.steps.is_empty() {
+        return shown(Outcome::NothingToDo, nothing_to_do(said));
+    }
+    // From here on the plan is shown before the answer: a person reads it while being asked.
+    context.screen.plan(&plan);
+    if let (Manner::Ask, Some(question)) = (manner, question(purpose, said)) {
+        if !context.ask.present() {
+            return Err(Failure::usage(format!(
+                "{question} There is no terminal to ask at; nothing was changed. Give --yes, or for exactly this plan: \
+                 --yes --plan {}",
+                plan.id
+            )));
+        }
+        if !crate::ask::consent(context.ask, &question)? {
+            return shown(Outcome::Declined, Exit::Declined);
+        }
+    }
+    run(plan, context).await
+}
+
+/// Approves a plan and follows its run to the end.
+pub async fn run(plan: Resource<PlanAttributes>, context: &Context<'_>) -> Result<Answer, Failure> {
+    let waiting = waits(&plan.attributes);
+    let id = propose::plan_id(&plan.id)?;
+    let run = context.client.approve(id, None).await?;
+    let run = follow(&run.id, Some(&plan.attributes), context).await?;
+    let exit = Exit::of_run(&run.attributes.state, waiting);
+    let planned = Planned { outcome: Outcome::Ran, plan: plan.into(), run: Some(run.into()) };
+    Ok(Answer { exit, report: Report::Planned(Box::new(planned)) })
+}

@@ -1,0 +1,152 @@
+//! What commands give back: data, not text.
+
+use muster_api::account::{AccountAttributes, AccountTestAttributes};
+use muster_api::document::Resource;
+use muster_api::event::Event;
+use muster_api::infrastructure::InfrastructureAttributes;
+use muster_api::plan::PlanAttributes;
+use muster_api::run::{OutputAttributes, RunAttributes};
+use muster_api::secret::SecretAttributes;
+use muster_api::server::ServerAttributes;
+use muster_api::stats::StatsAttributes;
+use serde::Serialize;
+
+/// A resource as machines get it from a command: its id among its attributes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row<T> {
+    /// The id.
+    pub id: String,
+    /// The rest.
+    #[serde(flatten)]
+    pub said: T,
+}
+
+impl<T> From<Resource<T>> for Row<T> {
+    fn from(resource: Resource<T>) -> Row<T> {
+        Row { id: resource.id, said: resource.attributes }
+    }
+}
+
+/// Rows of resources.
+pub fn rows<T>(resources: Vec<Resource<T>>) -> Vec<Row<T>> {
+    resources.into_iter().map(Row::from).collect()
+}
+
+/// What became of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// There is nothing to do.
+    NothingToDo,
+    /// It was only shown.
+    Shown,
+    /// It was only shown, and there are differences.
+    Differences,
+    /// It may not be carried out.
+    Refused,
+    /// The person said no.
+    Declined,
+    /// It was carried out; the run tells how.
+    Ran,
+}
+
+/// A plan and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Planned {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The plan.
+    pub plan: Row<PlanAttributes>,
+    /// The run, where there was one.
+    pub run: Option<Row<RunAttributes>>,
+}
+
+/// A file that was found here, or that owns something.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KnownFile {
+    /// Its name.
+    pub name: String,
+    /// Where it lies; none if it is not here.
+    pub path: Option<String>,
+    /// Servers that it owns.
+    pub servers: u32,
+    /// Networks that it owns.
+    pub networks: u32,
+    /// Its newest run.
+    pub last_run: Option<String>,
+    /// How that stands.
+    pub last_run_state: Option<String>,
+}
+
+/// A file that can be used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Validated {
+    /// Its name.
+    pub name: String,
+    /// Where it lies.
+    pub path: String,
+    /// Servers that it wants.
+    pub servers: usize,
+    /// Networks that it wants.
+    pub networks: usize,
+    /// Files of its bundle.
+    pub files: usize,
+    /// Worth saying.
+    pub warnings: Vec<muster_model::diagnostic::Diagnostic>,
+}
+
+/// One thing that `doctor` looked at.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    /// What.
+    pub what: String,
+    /// Whether it is well.
+    pub well: bool,
+    /// Whether Muster works without it.
+    pub needed: bool,
+    /// In words, with the next step where it is not well.
+    pub message: String,
+}
+
+/// What a command gives back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// Nothing to draw.
+    Nothing,
+    /// A text that is the answer (a schema, a completion script), drawn as it is.
+    Text(String),
+    /// Something was done; one sentence, and the same for machines.
+    Did(String),
+    /// A plan and what became of it.
+    Planned(Box<Planned>),
+    /// One run.
+    Run(Box<Row<RunAttributes>>),
+    /// Runs.
+    Runs(Vec<Row<RunAttributes>>),
+    /// A journal.
+    Events(Vec<Event>),
+    /// Output.
+    Output(Vec<OutputAttributes>),
+    /// One account.
+    Account(Box<Row<AccountAttributes>>),
+    /// Accounts.
+    Accounts(Vec<Row<AccountAttributes>>),
+    /// What the provider says about an account.
+    AccountTest(Box<Row<AccountTestAttributes>>),
+    /// One server.
+    Server(Box<Row<ServerAttributes>>),
+    /// Servers.
+    Servers(Vec<Row<ServerAttributes>>),
+    /// What a file owns.
+    Infrastructure(Box<Row<InfrastructureAttributes>>),
+    /// Files.
+    Files(Vec<KnownFile>),
+    /// Names of secrets.
+    Secrets(Vec<Row<SecretAttributes>>),
+    /// Load of servers.
+    Stats(Vec<Row<StatsAttributes>>),
+    /// A file that can be used.
+    Validated(Box<Validated>),
+    /// What `doctor` looked at.
+    Checks(Vec<Check>),
+}

@@ -1,0 +1,75 @@
+//! `muster run`.
+
+use super::follow::{follow, run_id};
+use super::infra::propose::plan_id;
+use super::report::rows;
+use super::{Answer, Context, Report};
+use crate::cli::Run;
+use crate::exit::{Exit, Failure};
+use muster_api::cursor::Cursor;
+use muster_api::plan::PlanAttributes;
+use muster_api::run::RunAttributes;
+
+/// Lines of output fetched at once.
+const OUTPUT_PAGE: u32 = 5_000;
+
+/// Runs: what was and is being done.
+pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure> {
+    match command {
+        Run::List { limit } => Answer::done(Report::Runs(rows(context.client.runs(limit).await?))),
+        Run::Show { id } => {
+            Answer::done(Report::Run(Box::new(context.client.run(run_id(&id)?).await?.into())))
+        }
+        Run::Attach { id } => followed(&id, context).await,
+        Run::Resume { id } => {
+            context.client.resume(run_id(&id)?).await?;
+            followed(&id, context).await
+        }
+        Run::Cancel { id } => {
+            let run = context.client.cancel(run_id(&id)?).await?;
+            context.screen.say("It stops after the steps under way.");
+            Answer::done(Report::Run(Box::new(run.into())))
+        }
+        Run::Log { id, output: true, step } => output(&id, step, context).await,
+        Run::Log { id, output: false, .. } => log(&id, context).await,
+    }
+}
+
+async fn plan_of(run: &RunAttributes, context: &Context<'_>) -> Result<PlanAttributes, Failure> {
+    Ok(context.client.plan(plan_id(&run.plan)?, 0).await?.attributes)
+}
+
+async fn followed(id: &str, context: &Context<'_>) -> Result<Answer, Failure> {
+    let run = context.client.run(run_id(id)?).await?;
+    let plan = plan_of(&run.attributes, context).await?;
+    let run = follow(id, Some(&plan), context).await?;
+    let exit = Exit::of_run(&run.attributes.state, super::infra::consent::waits(&plan));
+    Ok(Answer { exit, report: Report::Run(Box::new(run.into())) })
+}
+
+/// The journal as far as it goes now; a run under way is followed to its end by `attach`.
+async fn log(id: &str, context: &Context<'_>) -> Result<Answer, Failure> {
+    let mut cursor = Cursor::start();
+    let mut all = Vec::new();
+    loop {
+        let page = context.client.history(run_id(id)?, &cursor).await?;
+        for event in page.data {
+            cursor.saw(event.attributes.lane, event.attributes.seq);
+            all.push(event.attributes);
+        }
+        if !page.meta.more {
+            return Answer::done(Report::Events(all));
+        }
+    }
+}
+
+async fn output(id: &str, step: Option<u32>, context: &Context<'_>) -> Result<Answer, Failure> {
+    let mut all = Vec::new();
+    loop {
+        let page = context.client.output(run_id(id)?, step, all.len() as u64, OUTPUT_PAGE).await?;
+        all.extend(page.data.into_iter().map(|line| line.attributes));
+        if !page.meta.more {
+            return Answer::done(Report::Output(all));
+        }
+    }
+}

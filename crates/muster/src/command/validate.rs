@@ -1,0 +1,36 @@
+//! `muster validate`: checks a file without asking anybody.
+
+use std::path::Path;
+
+use muster_model::infrastructure::Need;
+
+use super::find::{find, rooted};
+use super::gather::{Given, gather, read};
+use super::report::Validated;
+use super::{Answer, Report, vars};
+use crate::cli::Validate;
+use crate::exit::Failure;
+
+/// Checks a file: everything it names must be there.
+pub fn validate(arguments: &Validate, here: &Path, home: &Path) -> Result<Answer, Failure> {
+    let vars = vars::vars(&arguments.vars)?;
+    let path = here.join(&arguments.file);
+    let found = if path.is_file() {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        rooted(&path, &stem)
+    } else {
+        find(&arguments.file, here, home)?
+    };
+    let given = Given { vars: &vars, var_files: &arguments.var_files, need: Need::Everything };
+    let document = read(found, given, here)?;
+    let gathered = gather(&document)?;
+    let checked = &document.checked;
+    Answer::done(Report::Validated(Box::new(Validated {
+        name: document.found.name.clone(),
+        path: document.found.root.join(&document.found.entry).display().to_string(),
+        servers: checked.infrastructure.servers.len(),
+        networks: checked.infrastructure.networks.len(),
+        files: gathered.manifest.files.len(),
+        warnings: checked.warnings.items.clone(),
+    })))
+}

@@ -1,0 +1,146 @@
+//! The connection to the API: a server that answers below `MUSTER_HOME`, else the same router in this process.
+//!
+//! One path: a command sees a [`Client`] and cannot tell which it is.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::Body as HttpBody;
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{Request, Response};
+use muster_api::Client;
+use muster_api::client::http_transport::HttpTransport;
+use muster_api::client::{Body, Broken, Transport};
+use muster_model::rights::Authority;
+use muster_runs::{Engine, EngineConfig, EngineError, EnvironmentAccount};
+use tower::ServiceExt;
+
+use crate::exit::{Exit, Failure};
+use crate::home;
+
+/// Private keys that OpenSSH tries by itself, below `~/.ssh`.
+const KEY_FILES: &[&str] = &["id_ed25519", "id_ecdsa", "id_rsa"];
+
+/// An open connection.
+pub struct Connection {
+    /// The client.
+    pub client: Client,
+    /// The engine in this process, where there is one.
+    engine: Option<Engine>,
+}
+
+impl Connection {
+    /// Ends what runs in this process in the background; runs under way become *interrupted*.
+    pub async fn close(self) -> Result<(), Failure> {
+        match self.engine {
+            Some(engine) => engine.close().await.map_err(engine_failure),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Connects: to the server whose socket answers below the home, else to an engine of our own.
+pub async fn connect(home: &Path) -> Result<Connection, Failure> {
+    if let Some(client) = running_server(home).await? {
+        return Ok(Connection { client, engine: None });
+    }
+    let engine = open_engine(home).await?;
+    let router = muster_server::router(muster_server::App::in_process(engine.clone()));
+    let authority = Authority::local(home::actor());
+    Ok(Connection { client: Client::new(InProcess { router, authority }), engine: Some(engine) })
+}
+
+async fn running_server(home: &Path) -> Result<Option<Client>, Failure> {
+    let socket = home.join(muster_server::listen::SOCKET_FILE);
+    if tokio::net::UnixStream::connect(&socket).await.is_err() {
+        return Ok(None);
+    }
+    let token = muster_server::token::read(home)
+        .map_err(|error| Failure::new(Exit::Failed, format!("the owner's token cannot be read: {error}")))?;
+    let Some(token) = token else {
+        let message = format!("a server answers at {}, and its token is missing", socket.display());
+        return Err(Failure::new(Exit::Failed, message));
+    };
+    let transport = HttpTransport::to_socket(&socket, token)
+        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    Ok(Some(Client::new(transport)))
+}
+
+/// An engine over the store of this home.
+pub async fn open_engine(home: &Path) -> Result<Engine, Failure> {
+    home::prepare(home)?;
+    let environment_account = home::environment_account()?.map(|account| EnvironmentAccount {
+        key: account.key,
+        url: account.url,
+        settings: account.settings,
+    });
+    let person = Person::here();
+    let config = EngineConfig {
+        environment_account,
+        ssh_agent: person.agent,
+        ssh_keys: person.keys,
+        known_hosts: person.known_hosts,
+        runtime_dir: person.runtime_dir,
+        ..EngineConfig::new(PathBuf::from(home))
+    };
+    Engine::open(config, muster_runs::world::real(), hands(home)?).await.map_err(engine_failure)
+}
+
+/// The real clock, for those who serve a simulation.
+pub fn real_clock() -> Arc<dyn muster_model::world::Clock> {
+    muster_runs::world::real().clock
+}
+
+/// The real hands: the network, SSH and Ansible. Ansible's private directories lie below the home.
+fn hands(home: &Path) -> Result<muster_outside::Outside, Failure> {
+    muster_outside::Outside::real(&home.join("work")).map_err(|error| Failure::new(Exit::Failed, error))
+}
+
+/// What the person at this machine has for logging in to servers.
+struct Person {
+    agent: Option<PathBuf>,
+    keys: Vec<PathBuf>,
+    known_hosts: Vec<PathBuf>,
+    runtime_dir: PathBuf,
+}
+
+impl Person {
+    fn here() -> Person {
+        let ssh = std::env::home_dir().map(|home| home.join(".ssh")).unwrap_or_default();
+        let there = |paths: Vec<PathBuf>| paths.into_iter().filter(|path| path.is_file()).collect();
+        let runtime = home::variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir());
+        Person {
+            agent: home::variable("SSH_AUTH_SOCK").map(PathBuf::from),
+            keys: there(KEY_FILES.iter().map(|name| ssh.join(name)).collect()),
+            known_hosts: there(vec![ssh.join("known_hosts"), PathBuf::from("/etc/ssh/ssh_known_hosts")]),
+            runtime_dir: runtime.unwrap_or_else(std::env::temp_dir),
+        }
+    }
+}
+
+/// A refusal of the engine at its door, before there is an API to say it.
+pub fn engine_failure(error: EngineError) -> Failure {
+    Failure::new(Exit::Failed, error.to_string())
+}
+
+/// The router in this process: no socket, and the caller's authority instead of a token.
+struct InProcess {
+    router: axum::Router,
+    authority: Authority,
+}
+
+#[async_trait]
+impl Transport for InProcess {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, Broken> {
+        let mut request = request.map(HttpBody::from);
+        request.extensions_mut().insert(self.authority.clone());
+        let answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        Ok(answer.map(|body| {
+            let stream = body.into_data_stream();
+            let stream: Body = stream.map(|chunk| chunk.map_err(|error| Broken(error.to_string()))).boxed();
+            stream
+        }))
+    }
+}

@@ -1,0 +1,58 @@
+//! The machine forms: one JSON or YAML document, the same data.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::command::Report;
+use crate::exit::Failure;
+
+/// A report as JSON, ended by a line break.
+pub fn json(report: &Report) -> String {
+    let mut text = serde_json::to_string_pretty(&value(report)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A report as YAML.
+pub fn yaml(report: &Report) -> String {
+    let mut text = serde_saphyr::to_string(&value(report)).unwrap_or_default();
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+/// A failure as one line of JSON.
+pub fn failure(failure: &Failure) -> String {
+    json!({"error": failure.message, "exit": failure.exit.code(), "problems": failure.problems}).to_string()
+}
+
+fn of(value: &impl Serialize) -> Value {
+    // What is said is plain data; it always has a JSON form.
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// A report as a value.
+pub fn value(report: &Report) -> Value {
+    match report {
+        Report::Nothing => Value::Null,
+        Report::Text(text) => of(text),
+        Report::Did(sentence) => json!({"did": sentence}),
+        Report::Planned(planned) => of(planned),
+        Report::Run(run) => of(run),
+        Report::Runs(runs) => of(runs),
+        Report::Events(events) => of(events),
+        Report::Output(lines) => of(lines),
+        Report::Account(account) => of(account),
+        Report::Accounts(accounts) => of(accounts),
+        Report::AccountTest(test) => of(test),
+        Report::Server(server) => of(server),
+        Report::Servers(servers) => of(servers),
+        Report::Infrastructure(owned) => of(owned),
+        Report::Files(files) => of(files),
+        Report::Secrets(names) => of(names),
+        Report::Stats(stats) => of(stats),
+        Report::Validated(validated) => of(validated),
+        Report::Checks(checks) => of(checks),
+    }
+}

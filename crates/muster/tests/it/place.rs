@@ -1,0 +1,187 @@
+//! A place to try commands in: a simulated cloud, a home and a project of its own. What it starts, it ends.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The program under test.
+pub const MUSTER: &str = env!("CARGO_BIN_EXE_muster");
+/// The key that the simulated cloud accepts.
+pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// Two servers of one kind.
+pub const SHOP: &str = "version: 1
+location: SdnSpb
+stats: false
+servers:
+  web:
+    count: 2
+    image: Ubuntu 22.04
+    cpu: 1
+    ram: 1 GiB
+    disk: 20 GiB ssd
+";
+
+/// A process that is ended with the test.
+pub struct Running {
+    child: Child,
+    /// What it said first.
+    pub greeting: String,
+}
+
+impl Running {
+    /// Starts a program and waits for its first line.
+    pub fn start(mut command: Command) -> Running {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut greeting = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut greeting).unwrap();
+        Running { child, greeting: greeting.trim().to_owned() }
+    }
+
+    /// The address in the first line.
+    pub fn address(&self) -> String {
+        let start = self.greeting.find("http://").unwrap_or_else(|| panic!("no address: {}", self.greeting));
+        self.greeting[start..].split([' ', ';']).next().unwrap().to_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A place to try commands in.
+pub struct Place {
+    directory: tempfile::TempDir,
+    /// The simulated cloud.
+    pub cloud: Running,
+    /// Whether the environment names the account.
+    pub account: bool,
+}
+
+impl Place {
+    /// With `infra/shop.yaml`.
+    pub fn new(shop: &str) -> Place {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("infra")).unwrap();
+        std::fs::write(directory.path().join("infra/shop.yaml"), shop).unwrap();
+        let mut command = Command::new(MUSTER);
+        command.args(["sim", "onecloud", "--listen", "127.0.0.1:0", "--key", KEY]);
+        Place { directory, cloud: Running::start(command), account: true }
+    }
+
+    /// `MUSTER_HOME`.
+    pub fn home(&self) -> PathBuf {
+        self.directory.path().join("home")
+    }
+
+    /// The project.
+    pub fn project(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The environment of a command.
+    pub fn dress(&self, command: &mut Command) {
+        command.current_dir(self.project()).env_remove("ONECLOUD_SETTLE_MS").env("NO_COLOR", "1");
+        command.env("MUSTER_HOME", self.home()).env("ONECLOUD_URL", self.cloud.address());
+        if self.account {
+            command.env("ONECLOUD_API_KEY", KEY);
+        } else {
+            command.env_remove("ONECLOUD_API_KEY");
+        }
+    }
+
+    /// Runs a command without a terminal.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(MUSTER);
+        self.dress(&mut command);
+        Ran::from(command.args(arguments).stdin(Stdio::null()).output().unwrap())
+    }
+
+    /// Runs a command at a terminal, typing these lines; each only after its prompt was shown.
+    pub fn at_terminal(&self, arguments: &[&str], typed: &[(&str, &str)]) -> Ran {
+        let line: Vec<String> = [MUSTER].iter().chain(arguments).map(|word| format!("'{word}'")).collect();
+        let mut command = Command::new("script");
+        self.dress(&mut command);
+        command.args(["-qefc", &line.join(" "), "/dev/null"]).env("TERM", "xterm").env("SHELL", "/bin/sh");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let mut seen = Vec::new();
+        for (prompt, text) in typed {
+            let mut byte = [0];
+            let mut since = String::new();
+            while !since.contains(prompt) {
+                let count = std::io::Read::read(&mut stdout, &mut byte).unwrap();
+                assert!(count == 1, "{prompt} was never asked: {}", String::from_utf8_lossy(&seen));
+                seen.push(byte[0]);
+                since.push(char::from(byte[0]));
+            }
+            stdin.write_all(format!("{text}\r").as_bytes()).unwrap();
+        }
+        std::io::Read::read_to_end(&mut stdout, &mut seen).unwrap();
+        drop(stdin);
+        let status = child.wait().unwrap();
+        let out = String::from_utf8_lossy(&seen).replace('\r', "");
+        Ran { code: status.code().unwrap_or(-1), out, err: String::new() }
+    }
+
+    /// Requests that the simulated cloud got since the last question, except reads.
+    pub async fn writes(&self) -> Vec<String> {
+        let client = client();
+        let address = format!("{}/_sim/journal", self.cloud.address());
+        let text = client.get(&address).send().await.unwrap().text().await.unwrap();
+        client.delete(&address).send().await.unwrap();
+        let journal: Value = serde_json::from_str(&text).unwrap();
+        let entries = journal.as_array().unwrap().iter();
+        let writes = entries.filter(|entry| !entry["method"].as_str().unwrap().eq_ignore_ascii_case("GET"));
+        writes
+            .map(|entry| format!("{} {}", entry["method"].as_str().unwrap(), entry["path"].as_str().unwrap()))
+            .collect()
+    }
+
+    /// Changes something behind Muster's back.
+    pub async fn sim(&self, what: &str, body: Value) {
+        let address = format!("{}/_sim/{what}", self.cloud.address());
+        let sent = client().post(&address).body(body.to_string()).header("content-type", "application/json");
+        let answer = sent.send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+}
+
+/// An HTTP client.
+pub fn client() -> reqwest::Client {
+    // Both builds of a test process may come here; the second one finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// What a command gave back.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ran {
+    /// The answer, which must come with this exit code.
+    pub fn json(&self, code: i32) -> Value {
+        assert_eq!(self.code, code, "{self:?}");
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
