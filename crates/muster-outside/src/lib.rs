@@ -6,10 +6,7 @@ use std::sync::Arc;
 pub mod ansible;
 pub mod cloud;
 pub mod host;
-<<<<<<< HEAD
-=======
 pub mod secret;
->>>>>>> main
 pub mod transport;
 
 /// The hands, as one value that the engine is given.

@@ -1,9 +1,7 @@
 //! Tests of this room, one binary.
 
-<<<<<<< HEAD
-mod local;
-=======
 mod ansible;
+mod local;
 mod onecloud;
 mod secret;
 #[path = "../../../../testing/skip.rs"]
@@ -13,4 +11,3 @@ mod sshd;
 mod transport;
 mod watch;
 mod world;
->>>>>>> main
