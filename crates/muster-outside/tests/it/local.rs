@@ -50,8 +50,7 @@ struct Home {
 impl Home {
     async fn open() -> Option<Home> {
         if let Err(missing) = LocalMachines::probe() {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}");
-            println!("SKIPPED: {missing}");
+            crate::skip::skip("local machines", &missing.to_string());
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
