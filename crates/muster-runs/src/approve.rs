@@ -77,6 +77,7 @@ impl Engine {
         };
         let approval = Approval {
             run,
+            node: Some(inner.node),
             steps_total: plan.draft.steps.len() as u32,
             locks: plan.draft.locks.clone(),
             idempotency_key,

@@ -105,16 +105,8 @@ impl Engine {
 
 impl Inner {
     async fn read_document(&self, proposal: &Proposal) -> Result<Wanted, EngineError> {
-        let bundle = BundleFacts {
-            digest: proposal.bundle.digest(),
-            files: proposal
-                .bundle
-                .files
-                .iter()
-                .map(|(path, file)| (path.clone(), file.sha256.clone()))
-                .collect(),
-            node_exporter: String::new(),
-        };
+        let bundle =
+            BundleFacts::of(&proposal.bundle, muster_outside::ansible::builtin::node_exporter_digest());
         let Some(entry) = &proposal.entry else {
             return Ok(Wanted {
                 infrastructure: self.nothing(proposal).await?,

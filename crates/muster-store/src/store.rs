@@ -104,6 +104,9 @@ pub struct PlannedAs {
 pub struct Approval {
     /// The run, in state *ready*.
     pub run: Run,
+    /// The node that will execute it, where that is decided already: if it dies before it claims the lane, the run
+    /// becomes *interrupted* like any other of its runs, and its locks are free.
+    pub node: Option<NodeId>,
     /// How many steps its plan has.
     pub steps_total: u32,
     /// The locks it needs: all or none.

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use super::ignore::Ignore;
 use crate::document::Files;
 use crate::document::path::{is_document, join, parent};
-use crate::infrastructure::Checked;
 use crate::infrastructure::find::ROOT_MARKER;
+use crate::infrastructure::{Checked, ict_bases};
 
 /// Directories beside a playbook (and at the root) that Ansible reads by itself.
 const ANSIBLE_DIRECTORIES: &[&str] = &[
@@ -32,11 +32,9 @@ const ANSIBLE_FILES: &[&str] = &["ansible.cfg", "requirements.yml", "requirement
 /// The documents whose contents [`crate::infrastructure::load`] may need: the entry, the settings of the
 /// root, the var files, and every old server template. `listing` has every file below the root.
 pub fn documents_to_read(entry: &str, var_files: &[String], listing: &Files) -> BTreeSet<String> {
-    let mut found: BTreeSet<String> = listing
-        .paths()
-        .filter(|path| is_document(path) && parent(path).split('/').any(|part| part == "servers"))
-        .map(str::to_owned)
-        .collect();
+    let folders: Vec<String> = ict_bases(entry).iter().map(|base| join(base, "servers")).collect();
+    let templates = folders.iter().flat_map(|folder| listing.below(folder)).filter(|path| is_document(path));
+    let mut found: BTreeSet<String> = templates.map(str::to_owned).collect();
     let named = [entry, ROOT_MARKER].into_iter().chain(var_files.iter().map(String::as_str));
     found.extend(named.filter(|path| listing.contains(path)).map(str::to_owned));
     found

@@ -98,3 +98,50 @@ fn old_boolean(walk: &mut Walk<'_>, entry: &Entry) -> Option<bool> {
         _ => walk.boolean(entry, &format!("`{}`", entry.key.text)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::syntax::ServerEntry;
+    use super::*;
+    use crate::document::Source;
+
+    /// Links words to the roles `Web` (three servers) and `Db` (one); gives what is linked and what is said.
+    fn linked(words: &[&str]) -> (Vec<Vec<String>>, Vec<String>) {
+        let source = Source::new("old.yml", "");
+        let mut walk = Walk::new(&source);
+        let role = |name: &str, count: u32| {
+            let mut entry = ServerEntry::new((name.to_owned(), Span::default()), "", "Xelent");
+            entry.count = count;
+            entry
+        };
+        let mut written = Written {
+            account: String::new(),
+            networks: Vec::new(),
+            servers: vec![role("Other", 1), role("Web", 3), role("Db", 1)],
+            deploy: Vec::new(),
+            stats: true,
+        };
+        for word in words {
+            link(&mut walk, word, Span::default(), &("back".to_owned(), Span::default()), 1, &mut written);
+        }
+        let networks =
+            written.servers.iter().map(|role| role.networks.iter().map(|(name, _)| name.clone()).collect());
+        (networks.collect(), walk.problems.items.into_iter().map(|item| item.message).collect())
+    }
+
+    #[test]
+    fn roles_and_single_servers_are_linked_within_their_task() {
+        let none: Vec<String> = Vec::new();
+        let back = vec!["back".to_owned()];
+        assert_eq!(
+            linked(&["Web", "Web", "Db_1"]),
+            (vec![none.clone(), back.clone(), back.clone()], none.clone())
+        );
+        let (networks, said) = linked(&["Web_2"]);
+        assert_eq!(networks, [none.clone(), back, none.clone()]);
+        assert_eq!(said, ["`Web_2` is one of 3 servers of its role; all of them are linked"]);
+        let (networks, said) = linked(&["Other"]);
+        assert_eq!(networks, [none.clone(), none.clone(), none]);
+        assert_eq!(said, ["this task has no role `Other`"], "a role of another task is not meant");
+    }
+}

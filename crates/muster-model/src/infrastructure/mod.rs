@@ -12,6 +12,7 @@ pub mod check;
 mod deploy;
 mod expand;
 pub mod find;
+mod groups;
 pub mod image;
 mod key;
 mod legacy;
@@ -24,8 +25,11 @@ mod substitute;
 mod syntax;
 mod template;
 mod vars;
+mod was;
 
 pub use check::{Checked, Form, Inputs, Need, load};
+pub(crate) use legacy::bases as ict_bases;
+
 pub use image::{IMAGE_ID_PREFIX, image_id};
 pub use size::onecloud_size_problems;
 pub use syntax::{ACCOUNT_DEFAULT, LOCATION_DEFAULT, SERVERS_MAX, VERSION};

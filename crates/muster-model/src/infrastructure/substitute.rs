@@ -199,10 +199,29 @@ pub(crate) fn scalar(text: &str) -> Value {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         _ if text.starts_with(|char: char| char.is_ascii_digit() || char == '-')
+            && text.contains(['.', 'e', 'E'])
             && text.parse::<f64>().is_ok_and(f64::is_finite) =>
         {
             Value::Float(text.parse().unwrap_or_default(), text.to_owned())
         }
         _ => Value::Text(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_becomes_the_scalar_it_would_be_in_a_file() {
+        assert_eq!(scalar("4"), Value::Int(4, "4".into()));
+        assert_eq!(scalar("-5"), Value::Int(-5, "-5".into()));
+        assert_eq!(scalar("0"), Value::Int(0, "0".into()));
+        assert_eq!(scalar("1.10"), Value::Float(1.1, "1.10".into()));
+        assert_eq!(scalar("true"), Value::Bool(true));
+        // A zero in front, words and dates are text in a file, too.
+        for text in ["007", "yes", "22:22", "2024-01-02", "", "inf", "nan", "0x1f", "1.2.3", "+5x"] {
+            assert_eq!(scalar(text), Value::Text(text.to_owned()), "{text}");
+        }
     }
 }

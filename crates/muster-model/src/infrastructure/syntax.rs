@@ -50,7 +50,7 @@ pub(crate) const SERVER: &[&str] = &[
     "playbooks",
 ];
 /// Words of a server that a later version reads.
-pub(crate) const SERVER_LATER: &[&str] = &["checks", "firewall", "dns", "address", "user", "rollout"];
+pub(crate) const SERVER_LATER: &[&str] = &["checks", "firewall", "dns", "address", "user", "vars", "rollout"];
 /// Words of a network.
 pub(crate) const NETWORK: &[&str] = &["dhcp", "location", "protect", "prefix"];
 /// Words of a network that a later version reads.

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_model::Secret;
@@ -50,6 +51,8 @@ pub struct State {
     pub instant: bool,
     /// The balance.
     pub balance: String,
+    /// How long every call takes before its effect.
+    pub latency: Duration,
     next_id: u64,
     calls: Vec<Call>,
     script: VecDeque<Scripted>,
@@ -102,6 +105,7 @@ impl MemoryCloud {
                 logins: Vec::new(),
                 instant: true,
                 balance: "1000.00".into(),
+                latency: Duration::ZERO,
                 next_id: 1000,
                 calls: Vec::new(),
                 script: VecDeque::new(),
@@ -163,12 +167,16 @@ impl MemoryCloud {
     }
 
     /// Carries out one call under the lock.
-    fn act<T>(
+    async fn act<T>(
         &self,
         method: &'static str,
         object: &str,
-        effect: impl FnOnce(&mut State) -> Result<T, CloudError>,
+        effect: impl FnOnce(&mut State) -> Result<T, CloudError> + Send,
     ) -> Result<T, CloudError> {
+        let latency = self.state().latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         let (mut state, scripted) = self.begin(method, object);
         match scripted {
             None => effect(&mut state),
@@ -232,23 +240,23 @@ pub fn small() -> Size {
 #[async_trait]
 impl Cloud for MemoryCloud {
     async fn identify(&self) -> Result<AccountIdentity, CloudError> {
-        self.act("identify", "", |state| Ok(state.world.account.clone()))
+        self.act("identify", "", |state| Ok(state.world.account.clone())).await
     }
 
     async fn observe(&self) -> Result<SeenWorld, CloudError> {
-        self.act("observe", "", |state| Ok(state.world.clone()))
+        self.act("observe", "", |state| Ok(state.world.clone())).await
     }
 
     async fn servers(&self) -> Result<Vec<SeenServer>, CloudError> {
-        self.act("servers", "", |state| Ok(state.world.servers.clone()))
+        self.act("servers", "", |state| Ok(state.world.servers.clone())).await
     }
 
     async fn server(&self, id: &ProviderId) -> Result<Option<SeenServer>, CloudError> {
-        self.act("server", id.as_str(), |state| Ok(state.server("server", id).ok().cloned()))
+        self.act("server", id.as_str(), |state| Ok(state.server("server", id).ok().cloned())).await
     }
 
     async fn create_server(&self, spec: &ServerSpec, keys: &[ProviderId]) -> Result<SeenServer, CloudError> {
-        self.act("create_server", &spec.name, |state| Ok(state.make_server(spec, keys)))
+        self.act("create_server", &spec.name, |state| Ok(state.make_server(spec, keys))).await
     }
 
     async fn resize_server(&self, id: &ProviderId, to: &Size) -> Result<(), CloudError> {
@@ -256,6 +264,7 @@ impl Cloud for MemoryCloud {
             state.server("resize_server", id)?.size = to.clone();
             Ok(())
         })
+        .await
     }
 
     async fn set_power(&self, id: &ProviderId, to: Power, _graceful: bool) -> Result<(), CloudError> {
@@ -266,6 +275,7 @@ impl Cloud for MemoryCloud {
             };
             Ok(())
         })
+        .await
     }
 
     async fn link_network(&self, id: &ProviderId, network: &ProviderId) -> Result<(), CloudError> {
@@ -287,6 +297,7 @@ impl Cloud for MemoryCloud {
             }
             Ok(())
         })
+        .await
     }
 
     async fn unlink_network(&self, id: &ProviderId, network: &ProviderId) -> Result<(), CloudError> {
@@ -297,6 +308,7 @@ impl Cloud for MemoryCloud {
             }
             Ok(())
         })
+        .await
     }
 
     async fn delete_server(&self, id: &ProviderId) -> Result<(), CloudError> {
@@ -307,12 +319,14 @@ impl Cloud for MemoryCloud {
             }
             Ok(())
         })
+        .await
     }
 
     async fn action_in_progress(&self, id: &ProviderId) -> Result<bool, CloudError> {
         self.act("action_in_progress", id.as_str(), |state| {
             Ok(state.server("server", id).is_ok_and(|server| server.state == ServerState::New))
         })
+        .await
     }
 
     async fn first_login(&self, id: &ProviderId) -> Result<Option<(String, Secret)>, CloudError> {
@@ -320,10 +334,11 @@ impl Cloud for MemoryCloud {
             let login = state.logins.iter().find(|(server, _, _)| server == id);
             Ok(login.map(|(_, user, password)| (user.clone(), password.clone())))
         })
+        .await
     }
 
     async fn networks(&self) -> Result<Vec<SeenNetwork>, CloudError> {
-        self.act("networks", "", |state| Ok(state.world.networks.clone()))
+        self.act("networks", "", |state| Ok(state.world.networks.clone())).await
     }
 
     async fn create_network(&self, spec: &NetworkSpec) -> Result<SeenNetwork, CloudError> {
@@ -340,6 +355,7 @@ impl Cloud for MemoryCloud {
             state.world.networks.push(network.clone());
             Ok(network)
         })
+        .await
     }
 
     async fn delete_network(&self, id: &ProviderId) -> Result<(), CloudError> {
@@ -347,18 +363,19 @@ impl Cloud for MemoryCloud {
             state.world.networks.retain(|network| network.id != *id);
             Ok(())
         })
+        .await
     }
 
     async fn images(&self) -> Result<Vec<SeenImage>, CloudError> {
-        self.act("images", "", |state| Ok(state.world.images.clone()))
+        self.act("images", "", |state| Ok(state.world.images.clone())).await
     }
 
     async fn locations(&self) -> Result<Vec<SeenLocation>, CloudError> {
-        self.act("locations", "", |state| Ok(state.world.locations.clone()))
+        self.act("locations", "", |state| Ok(state.world.locations.clone())).await
     }
 
     async fn keys(&self) -> Result<Vec<SeenKey>, CloudError> {
-        self.act("keys", "", |state| Ok(state.world.keys.clone()))
+        self.act("keys", "", |state| Ok(state.world.keys.clone())).await
     }
 
     async fn create_key(&self, title: &str, public_key: &str) -> Result<SeenKey, CloudError> {
@@ -367,9 +384,10 @@ impl Cloud for MemoryCloud {
             state.world.keys.push(key.clone());
             Ok(key)
         })
+        .await
     }
 
     async fn balance(&self) -> Result<Balance, CloudError> {
-        self.act("balance", "", |state| Ok(Balance { amount: state.balance.clone() }))
+        self.act("balance", "", |state| Ok(Balance { amount: state.balance.clone() })).await
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use muster_model::account::{AccountIdentity, Provider};
-use muster_model::bundle::{Manifest, ManifestEntry};
+use muster_model::bundle::{Manifest, ManifestFile};
 use muster_model::cloud::{SeenImage, SeenKey, SeenLocation, SeenNetwork, ServerSpec};
 use muster_model::id::{Generation, NetworkName, ProviderId, RunId, ServerName};
 use muster_model::infrastructure::{Infrastructure, WantedNetwork};
@@ -20,7 +20,7 @@ pub const LOGIN_KEY: &str = "ssh-ed25519 AAAAC3login muster";
 
 /// A bundle of files, each holding its own path.
 pub fn manifest(paths: &[&str]) -> Manifest {
-    let entries = paths.iter().map(|path| (path.to_string(), ManifestEntry::of(path.as_bytes(), false)));
+    let entries = paths.iter().map(|path| (path.to_string(), ManifestFile::of(path.as_bytes(), false)));
     Manifest { files: entries.collect() }
 }
 
@@ -240,10 +240,7 @@ impl Setting {
                 login_key: Some(LOGIN_KEY.into()),
             },
             policy: Policy::default(),
-            bundle: BundleFacts {
-                manifest: manifest(&["app/index.html", "playbooks/site.yml"]),
-                node_exporter: "exporter-1".into(),
-            },
+            bundle: BundleFacts::of(&manifest(&["app/index.html", "playbooks/site.yml"]), "exporter-1"),
         }
     }
 

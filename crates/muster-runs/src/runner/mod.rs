@@ -96,6 +96,9 @@ impl Inner {
         let claim = self.store.claim(run, self.node, plan.draft.locks.clone()).await?;
         let journal =
             Arc::new(LaneJournal::new(self.store.clone(), self.world.clone(), claim, self.committed.clone()));
+        // Before anybody is told that it goes on: whoever follows from here must not meet the state before.
+        let running = EntryKind::Run { state: RunState::Running, message: None };
+        journal.write(running, Vec::new()).await.map_err(|stop| EngineError::Store(stop.to_string()))?;
         let (local, local_seen) = watch::channel(Local::Go);
         let (ended, ended_seen) = watch::channel(false);
         self.runs_here.lock().await.insert(run, RunHandle { local, ended: ended_seen });
@@ -144,7 +147,6 @@ impl Lane {
         let run = self.journal.run();
         let entries = self.inner.all_entries(run).await?;
         let mut graph = Graph::fold(&self.plan.draft.steps, &entries);
-        self.journal.write(EntryKind::Run { state: RunState::Running, message: None }, Vec::new()).await?;
         let session = match self.inner.session(&self.plan.space, &self.plan.account).await {
             Ok(session) => session,
             Err(error) => return self.end(RunState::Failed, Some(error.to_string()), &graph).await,

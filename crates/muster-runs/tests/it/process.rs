@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use muster_model::account::{Account, AccountIdentity, AccountSettings};
+use muster_model::account::AccountSettings;
 use muster_model::bundle::{Manifest, ManifestFile};
 use muster_model::id::*;
-use muster_model::ownership::Ownership;
-use muster_model::plan::{LockKey, LockMode, Subject};
 use muster_model::policy::Policy;
 use muster_model::rights::Authority;
-use muster_model::run::{Entry, Run, RunState};
+use muster_model::run::{Run, RunState};
 use muster_model::{Secret, World};
 use muster_outside::transport::{Broken, Transport};
 use muster_runs::engine::EnvironmentAccount;
@@ -56,7 +54,11 @@ impl Stage {
         let world = seeded(seed, clock.clone());
         let mut config = SimulatorConfig::new(vec![KEY.to_owned()], clock.clone());
         config.seed = seed;
-        Stage { simulator: Simulator::new(config), clock, world, folder: tempfile::tempdir().unwrap() }
+        // In memory where that exists: thousands of synced commits are not what these tests are about.
+        let memory = Path::new("/dev/shm");
+        let folder =
+            if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        Stage { simulator: Simulator::new(config), clock, world, folder }
     }
 
     pub fn home(&self) -> &Path {
@@ -112,7 +114,7 @@ impl Stage {
             .map(|server| {
                 let linked = networks
                     .iter()
-                    .filter(|network| server.links.iter().any(|link| link.network_id == network.id))
+                    .filter(|network| server.links.iter().any(|link| link.network == network.id))
                     .map(|network| network.name.as_str())
                     .collect::<Vec<_>>()
                     .join(",");

@@ -1,9 +1,9 @@
 //! Actions: list, read, and the posts for power and links.
 
+use super::effect::idle;
 use super::input::Fields;
 use super::object::{Life, Power, Server, Work};
 use super::project::Queue;
-use super::queue::idle;
 use super::refusal::Refusal;
 use super::rules;
 use super::view::{self, Answer};
@@ -108,7 +108,7 @@ pub(super) fn links_to_come(server: &Server, queue: &Queue) -> Vec<u64> {
         .links
         .iter()
         .map(|link| link.network)
-        .filter(|network| *network != super::queue::SHARED_NETWORK)
+        .filter(|network| *network != super::effect::SHARED_NETWORK)
         .collect();
     // A `Create` without money waits outside of the queue's order but still holds its networks.
     let held = queue.log.iter().filter(|action| action.ended.is_none());

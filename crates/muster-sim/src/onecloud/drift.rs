@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 
 use super::catalog::{self, DiskType};
 use super::create::NewServer;
+use super::effect::SHARED_NETWORK;
 use super::input::Fields;
 use super::object::{Life, Server, Shape};
 use super::order::Ask;
-use super::queue::SHARED_NETWORK;
 use super::refusal::Refusal;
 use super::world::World;
 
@@ -123,9 +123,7 @@ impl World {
             }
             Change::DeleteServer(name) => {
                 let (project, id) = self.find_server(drift.project, name)?;
-                if let Some(gone) = self.projects[project].remove_server(now, id) {
-                    self.free_address(gone.ip);
-                }
+                self.remove_server(project, id);
                 self.order(project, id, Ask::Delete);
                 Ok(())
             }
@@ -198,6 +196,9 @@ impl World {
                 set_field(&mut after, &name.to_lowercase(), value)?;
             }
         }
+        if matches!(after.life, Life::New | Life::NeedMoney) && (after.power_on || links.is_some()) {
+            return Err(form("IsPowerOn and LinkedNetworks", "left alone until the server is made"));
+        }
         let (was_on, is_on) = (before.power_on, after.power_on);
         self.projects[project].change_server(now, id, |server| *server = after);
         if was_on != is_on {
@@ -212,7 +213,7 @@ impl World {
             if !before.links.iter().any(|link| link.network == network)
                 && let Some(link) = self.private_link(project, network)
             {
-                self.order(project, id, Ask::Plug(super::queue::interface(&link)));
+                self.order(project, id, Ask::Plug(super::effect::interface(&link)));
                 self.projects[project].change_server(now, id, |server| server.links.push(link));
             }
         }
@@ -260,10 +261,8 @@ impl World {
         self.projects[project].change_network(now, id, |network| {
             network.dhcp = dhcp.unwrap_or(network.dhcp);
             if let Some(word) = state {
-                match Life::read(&word) {
-                    Some(life) => (network.life, network.state_word) = (life, None),
-                    None => network.state_word = Some(word),
-                }
+                network.state_word =
+                    Some(word).filter(|word| !word.eq_ignore_ascii_case(network.life.word()));
             }
         });
         Ok(())
@@ -307,6 +306,19 @@ fn form(field: &str, wanted: &str) -> DriftError {
     DriftError::Form(format!("{field} must be {wanted}"))
 }
 
+/// Blocking and coming back are real; any other word is only shown, as nobody can make a server new again.
+fn show_state(server: &mut Server, word: Option<String>) {
+    let settled = |life: Life| matches!(life, Life::Active | Life::Blocked);
+    server.state_word = None;
+    if let Some(word) = word {
+        match Life::read(&word) {
+            Some(life) if settled(life) && settled(server.life) => server.life = life,
+            Some(life) if life == server.life => {}
+            _ => server.state_word = Some(word),
+        }
+    }
+}
+
 /// Sets one field under its lower-case name.
 fn set_field(server: &mut Server, name: &str, value: &Value) -> Result<(), DriftError> {
     let fields = Fields::of_object(&Map::from_iter([(name.to_owned(), value.clone())]));
@@ -331,13 +343,7 @@ fn set_field(server: &mut Server, name: &str, value: &Value) -> Result<(), Drift
             }
         }
         "adminpassword" => server.admin_password = fields.text(name)?,
-        "state" => match fields.text(name)? {
-            None => server.state_word = None,
-            Some(word) => match Life::read(&word) {
-                Some(life) => (server.life, server.state_word) = (life, None),
-                None => server.state_word = Some(word),
-            },
-        },
+        "state" => show_state(server, fields.text(name)?),
         _ => return Err(DriftError::Form(format!("a server has no field {name:?} that can be set"))),
     }
     Ok(())

@@ -33,7 +33,7 @@ fn check_ram(ram_mb: u32, family: Family, limits: &Limits) -> Result<(), Refusal
         return Err(Refusal::bad(format!("RAM must be from {min} to {} MB", limits.ram_mb_max)));
     }
     let step = if ram_mb <= 1024 { 256 } else { 1024 };
-    if ram_mb % step != 0 {
+    if !ram_mb.is_multiple_of(step) {
         return Err(Refusal::bad(format!("RAM must be a multiple of {step} MB")));
     }
     Ok(())
@@ -50,7 +50,7 @@ fn check_hdd(hdd_gb: u32, image: &Image, limits: &Limits) -> Result<(), Refusal>
             limits.hdd_gb_max, image.name
         )));
     }
-    if hdd_gb % 10 != 0 {
+    if !hdd_gb.is_multiple_of(10) {
         return Err(Refusal::bad("HDD must be a multiple of 10 GB"));
     }
     Ok(())

@@ -13,19 +13,17 @@ use muster_model::world::Clock;
 use tokio::task::JoinHandle;
 
 use super::control;
-use super::create::NewServer;
 use super::drift::{Drift, DriftError};
 use super::durations::{Durations, ms};
 use super::fault::{FaultError, FaultRule};
 use super::history::History;
 use super::journal::{Journal, JournalEntry};
-use super::object::{Network, Server, Shape};
+use super::object::{Network, Server};
 use super::order::{Order, carry_out};
 use super::project::Project;
 use super::request::{Outcome, RawRequest};
 use super::switches::{Limits, Switches};
 use super::world::World;
-use super::{catalog, refusal::Refusal};
 use crate::in_process::Broken;
 use crate::machines::Machines;
 use crate::serve::Hangup;
@@ -144,7 +142,7 @@ impl Simulator {
     }
 
     /// Does something to the world, then hands what it asked of machines to them.
-    fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = self.lock();
         let result = act(&mut inner);
         self.send_orders(&mut inner);
@@ -322,45 +320,6 @@ impl Simulator {
         let mut inner = self.lock();
         let found = inner.world.projects.get_mut(project);
         found.map(|project| project.keys_accepted.push(key.to_owned())).is_some()
-    }
-
-    /// Puts `count` ready servers called `PREFIX-1`, `PREFIX-2`, … into a project: 1 core, 1024 MB, 40 GB SSD,
-    /// `Ubuntu22.04x64` in `SdnSpb`, base pool. Stops where the project is full; gives how many there are now.
-    /// With machines each of them starts one.
-    pub fn seed_servers(&self, project: usize, prefix: &str, count: usize) -> usize {
-        self.with(|inner| {
-            let world = &mut inner.world;
-            let Some(image) = catalog::image_named("Ubuntu 22.04").filter(|_| project < world.projects.len())
-            else {
-                return 0;
-            };
-            for number in 1..=count {
-                let new = NewServer {
-                    name: format!("{prefix}-{number}"),
-                    shape: Shape {
-                        cpu: 1,
-                        ram_mb: 1024,
-                        hdd_gb: 40,
-                        hdd_type: catalog::DiskType::Ssd,
-                        high: false,
-                    },
-                    image,
-                    dc: catalog::data_centre_or_default(None),
-                    backup_days: 0,
-                    keys: Vec::new(),
-                    networks: Vec::new(),
-                    bandwidth: 10,
-                    created: world.now,
-                };
-                let made: Result<u64, Refusal> = world.make_server(project, new);
-                match made {
-                    Ok(id) if !world.machines => world.finish_at_once(project, id),
-                    Ok(_) => {}
-                    Err(_) => break,
-                }
-            }
-            world.projects[project].servers.len()
-        })
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) fn approve(tx: &Connection, approval: &Approval) -> Result<RunId, Sto
         approval.steps_total,
         approval.idempotency_key
     ])?;
-    tx.prepare_cached("insert into lane (run, no, state, node, fence) values (?1, 0, 'ready', null, 0)")?
-        .execute([run.id.to_string()])?;
+    tx.prepare_cached("insert into lane (run, no, state, node, fence) values (?1, 0, 'ready', ?2, 0)")?
+        .execute(params![run.id.to_string(), approval.node.map(|node| node.to_string())])?;
     super::settings::write_audit(
         tx,
         &Audit {
@@ -203,7 +203,7 @@ pub(super) fn claim(
             let holder: Option<String> = tx
                 .prepare_cached("select node from lane where run = ?1 and no = 0")?
                 .query_row([run.to_string()], |found| found.get(0))?;
-            if let Some(holder) = holder {
+            if let Some(holder) = holder.filter(|holder| *holder != node.to_string()) {
                 return Err(StoreError::Conflict(format!("run {run} is held by node {holder}")));
             }
         }

@@ -114,3 +114,24 @@ async fn a_plan_keeps_what_it_was_decided_from() {
     assert_eq!(scene.store.next_generation(&subject("shop")).await.unwrap().0, 1);
     assert_eq!(scene.store.next_generation(&subject("shop")).await.unwrap().0, 2);
 }
+
+#[tokio::test]
+async fn a_run_whose_node_died_before_its_claim_is_interrupted() {
+    let scene = scene();
+    let plan = scene.plan(1, "shop").await;
+    let run = scene.store.approve(scene.approval(1, plan, "shop")).await.unwrap();
+    assert_eq!(scene.store.bury(node(1), at(3), "died".into()).await.unwrap(), [run]);
+    assert_eq!(scene.store.run(run).await.unwrap().unwrap().state, RunState::Interrupted);
+    let next = scene.plan(2, "shop").await;
+    scene.store.approve(scene.approval(2, next, "shop")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_kept_for_one_node_is_not_claimed_by_another() {
+    let scene = scene();
+    let plan = scene.plan(1, "shop").await;
+    let run = scene.store.approve(scene.approval(1, plan, "shop")).await.unwrap();
+    let error = scene.store.claim(run, node(2), exclusive("shop")).await.unwrap_err();
+    assert!(error.to_string().contains("is held by node"), "{error}");
+    scene.store.claim(run, node(1), exclusive("shop")).await.unwrap();
+}

@@ -135,6 +135,7 @@ impl Scene {
                 started_at: at(1),
                 ended_at: None,
             },
+            node: Some(node(1)),
             steps_total: 3,
             locks: exclusive(name),
             idempotency_key: None,

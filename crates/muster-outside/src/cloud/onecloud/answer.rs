@@ -64,12 +64,15 @@ fn unreadable(ask: &Ask, body: &[u8], error: &serde_json::Error, hidden: &[&str]
     }
     // A wrapped error has lost its category, so ask the text itself whether it is whole.
     if let Err(damage) = serde_json::from_slice::<IgnoredAny>(body) {
-        let place = byte_at(body, damage.line(), damage.column());
-        let how = if damage.is_eof() { "the answer is broken off" } else { "the answer is not JSON" };
+        let (how, place) = if damage.is_eof() {
+            ("the answer is broken off", body.len())
+        } else {
+            ("the answer is not JSON", byte_at(body, damage.line(), damage.column()))
+        };
         return Unreadable::Damaged(format!(
-            "{how} at byte {place} of {}, near: {}",
+            "{how} at byte {place} of {}, after: {}",
             body.len(),
-            excerpt(body, Some(place), hidden)
+            excerpt(&body[..place], Some(place), hidden)
         ));
     }
     if message(body).is_some() {

@@ -35,12 +35,29 @@ pub fn excerpt(body: &[u8], around: Option<usize>, hidden: &[&str]) -> String {
     let (masked, place) = if looks_like_html(body) {
         (plain(&text), 0)
     } else if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) {
-        mask_json(&text, around.unwrap_or(0))
+        let whole = sound(&text);
+        mask_json(whole, around.unwrap_or(0).min(whole.len()))
     } else {
         (cut_at_secret(&text), 0)
     };
     let masked = hide(masked, hidden);
     cut(&masked, place)
+}
+
+/// The part of something like JSON in which names can be told from values: all of it, or what stands before the
+/// damage. Behind it a lost or doubled quote would turn every value into a name.
+fn sound(text: &str) -> &str {
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => text,
+        Err(damage) if damage.is_eof() => text,
+        Err(damage) => {
+            let mut end = byte_at(text.as_bytes(), damage.line(), damage.column());
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            &text[..end]
+        }
+    }
 }
 
 /// Removes given texts (the account's key, should a provider repeat it).

@@ -194,8 +194,6 @@ object! {
             state: Text<'de> = "State",
         }
         may {
-            /// `Create`, `Resize`, ….
-            kind: Text<'de> = "Type",
             /// When it began.
             start: Moment = "StartDate",
         }
