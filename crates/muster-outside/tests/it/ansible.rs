@@ -62,11 +62,11 @@ fn runner(directory: &Path) -> AnsibleRunner {
 }
 
 fn host_tasks(events: &[AnsibleEvent]) -> Vec<&HostTask> {
-    let host = |event| match event {
-        &AnsibleEvent::Host(ref task) => Some(task),
+    let all = events.iter().filter_map(|event| match event {
+        AnsibleEvent::Host(task) => Some(task),
         _ => None,
-    };
-    events.iter().filter_map(host).collect()
+    });
+    all.collect()
 }
 
 fn outcomes(events: &[AnsibleEvent]) -> Vec<(&str, TaskOutcome)> {
