@@ -161,6 +161,16 @@ pub(super) fn apply(server: &mut Server, work: &Work, prepared: Prepared, broke:
     }
 }
 
+/// Lets links show the hardware and network addresses that their machine's interfaces really have.
+pub(super) fn as_it_became(links: &mut [Link], interfaces: &[Interface]) {
+    for interface in interfaces {
+        for link in links.iter_mut().filter(|link| link.network == interface.network) {
+            link.ip = interface.address;
+            interface.mac.clone_into(&mut link.mac);
+        }
+    }
+}
+
 /// The interface that a private link is on its machine.
 pub(super) fn interface(link: &Link) -> Interface {
     Interface { network: link.network, mac: link.mac.clone(), address: link.ip, prefix: PRIVATE_PREFIX }
