@@ -28,7 +28,7 @@ check_clippy() {
 }
 check_bans() { cargo deny --locked check bans licenses sources; }
 check_unused() { cargo shear --locked; }
-check_documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no-deps --document-private-items; }
+check_documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no-deps; }
 
 run_checks() {
   say "Checks"

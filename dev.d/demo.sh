@@ -3,6 +3,7 @@
 
 readonly DEMO=$WORK/demo
 readonly DEMO_WAIT_SECONDS_MAX=60
+readonly DEMO_END_SECONDS_MAX=20
 
 demo() {
   local keep=no
@@ -18,6 +19,8 @@ demo() {
   esac
   setup_build
   setup_python
+  local tool
+  for tool in curl jq python3 setsid; do has $tool || die "$tool is missing; the demo needs it."; done
   demo_clean >/dev/null # what an earlier --keep left
   say "Building"
   # With one test target selected, cargo builds the program with the very features the tests use, so
@@ -109,7 +112,7 @@ demo_acts() {
     web=$(server_address web-1)
     act "Ask the application" curl -fsS --max-time 10 "http://$web/"
     act "Once more: web answers, store counts" curl -fsS --max-time 10 "http://$web/"
-    act "How are the servers?" muster stats web-1
+    act "How are the servers?" muster stats shop
   else
     act "What is there?" muster server list
   fi
@@ -196,22 +199,28 @@ demo_end() {
 
 # Ends the simulator, which ends its machines. Safe to call when nothing runs.
 demo_clean() {
-  local pid='' i
+  local pid=''
   if [ -s "$DEMO/simulator.pid" ]; then pid=$(cat "$DEMO/simulator.pid"); fi
   if [ -n "$pid" ] && grep -qs 'muster' "/proc/$pid/comm"; then
     # Deleting through the API first: then no machine is left, however the simulator ends.
     demo_delete_servers
-    kill -INT "$pid" 2>/dev/null || true
-    for ((i = 0; i < DEMO_WAIT_SECONDS_MAX * 5; i++)); do
-      kill -0 "$pid" 2>/dev/null || break
-      sleep 0.2
+    local signal
+    for signal in INT TERM KILL; do
+      kill -$signal "$pid" 2>/dev/null || break
+      if gone "$pid"; then break; fi
+      note "the simulator did not end on $signal in $DEMO_END_SECONDS_MAX s"
     done
-    if kill -0 "$pid" 2>/dev/null; then
-      note "the simulator did not end in $DEMO_WAIT_SECONDS_MAX s: killed"
-      kill -KILL "$pid" 2>/dev/null || true
-    fi
   fi
   rm -rf "$DEMO/home" "$DEMO/files" "$DEMO"/simulator.{pid,url,key}
+}
+
+gone() { # PID: waits for its end
+  local i
+  for ((i = 0; i < DEMO_END_SECONDS_MAX * 5; i++)); do
+    kill -0 "$1" 2>/dev/null || return 0
+    sleep 0.2
+  done
+  return 1
 }
 
 demo_delete_servers() {

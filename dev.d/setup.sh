@@ -3,9 +3,10 @@
 
 # ---- Rust ----------------------------------------------------------------------------------------------
 
-# The pinned toolchain must be found, also with a fresh HOME, and also when rustup knows it by another name.
+# The pinned toolchain must be found, also with a fresh HOME, and also when rustup knows it by another name:
+# rustup compares names, so it would download "1.95.0" although "stable" or "1.95" is the same version.
 setup_rust() {
-  local place
+  local place pinned
   if ! has cargo; then
     for place in "${CARGO_HOME:-$HOME/.cargo}" /usr/local/cargo /root/.cargo; do
       if [ -x "$place/bin/cargo" ]; then
@@ -15,33 +16,34 @@ setup_rust() {
     done
   fi
   has cargo || die "Rust is missing. Install rustup (https://rustup.rs), then run this again."
-  if ! rust_version >/dev/null; then
-    # With a fresh HOME rustup looks for its toolchains in the wrong place; they stand beside its cargo.
-    place=$(dirname "$(dirname "$(dirname "$(command -v cargo)")")")
-    if [ -z "${RUSTUP_HOME:-}" ] && [ -d "$place/.rustup" ]; then export RUSTUP_HOME=$place/.rustup; fi
-  fi
-  if ! rust_version >/dev/null; then use_same_toolchain_by_other_name; fi
-  local pinned
+  if has rustup; then choose_toolchain; fi
+  export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
   pinned=$(pinned_rust)
   rust_version | grep -qF "rustc $pinned" || die "Rust $pinned is needed, this is $(rust_version || echo none)."
-  export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}
 }
 
 pinned_rust() { sed -n 's/^channel = "\(.*\)"/\1/p' "$ROOT/rust-toolchain.toml"; }
 rust_version() { rustc --version 2>/dev/null; }
+# From another directory, because here rust-toolchain.toml makes rustup install what it does not find.
+toolchains() { (cd / && rustup toolchain list 2>/dev/null | grep -v '^no installed' | sed 's/ .*//') || true; }
 
-# `rustup` compares names, so "1.95" or "stable" of the same version would be downloaded again as "1.95.0".
-use_same_toolchain_by_other_name() {
-  local name pinned
+choose_toolchain() {
+  local pinned name beside
   pinned=$(pinned_rust)
-  has rustup || return 0
-  while read -r name _; do
-    if RUSTUP_TOOLCHAIN=$name rustc --version 2>/dev/null | grep -qF "rustc $pinned"; then
+  if [ -z "$(toolchains)" ] && [ -z "${RUSTUP_HOME:-}" ]; then
+    # With a fresh HOME rustup looks for its toolchains in the wrong place; they stand beside its cargo.
+    beside=$(dirname "$(dirname "$(dirname "$(command -v cargo)")")")
+    if [ -d "$beside/.rustup/toolchains" ]; then export RUSTUP_HOME=$beside/.rustup; fi
+  fi
+  if toolchains | grep -qE "^$pinned(-|\$)"; then return 0; fi
+  while read -r name; do
+    if (cd / && RUSTUP_TOOLCHAIN=$name rustc --version 2>/dev/null) | grep -qF "rustc $pinned"; then
       export RUSTUP_TOOLCHAIN=$name
-      note "toolchain $name is Rust $pinned"
+      note "the toolchain $name is Rust $pinned"
       return 0
     fi
-  done < <(rustup toolchain list 2>/dev/null)
+  done < <(toolchains)
+  note "Rust $pinned is not here; rustup fetches it"
 }
 
 # ---- Debian --------------------------------------------------------------------------------------------

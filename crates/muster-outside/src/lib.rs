@@ -16,11 +16,30 @@ pub struct Outside {
     pub transport: Arc<dyn transport::Transport>,
     /// The inside of servers.
     pub hosts: Arc<dyn host::ssh::Hosts>,
+    /// Playbooks.
+    pub ansible: Arc<dyn ansible::Ansible>,
 }
 
 impl Outside {
     /// Hands that reach providers only; every server refuses them. For simulations of the outside of servers.
     pub fn without_hosts(transport: Arc<dyn transport::Transport>) -> Outside {
-        Outside { transport, hosts: Arc::new(host::ssh::ScriptedHosts::default()) }
+        Outside {
+            transport,
+            hosts: Arc::new(host::ssh::ScriptedHosts::default()),
+            ansible: Arc::new(ansible::ScriptedAnsible::new()),
+        }
+    }
+
+    /// The real hands; private directories of Ansible's runs are made below `work`.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be made, in words.
+    pub fn real(work: &std::path::Path) -> Result<Outside, String> {
+        let transport = transport::HttpTransport::new().map_err(|error| error.to_string())?;
+        Ok(Outside {
+            transport: Arc::new(transport),
+            hosts: Arc::new(host::ssh::SshHosts::new(host::ssh::SshSettings::default())),
+            ansible: Arc::new(ansible::AnsibleRunner::new(ansible::RunnerSettings::new(work))),
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! What the planner needs to know of a bundle: which files it holds, by content. Never the contents.
 
+use std::collections::BTreeMap;
+
 use muster_model::bundle::Manifest;
 use muster_model::document::path;
 use ring::digest::{Context, SHA256};
@@ -7,42 +9,69 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::hex;
 
+/// Permission bits that let anybody execute a file.
+const EXECUTABLE: u32 = 0o111;
+
 /// The facts of one bundle (`SEMANTICS.md` §1), as the planner reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleFacts {
-    /// What the bundle holds; its digest is part of the plan's hash.
-    pub manifest: Manifest,
+    /// The bundle's own digest (SHA-256, hex); part of the plan's hash.
+    pub digest: String,
+    /// Every file of the bundle: its path below the root → what tells its versions apart: SHA-256 of its content,
+    /// hex, with `+x` after it if it may be executed.
+    pub files: BTreeMap<String, String>,
     /// Digest of the built-in node_exporter playbook with its files (SHA-256, hex): a new one is installed anew.
     pub node_exporter: String,
 }
 
 impl BundleFacts {
+    /// The facts of a manifest, with the digest of the built-in node_exporter playbook.
+    pub fn of(manifest: &Manifest, node_exporter: impl Into<String>) -> BundleFacts {
+        let files = manifest.files.iter().map(|(path, entry)| {
+            let executable = if entry.mode & EXECUTABLE == 0 { "" } else { "+x" };
+            (path.clone(), format!("{}{executable}", entry.sha256))
+        });
+        BundleFacts { digest: manifest.digest(), files: files.collect(), node_exporter: node_exporter.into() }
+    }
+
     /// Digest of running one playbook: its own text and, because it may read any of them, all files of the bundle.
     /// `None` if the bundle lacks the playbook.
     pub fn playbook_digest(&self, playbook: &str) -> Option<String> {
         let playbook = path::normal(playbook).ok()?;
-        let content = &self.manifest.files.get(&playbook)?.sha256;
-        let mut context = Context::new(&SHA256);
-        for part in ["playbook", &playbook, content, &self.manifest.digest()] {
-            context.update(part.as_bytes());
-            context.update(b"\n");
-        }
-        Some(hex(context.finish().as_ref()))
+        let content = self.files.get(&playbook)?;
+        Some(digest(["playbook", &playbook, content, &self.digest].into_iter()))
     }
 
-    /// Digest of one directory of code: only a change inside it makes a new release. `None` if the bundle holds
-    /// no file below it.
+    /// Digest of one directory of code, from the paths below it and their contents: only a change inside it makes
+    /// a new release. `None` if the bundle holds no file below it.
     pub fn code_digest(&self, directory: &str) -> Option<String> {
-        self.manifest.directory_digest(&path::normal(directory).ok()?)
+        let directory = path::normal(directory).ok()?;
+        let prefix = if directory.is_empty() { directory } else { format!("{directory}/") };
+        let below = || {
+            let from = self.files.range(prefix.clone()..);
+            from.map_while(|(path, content)| Some((path.strip_prefix(prefix.as_str())?, content.as_str())))
+        };
+        below().next()?;
+        Some(digest(["code"].into_iter().chain(below().flat_map(|(path, content)| [path, content]))))
     }
 
     /// Every file, and every directory that holds one, for "did you mean".
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         let directories = |path: &str| -> Vec<usize> { path.match_indices('/').map(|(at, _)| at).collect() };
-        self.manifest.files.keys().flat_map(move |path| {
+        self.files.keys().flat_map(move |path| {
             directories(path).into_iter().map(move |at| &path[..at]).chain([path.as_str()])
         })
     }
+}
+
+/// SHA-256 over lines, hex. Paths hold no control characters, so lines cannot be forged.
+fn digest<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let mut context = Context::new(&SHA256);
+    for line in lines {
+        context.update(line.as_bytes());
+        context.update(b"\n");
+    }
+    hex(context.finish().as_ref())
 }
 
 #[cfg(test)]
@@ -51,27 +80,30 @@ mod tests {
 
     use super::*;
 
-    fn facts(files: &[(&str, &str)]) -> BundleFacts {
-        let entries =
-            files.iter().map(|(path, text)| (path.to_string(), ManifestFile::of(text.as_bytes(), false)));
-        BundleFacts { manifest: Manifest { files: entries.collect() }, node_exporter: "n".into() }
+    fn facts(files: &[(&str, &str, bool)]) -> BundleFacts {
+        let entries = files.iter().map(|(path, text, executable)| {
+            (path.to_string(), ManifestFile::of(text.as_bytes(), *executable))
+        });
+        BundleFacts::of(&Manifest { files: entries.collect() }, "n")
     }
 
     #[test]
     fn code_digest_reads_its_own_directory_only() {
-        let one = facts(&[("app/a", "1"), ("app/b", "2"), ("application", "3"), ("x", "4")]);
-        let two = facts(&[("app/a", "1"), ("app/b", "2"), ("application", "9")]);
+        let (a, b) = (("app/a", "1", false), ("app/b", "2", false));
+        let one = facts(&[a, b, ("application", "3", false), ("x", "4", false)]);
+        let two = facts(&[a, b, ("application", "9", false)]);
         assert!(one.code_digest("app").is_some());
         assert_eq!(one.code_digest("./app/"), two.code_digest("app"));
-        assert_ne!(one.code_digest("app"), facts(&[("app/a", "1")]).code_digest("app"));
+        assert_ne!(one.code_digest("app"), facts(&[a]).code_digest("app"));
+        assert_ne!(one.code_digest("app"), facts(&[a, ("app/b", "2", true)]).code_digest("app"));
         assert_eq!(one.code_digest("ap"), None);
         assert_eq!(one.code_digest("../app"), None);
     }
 
     #[test]
     fn playbook_digest_changes_with_the_bundle() {
-        let one = facts(&[("site.yml", "1")]);
-        let two = facts(&[("site.yml", "1"), ("roles/x.yml", "2")]);
+        let one = facts(&[("site.yml", "1", false)]);
+        let two = facts(&[("site.yml", "1", false), ("roles/x.yml", "2", false)]);
         assert_eq!(one.playbook_digest("./site.yml"), one.playbook_digest("site.yml"));
         assert_ne!(one.playbook_digest("site.yml"), two.playbook_digest("site.yml"));
         assert_eq!(one.playbook_digest("sight.yml"), None);
@@ -79,7 +111,7 @@ mod tests {
 
     #[test]
     fn paths_are_files_and_directories() {
-        let all = facts(&[("a/b/c", "1"), ("d", "2")]);
+        let all = facts(&[("a/b/c", "1", false), ("d", "2", false)]);
         assert_eq!(all.paths().collect::<Vec<_>>(), ["a", "a/b", "a/b/c", "d"]);
     }
 }

@@ -219,14 +219,8 @@ fn finish(scene: &Scene<'_>, says: Says, decisions: &Decisions<'_>, steps: Steps
         .collect();
     networks.extend(decisions.surplus_networks.iter().filter_map(|surplus| surplus.delete));
     let subject = Subject::Infrastructure(scene.wanted.name.clone());
-    let hash = hash::hash(
-        &subject.to_string(),
-        &scene.bundle.manifest.digest(),
-        scene.policy,
-        &steps.list,
-        servers,
-        networks,
-    );
+    let hash =
+        hash::hash(&subject.to_string(), &scene.bundle.digest, scene.policy, &steps.list, servers, networks);
     let locks = locks::locks(scene, &steps.list);
     let (refusals, waiting, notes) = says.finish();
     PlanDraft {

@@ -288,6 +288,7 @@ fn without_record<'a, T: Object, I: Iterator<Item = &'a str>>(
             earlier().map(|old| strangers_of(index, old)).find(|found| !found.is_empty()).unwrap_or_default();
     }
     match strangers.as_slice() {
+        [] if still_borne(index, scene, says, name) => Found::Refused,
         [] => Found::Absent(index.named(name).iter().map(|object| object.id().clone()).collect()),
         [one] => Found::Stranger(*one),
         several => {
@@ -296,6 +297,26 @@ fn without_record<'a, T: Object, I: Iterator<Item = &'a str>>(
             Found::Refused
         }
     }
+}
+
+/// Whether a server of the file that was renamed in the file still bears this name at the provider: a second one
+/// of the name could be told apart by our records only, and never again once they are lost.
+fn still_borne<T: Object>(index: &Index<'_, T>, scene: &Scene<'_>, says: &mut Says, name: &str) -> bool {
+    let records = index.named(name).iter().filter_map(|object| index.record(object.id()));
+    let mut renamed = records.filter(|record| {
+        record.infrastructure.as_str() == scene.file() && scene.wants(T::KIND, record.name.as_str())
+    });
+    let Some(record) = renamed.next() else { return false };
+    let word = T::KIND.word();
+    says.refuse(
+        "name-still-borne",
+        name,
+        format!(
+            "The {word} {} of the file still bears the name {name} at the provider (id {}), where names cannot be changed. Choose another name for the new one.",
+            record.name, record.id
+        ),
+    );
+    true
 }
 
 fn strangers<'a, T: Object>(index: &Index<'a, T>, name: &str) -> Vec<&'a T> {

@@ -105,7 +105,8 @@ impl Engine {
 
 impl Inner {
     async fn read_document(&self, proposal: &Proposal) -> Result<Wanted, EngineError> {
-        let bundle = BundleFacts { manifest: proposal.bundle.clone(), node_exporter: String::new() };
+        let bundle =
+            BundleFacts::of(&proposal.bundle, muster_outside::ansible::builtin::node_exporter_digest());
         let Some(entry) = &proposal.entry else {
             return Ok(Wanted {
                 infrastructure: self.nothing(proposal).await?,

@@ -37,6 +37,10 @@ pub struct ManifestFile {
     pub size: u64,
 }
 
+/// The same under the name it had first; goes when the planner's tests say [`ManifestFile`].
+#[doc(hidden)]
+pub type ManifestEntry = ManifestFile;
+
 /// What a bundle holds: relative path → file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {

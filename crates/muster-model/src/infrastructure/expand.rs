@@ -8,8 +8,10 @@ use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName, ServerN
 use crate::infrastructure::{DeployEntry, Hosts, Infrastructure, WantedNetwork};
 use crate::server::WantedServer;
 
-use super::names::{NAME_CHARS_MAX, ansible_group, is_reserved, name_problem};
+use super::groups::Groups;
+use super::names::{NAME_CHARS_MAX, name_problem};
 use super::syntax::{SERVERS_MAX, ServerEntry, Written};
+use super::was::Earlier;
 
 /// Expands a file as written. Problems go into `walk`; what comes back is only good if there are none.
 pub(crate) fn expand(walk: &mut Walk<'_>, name: &InfrastructureName, written: Written) -> Infrastructure {
@@ -79,71 +81,6 @@ fn check_name(walk: &mut Walk<'_>, key: &str, longest: &str, at: Span, what: &st
     }
 }
 
-/// Every group of the file, and where it is first written.
-struct Groups {
-    known: BTreeMap<String, Span>,
-    names: BTreeSet<String>,
-}
-
-impl Groups {
-    fn of(walk: &mut Walk<'_>, servers: &[ServerEntry]) -> Groups {
-        let mut known: BTreeMap<String, Span> = BTreeMap::new();
-        let mut as_ansible: HashMap<String, String> = HashMap::new();
-        let written = servers.iter().flat_map(|entry| {
-            std::iter::once((&entry.key, true)).chain(entry.groups.iter().map(|group| (group, false)))
-        });
-        for ((group, at), is_key) in written {
-            if !is_key && known.contains_key(group) {
-                continue;
-            }
-            if !is_key && let Some(problem) = name_problem(group) {
-                walk.error(
-                    *at,
-                    "bad-name",
-                    format!("`{}` cannot be the name of a group: {problem}", shown(group)),
-                );
-                continue;
-            }
-            if is_reserved(group) {
-                let message = format!("`{}` is a word of Ansible's own and cannot be a group", shown(group));
-                let help = if is_key {
-                    "a server's key is also its group; call it something else"
-                } else {
-                    "every server is in `all` without saying so"
-                };
-                walk.error_help(*at, "reserved-group", message, help);
-                continue;
-            }
-            match as_ansible.get(&ansible_group(group)) {
-                Some(first) if first != group => {
-                    let message = format!(
-                        "the groups `{}` and `{}` are one group to Ansible, where `-` becomes `_`",
-                        shown(first),
-                        shown(group)
-                    );
-                    let mut diagnostic = Diagnostic::error("group-collision", message).at(walk.place(*at));
-                    if let Some(first_at) = known.get(first) {
-                        diagnostic = diagnostic.related(walk.place(*first_at), "the first one");
-                    }
-                    walk.problems.push(diagnostic.help("rename one of them"));
-                }
-                _ => {
-                    as_ansible.insert(ansible_group(group), group.clone());
-                }
-            }
-            known.entry(group.clone()).or_insert(*at);
-        }
-        let names = servers
-            .iter()
-            .filter(|entry| (entry.count as usize) <= SERVERS_MAX)
-            .take(SERVERS_MAX)
-            .flat_map(|entry| (1..=entry.count).map(|number| entry.name(number)))
-            .take(SERVERS_MAX)
-            .collect();
-        Groups { known, names }
-    }
-}
-
 fn expand_servers(
     walk: &mut Walk<'_>,
     entries: &[ServerEntry],
@@ -152,8 +89,7 @@ fn expand_servers(
 ) -> Vec<WantedServer> {
     let mut servers = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut earlier: HashMap<String, (usize, Span)> = HashMap::new();
-    let mut reported: BTreeSet<Span> = BTreeSet::new();
+    let mut earlier = Earlier::default();
     let mut collided: BTreeSet<(usize, usize)> = BTreeSet::new();
     for (index, entry) in entries.iter().enumerate() {
         let (key, at) = (&entry.key.0, entry.key.1);
@@ -192,7 +128,7 @@ fn expand_servers(
                     .help("`hosts:` could mean either; rename one of them");
                 walk.problems.push(diagnostic);
             }
-            let was = was(walk, entry, index, number, &groups.names, &mut earlier, &mut reported);
+            let was = earlier.names(walk, entry, index, number, &groups.names);
             servers.push(WantedServer {
                 name: ServerName(name),
                 key: key.clone(),
@@ -211,81 +147,6 @@ fn expand_servers(
         }
     }
     servers
-}
-
-/// The earlier names of one server.
-///
-/// A word of `was:` is an earlier key (`www` means `www-2` for number 2, with and without the prefix), or the
-/// full name of one server where it ends in a number (`Web_2` is the earlier name of number 2 only, or of
-/// the only server). For an entry of one server a word also stands for itself.
-fn was(
-    walk: &mut Walk<'_>,
-    entry: &ServerEntry,
-    index: usize,
-    number: u32,
-    names: &BTreeSet<String>,
-    earlier: &mut HashMap<String, (usize, Span)>,
-    reported: &mut BTreeSet<Span>,
-) -> Vec<ServerName> {
-    let mut found: Vec<ServerName> = Vec::new();
-    for (word, at) in &entry.was {
-        let numbered = word.rsplit_once(['-', '_']).and_then(|(_, digits)| digits.parse::<u32>().ok());
-        let candidates: Vec<String> = match numbered {
-            Some(own) if own == number || entry.count == 1 => vec![word.clone()],
-            Some(_) => Vec::new(),
-            None => {
-                let mut all = vec![
-                    format!("{}{word}{}{number}", entry.prefix, entry.joint),
-                    format!("{word}{}{number}", entry.joint),
-                ];
-                if entry.count == 1 {
-                    all.push(word.clone());
-                }
-                all
-            }
-        };
-        for name in candidates {
-            if name == entry.name(number) || found.iter().any(|known| known.as_str() == name) {
-                continue;
-            }
-            if names.contains(&name) {
-                if !reported.insert(*at) {
-                    continue;
-                }
-                let message = format!(
-                    "`{}` cannot have been `{}`: the file still has a server of that name",
-                    shown(&entry.name(number)),
-                    shown(&name)
-                );
-                walk.error_help(
-                    *at,
-                    "was-still-there",
-                    message,
-                    "two servers cannot exchange their names; rename one of them in two steps",
-                );
-                continue;
-            }
-            match earlier.get(&name) {
-                Some((first, first_at)) if *first != index || entry.count > 1 => {
-                    if !reported.insert(*at) {
-                        continue;
-                    }
-                    let diagnostic = Diagnostic::error(
-                        "was-twice",
-                        format!("two servers cannot both have been `{}`", shown(&name)),
-                    )
-                    .at(walk.place(*at))
-                    .related(walk.place(*first_at), "the first one");
-                    walk.problems.push(diagnostic);
-                }
-                _ => {
-                    earlier.insert(name.clone(), (index, *at));
-                    found.push(ServerName(name));
-                }
-            }
-        }
-    }
-    found
 }
 
 fn deploy(walk: &mut Walk<'_>, written: &Written, groups: &Groups) -> Vec<DeployEntry> {

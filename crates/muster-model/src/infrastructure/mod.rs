@@ -12,6 +12,7 @@ pub mod check;
 mod deploy;
 mod expand;
 pub mod find;
+mod groups;
 pub mod image;
 mod key;
 mod legacy;
@@ -24,6 +25,7 @@ mod substitute;
 mod syntax;
 mod template;
 mod vars;
+mod was;
 
 pub use check::{Checked, Form, Inputs, Need, load};
 pub(crate) use legacy::bases as ict_bases;

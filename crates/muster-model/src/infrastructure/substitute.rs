@@ -199,6 +199,7 @@ pub(crate) fn scalar(text: &str) -> Value {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         _ if text.starts_with(|char: char| char.is_ascii_digit() || char == '-')
+            && text.contains(['.', 'e', 'E'])
             && text.parse::<f64>().is_ok_and(f64::is_finite) =>
         {
             Value::Float(text.parse().unwrap_or_default(), text.to_owned())

@@ -87,7 +87,8 @@ pub struct ResizeServer {
     pub to: Size,
 }
 
-/// Switch a server on or off (class *ensure*).
+/// Switch a server on or off (class *ensure*). One that is still being made (state *New*, as after a crash right
+/// behind its create) is waited for first: the planner puts this step before the server's other steps then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetPower {
     /// Its name in the file.

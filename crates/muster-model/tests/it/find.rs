@@ -70,7 +70,7 @@ fn unknown_and_ambiguous_names() {
 fn roots() {
     let root =
         |entry: &'static str, marked: &'static str| root_of(entry, &|directory: &str| directory == marked);
-    assert_eq!(root("/home/me/work/infra/shop.yaml", "/home/me/work"), "/home/me/work");
+    assert_eq!(root("/home/me/fleet/infra/shop.yaml", "/home/me/fleet"), "/home/me/fleet");
     assert_eq!(root("/home/me/infra/shop.yaml", "none"), "/home/me/infra");
     assert_eq!(root("/home/me/templates/infrastructure/shop.yml", "none"), "/home/me/templates");
     assert_eq!(root("/home/me/templates/infrastructure/sub/shop.yml", "none"), "/home/me/templates");

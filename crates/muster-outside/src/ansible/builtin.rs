@@ -11,6 +11,11 @@ const NODE_EXPORTER: &str = include_str!("builtin/node_exporter.yml");
 /// The playbook's name among the files of a run.
 pub const NODE_EXPORTER_PLAYBOOK: &str = "node_exporter.yml";
 
+/// SHA-256 of what installs node_exporter, hex: another digest is installed anew.
+pub fn node_exporter_digest() -> String {
+    muster_model::bundle::sha256_hex(NODE_EXPORTER.as_bytes())
+}
+
 /// Where node_exporter comes from.
 #[derive(Debug, Clone)]
 pub enum NodeExporterSource {

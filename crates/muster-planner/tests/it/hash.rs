@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use muster_model::id::Generation;
 use muster_model::intent::IntentState;
-use muster_planner::plan_infrastructure;
+use muster_planner::{BundleFacts, plan_infrastructure};
 
 use crate::world::{Setting, intent, link, manifest, now, server};
 
@@ -77,7 +77,7 @@ fn moves() {
         ("power", |setting| setting.at("db-1").power_on = false),
         ("a link", |setting| setting.at("db-1").links.push(link("somewhere"))),
         ("the policy", |setting| setting.policy.allow_replace = true),
-        ("the bundle", |setting| setting.bundle.manifest = manifest(&["other"])),
+        ("the bundle", |setting| setting.bundle = BundleFacts::of(&manifest(&["other"]), "exporter-1")),
         ("another file", |setting| {
             setting.file.name = "bank".into();
             for record in &mut setting.seen.owned {

@@ -216,3 +216,20 @@ fn a_renamed_server_left_out_is_not_surplus() {
     setting.policy.only = ["web".to_owned()].into();
     assert!(setting.plan().is_empty(), "{}", setting.text());
 }
+
+/// A new server does not get the name that a renamed one still bears at the provider.
+#[test]
+fn a_name_still_borne_is_refused() {
+    let mut setting = Setting::standing(&["www-1"]);
+    setting.at("www-1").name = "web-1".into();
+    setting.recorded("www-1").provider_name = "web-1".into();
+    setting.file.servers.push(crate::world::wanted("web-1"));
+    let draft = setting.plan();
+    assert_eq!(draft.refusals[0].code, "name-still-borne");
+    assert!(draft.is_empty());
+    // Once the renamed one has left the file, the name is free: the old one goes, the new one comes.
+    setting.unwant("www-1");
+    let draft = setting.plan();
+    assert!(draft.refusals.is_empty());
+    assert_eq!((draft.summary().create, draft.summary().delete), (1, 1));
+}

@@ -8,6 +8,7 @@ use muster_model::ownership::Claim;
 use muster_model::plan::{Action, PlaybookRef, ProvisionAction, Reason};
 use muster_model::policy::Purpose;
 use muster_model::server::Power;
+use muster_planner::BundleFacts;
 
 use crate::apply::apply;
 use crate::world::{Setting, manifest, provisioned};
@@ -67,7 +68,8 @@ fn playbooks_bound_to_servers() {
 #[test]
 fn missing_files_refuse_a_deploy_only() {
     let mut setting = deploying();
-    setting.bundle.manifest = manifest(&["application/index.html", "playbooks/sites.yml", "ap/x"]);
+    let files = manifest(&["application/index.html", "playbooks/sites.yml", "ap/x"]);
+    setting.bundle = BundleFacts::of(&files, "exporter-1");
     let deploy = setting.text();
     setting.policy.purpose = Purpose::Update;
     assert!(setting.plan().is_empty() && setting.plan().refusals.is_empty());

@@ -240,10 +240,7 @@ impl Setting {
                 login_key: Some(LOGIN_KEY.into()),
             },
             policy: Policy::default(),
-            bundle: BundleFacts {
-                manifest: manifest(&["app/index.html", "playbooks/site.yml"]),
-                node_exporter: "exporter-1".into(),
-            },
+            bundle: BundleFacts::of(&manifest(&["app/index.html", "playbooks/site.yml"]), "exporter-1"),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::runner::OutputSink;
 mod host;
 mod key;
 mod network;
+mod playbook;
 mod provision;
 mod record;
 mod server;

@@ -1,10 +1,206 @@
-//! temporary
-use super::{Looked, StepContext, StepError};
-use muster_model::plan::ProvisionAction;
-use muster_model::run::{Fact, Output};
-pub(super) async fn look(_c: &StepContext, _a: &ProvisionAction) -> Result<Looked, StepError> {
-    Err(StepError::refused("not yet"))
+//! Steps inside several servers: the Ansible inventory, playbooks, code delivery.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt};
+use muster_model::ansible::{Inventory, InventoryHost};
+use muster_model::bundle::Manifest;
+use muster_model::id::ServerName;
+use muster_model::ownership::Provisioned;
+use muster_model::plan::{ProvisionAction, ProvisionHost};
+use muster_model::run::{EntryKind, Fact, Output};
+use muster_outside::host::ssh::Host;
+use muster_outside::host::ssh::deliver::{DeliveredFile, Delivery, deliver};
+
+use super::playbook;
+use super::server::store_failed;
+use super::{Intent, Looked, StepContext, StepError};
+
+/// Hosts that code is delivered to at once.
+const DELIVERIES_AT_ONCE: usize = 16;
+/// SSH's usual port.
+const SSH_PORT: u16 = 22;
+
+pub(super) async fn look(_ctx: &StepContext, action: &ProvisionAction) -> Result<Looked, StepError> {
+    match action {
+        // Writing the same file twice is the same as once; a delivery looks for its release by itself, and a
+        // repeatable playbook is Ansible's own look.
+        ProvisionAction::Inventory { .. }
+        | ProvisionAction::Playbook { .. }
+        | ProvisionAction::Code { .. } => Ok(Looked::Act(Intent::Plain, Vec::new())),
+    }
 }
-pub(super) async fn act(_c: &StepContext, _a: &ProvisionAction) -> Result<(Output, Vec<Fact>), StepError> {
-    Err(StepError::refused("not yet"))
+
+pub(super) async fn act(
+    ctx: &StepContext,
+    action: &ProvisionAction,
+) -> Result<(Output, Vec<Fact>), StepError> {
+    match action {
+        ProvisionAction::Inventory { hosts } => write_inventory(ctx, hosts).await,
+        ProvisionAction::Playbook { .. } => playbook::act(ctx, action).await,
+        ProvisionAction::Code { from, digest, to, hosts, keep } => {
+            code(ctx, from, digest, to, hosts, *keep).await
+        }
+    }
+}
+
+/// One host of a step, with the way to it.
+pub(super) struct Target {
+    pub(super) name: ServerName,
+    pub(super) id: muster_model::id::ProviderId,
+    pub(super) host: Host,
+    pub(super) entry: InventoryHost,
+}
+
+/// The way to every host of a step. Their keys are on record, because each was reached by a step before.
+pub(super) async fn targets(ctx: &StepContext, hosts: &[ProvisionHost]) -> Result<Vec<Target>, StepError> {
+    let list = ctx.session.watch.fresh().await?;
+    let facts = ctx.store().facts(&ctx.session.account.identity).await.map_err(store_failed)?;
+    let mut targets = Vec::new();
+    for wanted in hosts {
+        let id = ctx.resolve(&wanted.server)?;
+        let seen = list.get(&id).ok_or_else(|| {
+            StepError::refused(format!("server {} (id {id}) is gone at the provider", wanted.name))
+        })?;
+        let record = facts.owned.iter().find(|record| record.id == id);
+        let host = ctx
+            .engine
+            .host_of(&ctx.session, &wanted.name, seen, record)
+            .await
+            .map_err(|error| StepError::transient(error.to_string()))?;
+        let entry = InventoryHost {
+            name: wanted.name.to_string(),
+            address: host.address.clone(),
+            port: SSH_PORT,
+            user: host.user.clone(),
+            // A server's own name is a group in documents; in Ansible it is the host itself.
+            groups: wanted
+                .groups
+                .iter()
+                .filter(|group| group.as_str() != wanted.name.as_str())
+                .map(|group| group.to_string())
+                .collect(),
+            playbook: wanted.playbooks.first().cloned(),
+            vars: BTreeMap::new(),
+        };
+        targets.push(Target { name: wanted.name.clone(), id, host, entry });
+    }
+    Ok(targets)
+}
+
+/// The inventory of these targets, or every name that Ansible would read differently.
+pub(super) fn inventory_of(targets: &[Target]) -> Result<Inventory, StepError> {
+    Inventory::build(targets.iter().map(|target| target.entry.clone())).map_err(|errors| {
+        let words: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        StepError::refused(words.join("; "))
+    })
+}
+
+async fn write_inventory(
+    ctx: &StepContext,
+    hosts: &[ProvisionHost],
+) -> Result<(Output, Vec<Fact>), StepError> {
+    let targets = targets(ctx, hosts).await?;
+    let inventory = inventory_of(&targets)?;
+    let path = ctx.engine.home.inventory(&ctx.infrastructure);
+    crate::reach::write_private(&path, inventory.to_yaml().as_bytes())
+        .map_err(|error| StepError::transient(format!("cannot write {}: {error}", path.display())))?;
+    ctx.say(format!("wrote the inventory of {} hosts to {}", targets.len(), path.display()), Vec::new())
+        .await?;
+    Ok((Output::File { path: path.display().to_string() }, Vec::new()))
+}
+
+/// The files of the bundle, or of one directory of it.
+pub(super) async fn bundle_files(
+    ctx: &StepContext,
+    below: &str,
+) -> Result<BTreeMap<String, DeliveredFile>, StepError> {
+    let row = ctx.store().plan(ctx.plan.id).await.map_err(store_failed)?;
+    let row = row.ok_or_else(|| StepError::refused("the plan of this run is gone"))?;
+    let manifest: Manifest = serde_json::from_str(&row.new.bundle)
+        .map_err(|error| StepError::refused(format!("the bundle's manifest cannot be read: {error}")))?;
+    let mut files = BTreeMap::new();
+    for (path, entry) in manifest.below(below) {
+        let content = ctx.engine.blobs.get(&entry.sha256).map_err(store_failed)?;
+        files.insert(path.to_owned(), DeliveredFile { content: Bytes::from(content), mode: entry.mode });
+    }
+    Ok(files)
+}
+
+async fn code(
+    ctx: &StepContext,
+    from: &str,
+    digest: &str,
+    to: &str,
+    hosts: &[ProvisionHost],
+    keep: u32,
+) -> Result<(Output, Vec<Fact>), StepError> {
+    let from = from.trim_start_matches("./").trim_end_matches('/');
+    let delivery = Arc::new(Delivery {
+        files: bundle_files(ctx, from).await?,
+        digest: digest.to_owned(),
+        to: to.to_owned(),
+        keep,
+    });
+    let deliveries: Vec<_> = targets(ctx, hosts)
+        .await?
+        .into_iter()
+        .map(|target| {
+            let (delivery, hosts) = (delivery.clone(), ctx.engine.outside.hosts.clone());
+            async move {
+                let outcome = deliver(hosts.as_ref(), &target.host, &delivery).await;
+                (target, outcome)
+            }
+            .boxed()
+        })
+        .collect();
+    let done: Vec<_> = futures::stream::iter(deliveries).buffered(DELIVERIES_AT_ONCE).collect().await;
+    let (mut changed, mut unchanged) = (0, 0);
+    let mut failed = None;
+    let mut entries = Vec::new();
+    let mut facts = Vec::new();
+    for (target, outcome) in done {
+        let (outcome, message, succeeded) = match outcome {
+            Ok(delivered) if delivered.changed => {
+                changed += 1;
+                let before = delivered.before.map_or_else(String::new, |before| format!("was {before}"));
+                ("changed", before, true)
+            }
+            Ok(_) => {
+                unchanged += 1;
+                ("ok", String::new(), true)
+            }
+            Err(error) => {
+                let message = crate::error::chain(&error);
+                failed.get_or_insert(StepError::from(error));
+                ("failed", message, false)
+            }
+        };
+        entries.push((
+            EntryKind::Task {
+                step: ctx.step.number,
+                host: target.name.to_string(),
+                task: format!("deliver {from} as release {}", &digest[..digest.len().min(12)]),
+                outcome: outcome.to_owned(),
+                message,
+            },
+            Vec::new(),
+        ));
+        facts.push(Fact::Provisioned {
+            account: ctx.session.account.identity.clone(),
+            id: target.id.clone(),
+            key: format!("code:{to}"),
+            outcome: Provisioned { digest: digest.to_owned(), succeeded, at: ctx.world().clock.now() },
+        });
+    }
+    ctx.journal.write_all(entries).await?;
+    match failed {
+        None => Ok((Output::Hosts { changed, unchanged }, facts)),
+        Some(error) => {
+            ctx.say("what was delivered stays recorded", facts).await?;
+            Err(error)
+        }
+    }
 }

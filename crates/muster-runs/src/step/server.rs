@@ -169,24 +169,30 @@ async fn act_create(
         Intent::Create(intent) => send_create(ctx, create, &intent).await?,
         Intent::Plain => return Err(StepError::refused("a create without an intent is never sent")),
     };
-    let seen = wait(ctx, &create.name, &id, "be made", |server| {
-        server.state != ServerState::New
-            && !matches!(server.state, ServerState::Other(_))
-            && (server.state != ServerState::Active || server.address.is_some())
+    wait_made(ctx, &create.name, &id).await?;
+    Ok((object(&id), Vec::new()))
+}
+
+/// Waits until a server is Active and has an address; any other end is told with what to do.
+async fn wait_made(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<SeenServer, StepError> {
+    let seen = wait(ctx, name, id, "be made", |server| match server.state {
+        ServerState::New | ServerState::Other(_) => false,
+        ServerState::Active => server.address.is_some(),
+        ServerState::NeedMoney | ServerState::Blocked | ServerState::Deleting => true,
     })
     .await?;
     match seen.state {
-        ServerState::Active => Ok((object(&id), Vec::new())),
+        ServerState::Active => Ok(seen),
         ServerState::NeedMoney => Err(StepError::refused(format!(
-            "server {} (id {id}) waits for money: the balance did not suffice; top the account up and run \
+            "server {name} (id {id}) waits for money: the balance did not suffice; top the account up and run \
              `muster infra update {}` again",
-            create.name, ctx.infrastructure
+            ctx.infrastructure
         ))),
         ServerState::Blocked | ServerState::Deleting | ServerState::New | ServerState::Other(_) => {
             Err(StepError::refused(format!(
-                "server {} (id {id}) is {} at the provider instead of Active; look at it in the provider's panel, \
-                 then run `muster infra update {}` again",
-                create.name, seen.state, ctx.infrastructure
+                "server {name} (id {id}) is {} at the provider instead of Active; look at it in the provider's \
+                 panel, then run `muster infra update {}` again",
+                seen.state, ctx.infrastructure
             )))
         }
     }
@@ -300,13 +306,17 @@ async fn look_power(ctx: &StepContext, power: &SetPower) -> Result<Looked, StepE
     let id = ctx.resolve(&power.server)?;
     let_actions_end(ctx, &power.name, &id).await?;
     let seen = find(ctx, &power.name, &id).await?;
-    if seen.power() == power.to {
+    if seen.power() == power.to && seen.state == ServerState::Active {
         return Ok(Looked::Already(object(&id), Vec::new()));
     }
     Ok(Looked::Act(Intent::Plain, Vec::new()))
 }
 
 async fn act_power(ctx: &StepContext, power: &SetPower) -> Result<(Output, Vec<Fact>), StepError> {
+    // One of ours that an interrupted run left in the making is waited for like a fresh one.
+    if wait_made(ctx, &power.name, &ctx.resolve(&power.server)?).await?.power() == power.to {
+        return Ok((object(&ctx.resolve(&power.server)?), Vec::new()));
+    }
     let id = ctx.resolve(&power.server)?;
     let to = power.to;
     let graceful = to == Power::Stopped;

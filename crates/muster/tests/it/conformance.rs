@@ -50,12 +50,29 @@ struct Claim {
     ids: Vec<String>,
 }
 
+/// What the finder looks for; made once, because making a pattern costs more than using it.
+struct Patterns {
+    id: regex::Regex,
+    id_in_name: regex::Regex,
+    function: regex::Regex,
+    attribute: regex::Regex,
+}
+
+impl Patterns {
+    fn new() -> Patterns {
+        let pattern = |text: &str| regex::Regex::new(text).expect("a pattern");
+        Patterns {
+            id: pattern(r"\b(ICT|ALF|NEP|EDG)-[0-9]+\b"),
+            id_in_name: pattern(r"(?:^|_)(ict|alf|nep|edg)_([0-9]+)(?:_|$)"),
+            function: pattern(r"^\s*(?:pub(?:\([^)]*\))? )?(?:async )?fn ([a-zA-Z0-9_]+)"),
+            attribute: pattern(r"^\s*#\[(?:[a-z_]+::)*test\b"),
+        }
+    }
+}
+
 /// Finds the test functions of one file and the ids in their doc comments (`ICT-42`) or names (`ict_42`).
-fn claims_in(file: &str, text: &str) -> Vec<Claim> {
-    let id = regex::Regex::new(r"\b(ICT|ALF|NEP|EDG)-\d+\b").expect("a pattern");
-    let in_name = regex::Regex::new(r"(?:^|_)(ict|alf|nep|edg)_(\d+)(?:_|$)").expect("a pattern");
-    let function = regex::Regex::new(r"^\s*(?:pub(?:\([^)]*\))? )?(?:async )?fn (\w+)").expect("a pattern");
-    let attribute = regex::Regex::new(r"^\s*#\[(?:\w+::)*test\b").expect("a pattern");
+fn claims_in(file: &str, text: &str, patterns: &Patterns) -> Vec<Claim> {
+    let Patterns { id, id_in_name, function, attribute } = patterns;
     let (mut claims, mut ids, mut is_test, mut open_brackets) = (Vec::new(), Vec::new(), false, 0_i64);
     for line in text.lines() {
         let trimmed = line.trim_start();
@@ -73,7 +90,7 @@ fn claims_in(file: &str, text: &str) -> Vec<Claim> {
         {
             let name = found[1].to_owned();
             ids.extend(
-                in_name
+                id_in_name
                     .captures_iter(&name)
                     .map(|found| format!("{}-{}", found[1].to_uppercase(), &found[2])),
             );
@@ -92,7 +109,11 @@ fn claims_in(file: &str, text: &str) -> Vec<Claim> {
 }
 
 fn claims() -> Vec<Claim> {
-    source::files("crates", ".rs").iter().flat_map(|file| claims_in(&file.path, &file.text)).collect()
+    let patterns = Patterns::new();
+    source::files("crates", ".rs")
+        .iter()
+        .flat_map(|file| claims_in(&file.path, &file.text, &patterns))
+        .collect()
 }
 
 /// The columns written by hand: line → (where, decision).
@@ -224,7 +245,7 @@ fn claims_are_found() {
     |    fn converges(x in 0..3) {}
     |}
 ";
-    let found: Vec<(String, String)> = claims_in("f.rs", &text.replace("    |", ""))
+    let found: Vec<(String, String)> = claims_in("f.rs", &text.replace("    |", ""), &Patterns::new())
         .into_iter()
         .map(|claim| (claim.function, claim.ids.join(" ")))
         .collect();

@@ -1,4 +1,7 @@
-//! What people copy: the files of the README, the documents and the demo are read by the program itself.
+//! What people copy: the files of the README, the documents and the demo are read by the program itself, and the
+//! commands and options of the documents are asked of it.
+
+use std::process::Command;
 
 use muster_model::config::read_config;
 use muster_model::document::Files;
@@ -57,4 +60,67 @@ fn the_demo_is_good() {
     assert_eq!(demo.playbooks.len(), 2);
     let marker = std::fs::read(source::root().join("examples/demo/muster.yaml")).expect("the root marker");
     assert!(read_config("muster.yaml", &marker).is_ok(), "the demo's muster.yaml");
+}
+
+fn help(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_muster"))
+        .args(words)
+        .arg("--help")
+        .output()
+        .expect("the program starts");
+    assert!(
+        output.status.success(),
+        "muster {} --help: {}",
+        words.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The first cells of a document's tables: what stands in backticks there.
+fn first_cells(document: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(source::root().join(document)).expect("the document");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| row.split(" |").next().expect("a cell").replace('`', "")).collect()
+}
+
+/// Every command and every option in docs/commands.md exists.
+#[test]
+fn commands_in_documents_exist() {
+    let options = format!("{}{}", help(&["infra", "update"]), help(&["infra", "deploy"]));
+    let (mut commands, mut flags) = (0, 0);
+    for cell in first_cells("docs/commands.md") {
+        if cell.starts_with("--") {
+            for flag in cell.split(", ").map(|text| text.split(' ').next().expect("a word")) {
+                assert!(
+                    options.contains(&format!("{flag} ")) || options.contains(&format!("{flag}\n")),
+                    "no option {flag}"
+                );
+                flags += 1;
+            }
+        } else if cell.starts_with(|letter: char| letter.is_lowercase()) {
+            let words: Vec<&str> =
+                cell.split(' ').take_while(|word| word.chars().all(char::is_lowercase)).collect();
+            let usage = help(&words);
+            assert!(usage.contains(words.last().expect("a word")), "muster {cell}: {usage}");
+            commands += 1;
+        }
+    }
+    assert!(commands > 20 && flags > 10, "{commands} commands and {flags} options were looked at");
+}
+
+/// Links between our documents lead somewhere.
+#[test]
+fn links_in_documents_lead_somewhere() {
+    let link = regex::Regex::new(r"\]\(([^)#:]+)(?:#[^)]*)?\)").expect("a pattern");
+    let mut dead = Vec::new();
+    for file in source::files(".", ".md") {
+        let folder = source::root().join(&file.path).parent().expect("a folder").to_owned();
+        for found in link.captures_iter(&file.text) {
+            if !folder.join(&found[1]).exists() {
+                dead.push(format!("{} → {}", file.path, &found[1]));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "dead links:\n  {}", dead.join("\n  "));
 }

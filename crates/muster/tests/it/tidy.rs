@@ -141,11 +141,20 @@ fn sources() -> Vec<Source> {
 
 /// The crates of ours that a line names (`muster_model::…` and `use muster_model;`).
 fn rooms_named(line: &str) -> Vec<String> {
-    let word = regex::Regex::new(
-        r"\bmuster_(model|planner|outside|store|sim|series|runs|api|server)\s*(::|;|\bas\b)",
-    )
-    .expect("a pattern");
-    word.captures_iter(line).map(|found| format!("muster-{}", &found[1])).collect()
+    let mut named = Vec::new();
+    for (start, _) in line.match_indices("muster_") {
+        let before = line[..start].chars().next_back();
+        let name: String =
+            line[start..].chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+        let crate_name = name.replace('_', "-");
+        let after = line[start + name.len()..].trim_start();
+        let is_path = after.starts_with("::") || after.starts_with(';') || after.starts_with("as ");
+        let is_whole = before.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_');
+        if is_whole && is_path && ROOMS.iter().any(|room| room.name == crate_name) {
+            named.push(crate_name);
+        }
+    }
+    named
 }
 
 /// The tables above name exactly the crates that exist.

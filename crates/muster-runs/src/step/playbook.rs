@@ -1,0 +1,266 @@
+//! Playbooks: checked before any host is touched, run by Ansible in a private directory, told per host and task.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use muster_model::ansible::{Inventory, Question, Severity, check};
+use muster_model::id::{ProviderId, StepNumber};
+use muster_model::ownership::Provisioned;
+use muster_model::plan::{PlaybookRef, ProvisionAction};
+use muster_model::run::{EntryKind, Fact, FailureClass, Output};
+use muster_outside::ansible::builtin::{NODE_EXPORTER_PLAYBOOK, NodeExporterSource, node_exporter};
+use muster_outside::ansible::{
+    AnsibleError, AnsibleEvent, Events, HostTask, PlaybookRun, RunFile, TaskOutcome,
+};
+use muster_outside::host::ssh::PrivateAgent;
+
+use super::provision::{Target, bundle_files, inventory_of, targets};
+use super::{StepContext, StepError};
+use crate::journal::LaneJournal;
+use crate::runner::OutputSink;
+
+/// The longest one playbook may take.
+const PLAYBOOK_LIMIT: Duration = Duration::from_secs(4 * 3600);
+/// Problems of a playbook that are shown at once.
+const PROBLEMS_SHOWN_MAX: usize = 20;
+
+pub(super) async fn act(
+    ctx: &StepContext,
+    action: &ProvisionAction,
+) -> Result<(Output, Vec<Fact>), StepError> {
+    let ProvisionAction::Playbook { playbook, digest, hosts, vars, tags, skip_tags, .. } = action else {
+        return Err(StepError::refused("this step is not a playbook"));
+    };
+    let targets = targets(ctx, hosts).await?;
+    let inventory = inventory_of(&targets)?;
+    let (path, files, mut extra_vars) = files_of(ctx, playbook).await?;
+    extra_vars.extend(vars.clone());
+    check_first(&path, &files, &inventory, &extra_vars, !tags.is_empty() || !skip_tags.is_empty())?;
+
+    let key = ctx
+        .engine
+        .login_key_pair(&ctx.session.account)
+        .await
+        .map_err(|error| StepError::refused(error.to_string()))?;
+    let mark = ctx.world().ids.next().simple().to_string();
+    let agent = PrivateAgent::serve(&ctx.engine.config.runtime_dir, &mark, vec![key])
+        .map_err(|error| StepError::transient(format!("cannot serve the login key: {error}")))?;
+    let mut run = PlaybookRun::new(&mark, &path, inventory);
+    run.files = files;
+    run.hosts = targets.iter().map(|target| (target.name.to_string(), target.host.clone())).collect();
+    run.tags.clone_from(tags);
+    run.skip_tags.clone_from(skip_tags);
+    run.extra_vars = extra_vars;
+    run.agent = Some(agent.socket().to_owned());
+    run.limit_of_time = PLAYBOOK_LIMIT;
+
+    let mut told = Told::new(ctx);
+    let outcome = ctx.engine.outside.ansible.run(&run, &mut told).await;
+    told.flush().await?;
+    let outcome = outcome.map_err(|error| failure(&error))?;
+
+    let facts: Vec<Fact> = targets
+        .iter()
+        .filter_map(|target| outcome.hosts.get(target.name.as_str()).map(|result| (target, result)))
+        .map(|(target, result)| reached(ctx, &target.id, playbook, digest, result.stats.well()))
+        .collect();
+    if outcome.success() {
+        let changed = outcome.hosts.values().filter(|result| result.stats.changed > 0).count() as u32;
+        let unchanged = outcome.hosts.len() as u32 - changed;
+        return Ok((Output::Hosts { changed, unchanged }, facts));
+    }
+    // What succeeded on some hosts stays known, so that the next plan begins with the others.
+    ctx.say(format!("{} did not succeed everywhere", shown(playbook)), facts).await?;
+    Err(StepError::Failed(FailureClass::Refused, complaint(playbook, &outcome, &targets)))
+}
+
+fn shown(playbook: &PlaybookRef) -> &str {
+    match playbook {
+        PlaybookRef::NodeExporter => "installing node_exporter",
+        PlaybookRef::File(path) => path,
+    }
+}
+
+type Files = BTreeMap<String, RunFile>;
+type Vars = BTreeMap<String, serde_json::Value>;
+
+async fn files_of(ctx: &StepContext, playbook: &PlaybookRef) -> Result<(String, Files, Vars), StepError> {
+    match playbook {
+        PlaybookRef::NodeExporter => {
+            let (files, vars) = node_exporter(&NodeExporterSource::Package);
+            Ok((NODE_EXPORTER_PLAYBOOK.to_owned(), files, vars))
+        }
+        PlaybookRef::File(path) => {
+            let files = bundle_files(ctx, "").await?;
+            let files = files
+                .into_iter()
+                .map(|(path, file)| (path, RunFile { content: file.content, mode: file.mode }))
+                .collect();
+            Ok((path.trim_start_matches("./").to_owned(), files, Vars::new()))
+        }
+    }
+}
+
+/// ICT-27: what Ansible would stop at in the middle stops here, before any host is touched.
+fn check_first(
+    path: &str,
+    files: &Files,
+    inventory: &Inventory,
+    vars: &Vars,
+    tags: bool,
+) -> Result<(), StepError> {
+    let texts: BTreeMap<String, &[u8]> =
+        files.iter().map(|(path, file)| (path.clone(), file.content.as_ref())).collect();
+    let extra_vars: BTreeSet<String> = vars.keys().cloned().collect();
+    let question = Question { playbook: path, inventory: Some(inventory), extra_vars, tags };
+    let problems: Vec<String> = check(&texts, &question)
+        .into_iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| problem.to_string())
+        .collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let more = problems.len().saturating_sub(PROBLEMS_SHOWN_MAX);
+    let mut text = problems.into_iter().take(PROBLEMS_SHOWN_MAX).collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        text.push_str(&format!("; and {more} more"));
+    }
+    Err(StepError::refused(format!("no host was touched, because {path} cannot work: {text}")))
+}
+
+fn failure(error: &AnsibleError) -> StepError {
+    let message = crate::error::chain(error);
+    if error.may_have_acted() { StepError::unknown(message) } else { StepError::refused(message) }
+}
+
+fn reached(
+    ctx: &StepContext,
+    id: &ProviderId,
+    playbook: &PlaybookRef,
+    digest: &str,
+    succeeded: bool,
+) -> Fact {
+    Fact::Provisioned {
+        account: ctx.session.account.identity.clone(),
+        id: id.clone(),
+        key: playbook.key().to_owned(),
+        outcome: Provisioned { digest: digest.to_owned(), succeeded, at: ctx.world().clock.now() },
+    }
+}
+
+fn complaint(
+    playbook: &PlaybookRef,
+    outcome: &muster_outside::ansible::RunOutcome,
+    targets: &[Target],
+) -> String {
+    let failed: Vec<String> = outcome
+        .hosts
+        .iter()
+        .filter(|(_, result)| !result.stats.well())
+        .map(|(host, result)| match &result.failure {
+            Some((task, message)) => format!("{host} at `{task}`: {message}"),
+            None => format!("{host}: it could not be reached"),
+        })
+        .collect();
+    let what = if failed.is_empty() { outcome.complaint.clone() } else { failed.join("; ") };
+    format!(
+        "{} failed on {} of {} servers: {what}",
+        shown(playbook),
+        outcome.hosts.values().filter(|result| !result.stats.well()).count(),
+        targets.len()
+    )
+}
+
+/// Turns Ansible's events into ours: changes and failures into the journal, every line into the detail output.
+struct Told {
+    journal: Arc<LaneJournal>,
+    output: Arc<OutputSink>,
+    clock: Arc<dyn muster_model::world::Clock>,
+    step: StepNumber,
+    tasks: BTreeMap<u32, String>,
+    waiting: Vec<(EntryKind, Vec<Fact>)>,
+    stop: Option<crate::journal::Stop>,
+}
+
+/// Entries collected before they are written in one commit.
+const ENTRIES_AT_ONCE: usize = 32;
+
+impl Told {
+    fn new(ctx: &StepContext) -> Told {
+        Told {
+            journal: ctx.journal.clone(),
+            output: ctx.output.clone(),
+            clock: ctx.world().clock.clone(),
+            step: ctx.step.number,
+            tasks: BTreeMap::new(),
+            waiting: Vec::new(),
+            stop: None,
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), StepError> {
+        if let Some(stop) = self.stop.take() {
+            return Err(stop.into());
+        }
+        if !self.waiting.is_empty() {
+            self.journal.write_all(std::mem::take(&mut self.waiting)).await?;
+        }
+        Ok(())
+    }
+
+    fn line(&self, target: &str, text: &str) {
+        self.output.push(self.clock.now(), self.step, target, text);
+    }
+
+    async fn host_task(&mut self, done: HostTask) {
+        let task = self.tasks.get(&done.task).cloned().unwrap_or_default();
+        let outcome = match done.outcome {
+            TaskOutcome::Ok => "ok",
+            TaskOutcome::Changed => "changed",
+            TaskOutcome::Failed => "failed",
+            TaskOutcome::Ignored => "ignored",
+            TaskOutcome::Unreachable => "unreachable",
+            TaskOutcome::Skipped => "skipped",
+            TaskOutcome::Retry => "retry",
+        };
+        self.line(&done.host, &format!("{task}: {outcome} {}", done.message));
+        for text in done.stdout.iter().chain(&done.stderr) {
+            self.line(&done.host, text);
+        }
+        let kind = EntryKind::Task {
+            step: self.step,
+            host: done.host,
+            task,
+            outcome: outcome.to_owned(),
+            message: done.message,
+        };
+        self.waiting.push((kind, Vec::new()));
+        if self.waiting.len() >= ENTRIES_AT_ONCE {
+            let entries = std::mem::take(&mut self.waiting);
+            if let Err(stop) = self.journal.write_all(entries).await {
+                self.stop.get_or_insert(stop);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Events for Told {
+    async fn event(&mut self, event: AnsibleEvent) {
+        match event {
+            AnsibleEvent::Playbook { .. } | AnsibleEvent::Nobody | AnsibleEvent::Stats { .. } => {}
+            AnsibleEvent::Play { name } => self.line("", &format!("play {name}")),
+            AnsibleEvent::Task { number, name, .. } => {
+                self.tasks.insert(number, name);
+            }
+            AnsibleEvent::Item(done) => {
+                let item = done.item.clone().unwrap_or_default();
+                self.line(&done.host, &format!("item {item} {}", done.message));
+            }
+            AnsibleEvent::Host(done) => self.host_task(done).await,
+        }
+    }
+}
