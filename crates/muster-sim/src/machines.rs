@@ -4,6 +4,8 @@
 //! a machine that others can reach. A server becomes `Active` only after its machine answered. Without an
 //! implementation servers get addresses of 198.18.0.0/15 and exist on paper only.
 
+pub mod local;
+
 use std::net::IpAddr;
 
 use async_trait::async_trait;

@@ -154,6 +154,8 @@ pub(super) fn apply(server: &mut Server, work: &Work, prepared: Prepared, broke:
             }
             // A new password, and the keys are not put back: Vagrant logs in by password to do that.
             server.admin_password = prepared.password;
+            // The address stays; only a real machine may come back on another.
+            server.ip = prepared.ip.or(server.ip);
             server.keys.clear();
             server.power_on = server.life == Life::Active;
         }
