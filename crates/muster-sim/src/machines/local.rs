@@ -4,9 +4,10 @@
 //! same start each time, so two of them must not share one home.
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use muster_outside::host::local::{self, LocalError, LocalMachines, MachineName, NetworkSpec};
+use muster_outside::host::local::{self, Launcher, LocalError, LocalMachines, MachineName, NetworkSpec};
 
 use super::{Interface, MachineError, MachineSpec, Machines, Started};
 
@@ -23,6 +24,40 @@ impl Local {
     /// Machines below the home that `machines` was opened with.
     pub fn new(machines: LocalMachines) -> Local {
         Local { machines }
+    }
+
+    /// Opens the machines below a home that belongs to this simulator alone: makes their common root and their
+    /// offline packages where they are missing, and removes what an earlier simulator of this home left behind,
+    /// because a new world begins without servers.
+    ///
+    /// # Errors
+    /// What is missing here, in one sentence, or what could not be made.
+    pub async fn open(
+        home: &Path,
+        packages: &[&str],
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Local, LocalError> {
+        let launcher = Launcher::muster().map_err(|source| LocalError::File {
+            what: "find",
+            path: PathBuf::from("the running program"),
+            source,
+        })?;
+        let machines = LocalMachines::open(home, launcher).await?;
+        machines.ensure_repository(packages, progress).await?;
+        let local = Local { machines };
+        local.clear().await?;
+        Ok(local)
+    }
+
+    /// Removes every machine of this home.
+    ///
+    /// # Errors
+    /// A machine that could not be removed.
+    pub async fn clear(&self) -> Result<(), LocalError> {
+        for machine in self.machines.list().await? {
+            self.machines.delete(&machine.name).await?;
+        }
+        Ok(())
     }
 }
 
