@@ -119,7 +119,7 @@ demo_acts() {
 
   say "Somebody changes things in the provider's panel"
   shown curl -fsS -X POST "$URL/_sim/drift" -H 'content-type: application/json' -d '{"server": "web-2", "set": {"CPU": 4}}'
-  shown curl -fsS -X POST "$URL/_sim/drift" -H 'content-type: application/json' -d '{"server": "store", "set": {"IsPowerOn": false}}'
+  shown curl -fsS -X POST "$URL/_sim/drift" -H 'content-type: application/json' -d '{"server": "store-1", "set": {"IsPowerOn": false}}'
   act "Muster says what differs, and why it matters" expect_status 4 "${update[@]/--yes/--check}"
   act "Update brings it back" "${update[@]}"
   curl -fs -X DELETE "$URL/_sim/journal" >/dev/null

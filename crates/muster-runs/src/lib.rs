@@ -22,6 +22,9 @@ pub mod submit;
 pub mod world;
 
 pub use access::{HostStats, SshAccess};
+pub use muster_outside::Outside;
+pub use muster_outside::host::local::machine_supervisor_main;
+
 pub use engine::{Engine, EngineConfig, EnvironmentAccount};
 pub use error::EngineError;
 pub use reads::Reads;

@@ -4,6 +4,8 @@
 //! a machine that others can reach. A server becomes `Active` only after its machine answered. Without an
 //! implementation servers get addresses of 198.18.0.0/15 and exist on paper only.
 
+pub mod local;
+
 use std::net::IpAddr;
 
 use async_trait::async_trait;
@@ -37,12 +39,21 @@ pub struct MachineSpec {
 pub struct Interface {
     /// Number of the private network that it is plugged into.
     pub network: u64,
-    /// Hardware address, `00:50:56:…`.
+    /// Hardware address; the cloud's wish begins with `00:50:56:`.
     pub mac: String,
     /// Address that the cloud intends for it. The guest is *not* configured: that is its owner's work.
     pub address: IpAddr,
     /// Length of the network's prefix.
     pub prefix: u8,
+}
+
+/// A machine that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The address that it answers on.
+    pub address: IpAddr,
+    /// Its interfaces beside the first one, as they really became.
+    pub interfaces: Vec<Interface>,
 }
 
 /// A machine that could not be brought into the wanted condition.
@@ -62,9 +73,9 @@ pub struct MachineError {
 #[async_trait]
 pub trait Machines: Send + Sync {
     /// Makes and starts a machine and waits until it answers on the returned address.
-    async fn start(&self, spec: &MachineSpec) -> Result<IpAddr, MachineError>;
+    async fn start(&self, spec: &MachineSpec) -> Result<Started, MachineError>;
     /// Wipes the machine and starts it again from `spec`, at the same address.
-    async fn rebuild(&self, spec: &MachineSpec) -> Result<IpAddr, MachineError>;
+    async fn rebuild(&self, spec: &MachineSpec) -> Result<Started, MachineError>;
     /// Switches on and waits until it answers. Switched on already: nothing.
     async fn power_on(&self, server: u64) -> Result<(), MachineError>;
     /// Switches off, gracefully or at once. Switched off already: nothing.
@@ -73,8 +84,8 @@ pub trait Machines: Send + Sync {
     async fn reboot(&self, server: u64, graceful: bool) -> Result<(), MachineError>;
     /// Removes the machine and everything that belongs to it. Gone already: nothing.
     async fn delete(&self, server: u64) -> Result<(), MachineError>;
-    /// Plugs an interface in, while the machine runs.
-    async fn add_interface(&self, server: u64, interface: &Interface) -> Result<(), MachineError>;
+    /// Plugs an interface in, while the machine runs; gives it as it really became, which the API then shows.
+    async fn add_interface(&self, server: u64, interface: &Interface) -> Result<Interface, MachineError>;
     /// Pulls the interface of that network out.
     async fn remove_interface(&self, server: u64, network: u64) -> Result<(), MachineError>;
 }

@@ -36,14 +36,19 @@ impl Hangup {
     }
 }
 
-/// Serves the simulator until `shutdown` is ready. Open connections end with their current answer.
+/// Serves the simulator until `shutdown` is ready. Open connections end with their current answer, hanging ones
+/// without.
 pub async fn serve(
     listener: TcpListener,
     simulator: Simulator,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let router = simulator.router().into_make_service_with_connect_info::<Hangup>();
-    axum::serve(Cuttable(listener), router).with_graceful_shutdown(shutdown).await
+    let ends = async move {
+        shutdown.await;
+        simulator.close();
+    };
+    axum::serve(Cuttable(listener), router).with_graceful_shutdown(ends).await
 }
 
 struct Cuttable(TcpListener);

@@ -94,8 +94,8 @@ pub fn real_clock() -> Arc<dyn muster_model::world::Clock> {
 }
 
 /// The real hands: the network, SSH and Ansible. Ansible's private directories lie below the home.
-fn hands(home: &Path) -> Result<muster_outside::Outside, Failure> {
-    muster_outside::Outside::real(&home.join("work")).map_err(|error| Failure::new(Exit::Failed, error))
+fn hands(home: &Path) -> Result<muster_runs::Outside, Failure> {
+    muster_runs::Outside::real(&home.join("work")).map_err(|error| Failure::new(Exit::Failed, error))
 }
 
 /// What the person at this machine has for logging in to servers.

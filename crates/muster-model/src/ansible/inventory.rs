@@ -151,18 +151,28 @@ impl Inventory {
             out.push_str("  hosts:\n");
         }
         for host in self.hosts.values() {
-            let mut line = |name: &str, value: &serde_json::Value| {
-                // JSON is YAML, and quoted text stays text.
-                let _ = writeln!(out, "      {}: {value}", serde_json::Value::from(name));
-            };
-            let mut vars: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
-            vars.insert("ansible_host", host.address.as_str().into());
-            vars.insert("ansible_port", host.port.into());
-            vars.insert("ansible_user", host.user.as_str().into());
-            if let Some(playbook) = &host.playbook {
-                vars.insert("muster_playbook", playbook.as_str().into());
+            out.push_str("      ");
+            quote_into(&host.name, &mut out);
+            // JSON is YAML, and quoted text stays text. Ours come first, so that a variable of the file's may replace
+            // them: of two equal keys Ansible takes the last, but warns; so they are left out here.
+            let mut fields = Fields { out: &mut out, first: true };
+            let is_free = |name: &str| !host.vars.contains_key(name);
+            if is_free("ansible_host") {
+                quote_into(&host.address, fields.name("ansible_host"));
             }
-            line_for_host(&mut line, &host.name, &vars, &host.vars);
+            if is_free("ansible_port") {
+                let _ = write!(fields.name("ansible_port"), "{}", host.port);
+            }
+            if is_free("ansible_user") {
+                quote_into(&host.user, fields.name("ansible_user"));
+            }
+            for (name, value) in &host.vars {
+                let _ = write!(fields.name(name), "{value}");
+            }
+            if let Some(playbook) = host.playbook.as_ref().filter(|_| is_free("muster_playbook")) {
+                quote_into(playbook, fields.name("muster_playbook"));
+            }
+            fields.end();
         }
         if !self.groups.is_empty() {
             out.push_str("  children:\n");
@@ -170,23 +180,45 @@ impl Inventory {
         for (group, members) in &self.groups {
             let _ = writeln!(out, "    {group}:\n      hosts:");
             for member in members {
-                let _ = writeln!(out, "        {}: {{}}", serde_json::Value::from(member.as_str()));
+                out.push_str("        ");
+                quote_into(member, &mut out);
+                out.push_str(": {}\n");
             }
         }
         out
     }
 }
 
-fn line_for_host(
-    line: &mut impl FnMut(&str, &serde_json::Value),
-    name: &str,
-    vars: &BTreeMap<&str, serde_json::Value>,
-    more: &BTreeMap<String, serde_json::Value>,
-) {
-    let mut all: serde_json::Map<String, serde_json::Value> =
-        vars.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    all.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
-    line(name, &serde_json::Value::Object(all));
+/// Writes `: {"a":…,"b":…}` piece by piece: ten thousand hosts as values of a tree took ten times as long.
+struct Fields<'o> {
+    out: &'o mut String,
+    first: bool,
+}
+
+impl Fields<'_> {
+    /// Writes a name; the caller writes its value.
+    fn name(&mut self, name: &str) -> &mut String {
+        self.out.push_str(if self.first { ": {" } else { "," });
+        self.first = false;
+        quote_into(name, self.out);
+        self.out.push(':');
+        self.out
+    }
+
+    fn end(self) {
+        self.out.push_str(if self.first { ": {}\n" } else { "}\n" });
+    }
+}
+
+/// A JSON string.
+fn quote_into(text: &str, out: &mut String) {
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' || byte == b' ') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        let _ = write!(out, "{}", serde_json::Value::from(text));
+    }
 }
 
 fn is_name_character(character: char) -> bool {

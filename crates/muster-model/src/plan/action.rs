@@ -373,6 +373,33 @@ impl Action {
         }
     }
 
+    /// The steps whose outputs it refers to; every one of them comes before it, not always directly.
+    pub fn references(&self) -> Vec<StepNumber> {
+        let refs: Vec<&ObjectRef> = match self {
+            Action::Server(ServerAction::Create(create)) => create.keys.iter().collect(),
+            Action::Server(ServerAction::Resize(resize)) => vec![&resize.server],
+            Action::Server(ServerAction::Power(power)) => vec![&power.server],
+            Action::Server(ServerAction::Link(link)) => vec![&link.server, &link.network],
+            Action::Server(ServerAction::Unlink(unlink)) => vec![&unlink.server],
+            Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => vec![server],
+            Action::Provision(
+                ProvisionAction::Inventory { hosts }
+                | ProvisionAction::Playbook { hosts, .. }
+                | ProvisionAction::Code { hosts, .. },
+            ) => hosts.iter().map(|host| &host.server).collect(),
+            Action::Server(ServerAction::Delete(_))
+            | Action::Network(_)
+            | Action::Key(_)
+            | Action::Record(_) => Vec::new(),
+        };
+        refs.into_iter()
+            .filter_map(|reference| match reference {
+                ObjectRef::Made(step) => Some(*step),
+                ObjectRef::Seen(_) => None,
+            })
+            .collect()
+    }
+
     /// Whether carrying it out deletes something at the provider.
     pub fn deletes(&self) -> bool {
         matches!(

@@ -95,7 +95,10 @@ fn ten_thousand_hosts_are_written_quickly() {
     #[allow(clippy::disallowed_methods, reason = "measures this test's own speed")]
     let began = std::time::Instant::now();
     let text = inventory.to_yaml();
-    assert!(began.elapsed() < Duration::from_millis(500), "{:?} unoptimised", began.elapsed());
+    let took = began.elapsed();
+    eprintln!("10,000 hosts written in {took:?}, unoptimised");
+    // The aim is 0.1 s; a loaded machine and an unoptimised build get more.
+    assert!(took < Duration::from_millis(500), "{took:?}");
     assert_eq!(text.lines().count(), 10_000 * 3 + 8);
 }
 

@@ -39,6 +39,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.numbers = {}
+        self.root = os.getcwd() + os.sep
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.connect(os.environ["MUSTER_EVENTS"])
 
@@ -106,6 +107,7 @@ class CallbackModule(CallbackBase):
         number = len(self.numbers) + 1
         self.numbers[task._uuid] = number
         path = task.get_path() or ""
+        path = path[len(self.root):] if path.startswith(self.root) else path
         self.tell("task", number=number, kind=kind, name=text(task.get_name().strip(), 512),
                   action=text(task.action, 128), path=text(path, 512))
 

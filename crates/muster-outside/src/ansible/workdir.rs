@@ -188,9 +188,9 @@ fn ssh_arguments(run: &PlaybookRun, known_hosts: &Path) -> Vec<(String, String)>
     for (name, host) in &run.hosts {
         let mut arguments: Vec<String> = Vec::new();
         if let HostKeyPolicy::KnownHosts { files, alias, accept_new } = &host.host_key {
-            let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+            let files: Vec<String> = files.iter().map(|file| interactive::quoted(file)).collect();
             let files = files.join(" ");
-            arguments.push(format!("UserKnownHostsFile={} {files}", known_hosts.display()));
+            arguments.push(format!("UserKnownHostsFile={} {files}", interactive::quoted(known_hosts)));
             if let Some(alias) = alias {
                 arguments.push(format!("HostKeyAlias={alias}"));
             }

@@ -89,6 +89,11 @@ impl Graph {
         }
     }
 
+    /// Notes a failure: the step was begun, so it is not among those left out.
+    pub(crate) fn fail(&mut self, step: StepNumber) {
+        self.states.insert(step, StepState::Failed(Attempt::default()));
+    }
+
     /// What a succeeded step made.
     pub(crate) fn output(&self, step: StepNumber) -> Option<&Output> {
         match self.states.get(&step) {

@@ -204,6 +204,7 @@ impl Lane {
                 let Some(step) = self.step(number) else { continue };
                 if let Some(message) = may_not_repeat(step, &state) {
                     failure = Some(message.clone());
+                    graph.fail(number);
                     let attempt = match state {
                         StepState::Started(attempt) => attempt,
                         StepState::Waiting | StepState::Succeeded(_) | StepState::Failed(_) => {
@@ -222,7 +223,13 @@ impl Lane {
                     }
                     break;
                 }
-                let ctx = self.context(step, graph.outputs_of(&step.after), session, output, &state);
+                let ctx = self.context(
+                    step,
+                    graph.outputs_of(&step::references(&self.plan, step)),
+                    session,
+                    output,
+                    &state,
+                );
                 under_way.push(async move { (number, attempt::attempts(ctx, state).await) });
             }
             if under_way.is_empty() {
@@ -232,6 +239,7 @@ impl Lane {
                 Some((number, outcome)) = under_way.next() => match outcome {
                     Ok(made) => graph.succeed(number, made),
                     Err(StepError::Failed(_, message)) => {
+                        graph.fail(number);
                         failure.get_or_insert(message);
                     }
                     Err(StepError::Stop(stop)) => {

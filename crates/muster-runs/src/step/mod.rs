@@ -7,7 +7,7 @@ use std::sync::Arc;
 use muster_model::World;
 use muster_model::id::{Attempt, InfrastructureName, ProviderId, StepNumber};
 use muster_model::intent::CreationIntent;
-use muster_model::plan::{Action, HostAction, ObjectRef, Plan, Step};
+use muster_model::plan::{Action, HostAction, ObjectRef, Plan, ProvisionAction, Step};
 use muster_model::run::{Fact, FailureClass, Output};
 use muster_outside::cloud::watch::WaitError;
 use muster_outside::cloud::{CloudError, CloudErrorKind};
@@ -106,7 +106,7 @@ pub(crate) struct StepContext {
     pub(crate) journal: Arc<LaneJournal>,
     pub(crate) output: Arc<OutputSink>,
     pub(crate) step: Step,
-    /// Outputs of the steps that this one comes after.
+    /// Outputs of the steps that its action refers to.
     pub(crate) made: BTreeMap<StepNumber, Output>,
     /// The attempt under way.
     pub(crate) attempt: Attempt,
@@ -171,4 +171,19 @@ pub(crate) async fn act(ctx: &StepContext, intent: Intent) -> Result<(Output, Ve
 /// Whether an opaque action leaves a trace where it ran, so that a further attempt can ask what became of it.
 pub(crate) fn can_be_asked(action: &Action) -> bool {
     matches!(action, Action::Host(HostAction::Exec { .. }))
+}
+
+/// The steps whose outputs a step needs: those that its action refers to, and for a playbook those of the whole
+/// inventory.
+pub(crate) fn references(plan: &Plan, step: &Step) -> Vec<StepNumber> {
+    let mut all = step.action.references();
+    if let Action::Provision(ProvisionAction::Playbook { playbook, .. }) = &step.action
+        && let Some(hosts) = playbook::inventory_hosts(&plan.draft, playbook)
+    {
+        all.extend(hosts.iter().filter_map(|host| match &host.server {
+            ObjectRef::Made(step) => Some(*step),
+            ObjectRef::Seen(_) => None,
+        }));
+    }
+    all
 }

@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use muster_model::ansible::{Inventory, Question, Severity, check};
 use muster_model::id::{ProviderId, StepNumber};
 use muster_model::ownership::Provisioned;
-use muster_model::plan::{PlaybookRef, ProvisionAction};
+use muster_model::plan::{Action, PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost};
 use muster_model::run::{EntryKind, Fact, FailureClass, Output};
 use muster_outside::ansible::builtin::{NODE_EXPORTER_PLAYBOOK, NodeExporterSource, node_exporter};
 use muster_outside::ansible::{
     AnsibleError, AnsibleEvent, Events, HostTask, PlaybookRun, RunFile, TaskOutcome,
 };
-use muster_outside::host::ssh::PrivateAgent;
+use muster_outside::host::ssh::{HostKeyPolicy, PrivateAgent};
 
 use super::provision::{Target, bundle_files, inventory_of, targets};
 use super::{StepContext, StepError};
@@ -33,8 +33,11 @@ pub(super) async fn act(
     let ProvisionAction::Playbook { playbook, digest, hosts, vars, tags, skip_tags, .. } = action else {
         return Err(StepError::refused("this step is not a playbook"));
     };
-    let targets = targets(ctx, hosts).await?;
-    let inventory = inventory_of(&targets)?;
+    // A playbook may speak of every host of the file (`groups['data']`), and touches those of its entry only.
+    let everybody = targets(ctx, inventory_hosts(&ctx.plan.draft, playbook).unwrap_or(hosts)).await?;
+    let inventory = inventory_of(&everybody)?;
+    let targets: Vec<&Target> =
+        everybody.iter().filter(|target| hosts.iter().any(|host| host.name == target.name)).collect();
     let (path, files, mut extra_vars) = files_of(ctx, playbook).await?;
     extra_vars.extend(vars.clone());
     check_first(&path, &files, &inventory, &extra_vars, !tags.is_empty() || !skip_tags.is_empty())?;
@@ -49,7 +52,15 @@ pub(super) async fn act(
         .map_err(|error| StepError::transient(format!("cannot serve the login key: {error}")))?;
     let mut run = PlaybookRun::new(&mark, &path, inventory);
     run.files = files;
-    run.hosts = targets.iter().map(|target| (target.name.to_string(), target.host.clone())).collect();
+    run.hosts = everybody
+        .iter()
+        // One that was never reached is in the inventory for its facts only.
+        .filter(|target| !matches!(target.host.host_key, HostKeyPolicy::FirstUse))
+        .map(|target| (target.name.to_string(), target.host.clone()))
+        .collect();
+    if targets.len() < everybody.len() {
+        run.limit = targets.iter().map(|target| target.name.to_string()).collect();
+    }
     run.tags.clone_from(tags);
     run.skip_tags.clone_from(skip_tags);
     run.extra_vars = extra_vars;
@@ -74,6 +85,20 @@ pub(super) async fn act(
     // What succeeded on some hosts stays known, so that the next plan begins with the others.
     ctx.say(format!("{} did not succeed everywhere", shown(playbook)), facts).await?;
     Err(StepError::Failed(FailureClass::Refused, complaint(playbook, &outcome, &targets)))
+}
+
+/// The hosts of the plan's inventory step, for playbooks of the file.
+pub(crate) fn inventory_hosts<'p>(
+    draft: &'p PlanDraft,
+    playbook: &PlaybookRef,
+) -> Option<&'p [ProvisionHost]> {
+    if *playbook == PlaybookRef::NodeExporter {
+        return None;
+    }
+    draft.steps.iter().find_map(|step| match &step.action {
+        Action::Provision(ProvisionAction::Inventory { hosts }) => Some(hosts.as_slice()),
+        _ => None,
+    })
 }
 
 fn shown(playbook: &PlaybookRef) -> &str {
@@ -154,7 +179,7 @@ fn reached(
 fn complaint(
     playbook: &PlaybookRef,
     outcome: &muster_outside::ansible::RunOutcome,
-    targets: &[Target],
+    targets: &[&Target],
 ) -> String {
     let failed: Vec<String> = outcome
         .hosts

@@ -154,10 +154,22 @@ pub(super) fn apply(server: &mut Server, work: &Work, prepared: Prepared, broke:
             }
             // A new password, and the keys are not put back: Vagrant logs in by password to do that.
             server.admin_password = prepared.password;
+            // The address stays; only a real machine may come back on another.
+            server.ip = prepared.ip.or(server.ip);
             server.keys.clear();
             server.power_on = server.life == Life::Active;
         }
         Work::Delete => {}
+    }
+}
+
+/// Lets links show the hardware and network addresses that their machine's interfaces really have.
+pub(super) fn as_it_became(links: &mut [Link], interfaces: &[Interface]) {
+    for interface in interfaces {
+        for link in links.iter_mut().filter(|link| link.network == interface.network) {
+            link.ip = interface.address;
+            interface.mac.clone_into(&mut link.mac);
+        }
     }
 }
 

@@ -52,7 +52,8 @@ impl World {
             state_word: self.twist.state.clone(),
             dhcp,
             dc_location: dc.tech_title.to_owned(),
-            second_byte: (id % 256) as u8,
+            // 10.10 to 10.199: what lies above is left to whoever runs local machines.
+            second_byte: (10 + id % 190) as u8,
             hosts_given: 0,
             deleting: false,
         };

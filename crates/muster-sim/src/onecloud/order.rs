@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use crate::machines::{Interface, MachineError, MachineSpec, Machines};
+use crate::machines::{Interface, MachineError, MachineSpec, Machines, Started};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -29,20 +29,34 @@ pub(super) struct Order {
     pub ask: Ask,
 }
 
-/// Carries one order out; a start or rebuild tells the address.
-pub(super) async fn carry_out(
-    machines: &dyn Machines,
-    order: &Order,
-) -> Result<Option<IpAddr>, MachineError> {
+/// What became of an order: the machine's address if it was started, and the interfaces that it got.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Report {
+    pub address: Option<IpAddr>,
+    pub interfaces: Vec<Interface>,
+}
+
+impl From<Started> for Report {
+    fn from(started: Started) -> Report {
+        Report { address: Some(started.address), interfaces: started.interfaces }
+    }
+}
+
+/// Carries one order out.
+pub(super) async fn carry_out(machines: &dyn Machines, order: &Order) -> Result<Report, MachineError> {
     let server = order.server;
     match &order.ask {
-        Ask::Start(spec) => machines.start(spec).await.map(Some),
-        Ask::Rebuild(spec) => machines.rebuild(spec).await.map(Some),
-        Ask::On => machines.power_on(server).await.map(|()| None),
-        Ask::Off { graceful } => machines.power_off(server, *graceful).await.map(|()| None),
-        Ask::Reboot { graceful } => machines.reboot(server, *graceful).await.map(|()| None),
-        Ask::Delete => machines.delete(server).await.map(|()| None),
-        Ask::Plug(interface) => machines.add_interface(server, interface).await.map(|()| None),
-        Ask::Unplug { network } => machines.remove_interface(server, *network).await.map(|()| None),
+        Ask::Start(spec) => return machines.start(spec).await.map(Report::from),
+        Ask::Rebuild(spec) => return machines.rebuild(spec).await.map(Report::from),
+        Ask::Plug(interface) => {
+            let interface = machines.add_interface(server, interface).await?;
+            return Ok(Report { address: None, interfaces: vec![interface] });
+        }
+        Ask::On => machines.power_on(server).await?,
+        Ask::Off { graceful } => machines.power_off(server, *graceful).await?,
+        Ask::Reboot { graceful } => machines.reboot(server, *graceful).await?,
+        Ask::Delete => machines.delete(server).await?,
+        Ask::Unplug { network } => machines.remove_interface(server, *network).await?,
     }
+    Ok(Report::default())
 }

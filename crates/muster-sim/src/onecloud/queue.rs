@@ -1,11 +1,10 @@
 //! The life of actions: one runs per server, the others are `Postponed` and follow in order.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::effect::{self, SHARED_NETWORK};
 use super::object::{Action, ActionState, Prepared, Work};
-use super::order::{Ask, Order};
+use super::order::{Ask, Order, Report};
 use super::refusal::Refusal;
 use super::world::{Due, World};
 use crate::machines::MachineError;
@@ -101,15 +100,22 @@ impl World {
     }
 
     /// A machine reports the end of what was asked of it.
-    pub(super) fn machine_reports(&mut self, order: &Order, result: Result<Option<IpAddr>, MachineError>) {
+    pub(super) fn machine_reports(&mut self, order: &Order, result: Result<Report, MachineError>) {
         let now = self.now;
         let Order { project, server, .. } = *order;
-        let Some(id) = order.action else { return };
+        let interfaces = result.as_ref().map(|report| report.interfaces.clone()).unwrap_or_default();
+        let Some(id) = order.action else {
+            // Drift has shown the link already; now its hardware address is known.
+            self.projects[project]
+                .change_server(now, server, |server| effect::as_it_became(&mut server.links, &interfaces));
+            return;
+        };
         let Some(action) = self.action_mut(project, server, id) else { return };
         action.machine_busy = false;
         match result {
-            Ok(address) => {
-                action.prepared.ip = address.or(action.prepared.ip);
+            Ok(report) => {
+                action.prepared.ip = report.address.or(action.prepared.ip);
+                effect::as_it_became(&mut action.prepared.links, &interfaces);
                 if action.due <= now {
                     self.schedule(now, Due::ActionEnds { project, server, action: id });
                 }

@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use jiff::Timestamp;
 use muster_model::world::Clock;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::control;
@@ -19,7 +20,7 @@ use super::fault::{FaultError, FaultRule};
 use super::history::History;
 use super::journal::{Journal, JournalEntry};
 use super::object::{Network, Server};
-use super::order::{Order, carry_out};
+use super::order::{Ask, Order, carry_out};
 use super::project::Project;
 use super::request::{Outcome, RawRequest};
 use super::switches::{Limits, Switches};
@@ -78,6 +79,8 @@ struct Shared {
     machines: Option<Arc<dyn Machines>>,
     body_bytes_max: usize,
     hang_max: Duration,
+    /// Turns true when serving ends: whoever hangs then is let go.
+    closing: watch::Sender<bool>,
 }
 
 /// A simulated 1cloud. Clones share one world.
@@ -126,7 +129,8 @@ impl Simulator {
             offset: Duration::ZERO,
             machine_tasks: HashMap::new(),
         };
-        let shared = Shared { inner: Mutex::new(inner), clock, machines, body_bytes_max, hang_max };
+        let (closing, _) = watch::channel(false);
+        let shared = Shared { inner: Mutex::new(inner), clock, machines, body_bytes_max, hang_max, closing };
         Simulator { shared: Arc::new(shared) }
     }
 
@@ -200,6 +204,25 @@ impl Simulator {
         tokio::time::timeout(wait_max, rest).await.is_ok()
     }
 
+    /// Lets every hanging request go, now and from now on: serving ends.
+    pub(crate) fn close(&self) {
+        self.shared.closing.send_replace(true);
+    }
+
+    /// Takes every server of every project away, at once, with the machine behind it. Whoever ends a simulator with
+    /// machines calls this and then [`Simulator::machines_at_rest`].
+    pub fn remove_all_servers(&self) {
+        self.with(|inner| {
+            for project in 0..inner.world.projects.len() {
+                let servers: Vec<u64> = inner.world.projects[project].servers.keys().copied().collect();
+                for server in servers {
+                    inner.world.remove_server(project, server);
+                    inner.world.order(project, server, Ask::Delete);
+                }
+            }
+        });
+    }
+
     /// Carries one request to its outcome. Never waits: a hang is an outcome.
     pub fn respond(&self, raw: &RawRequest) -> Outcome {
         self.with(|inner| {
@@ -227,7 +250,12 @@ impl Simulator {
         match self.respond(&raw) {
             Outcome::Dropped => Err(Broken::Dropped),
             Outcome::Hang => {
-                tokio::time::sleep(self.shared.hang_max).await;
+                let mut closing = self.shared.closing.subscribe();
+                tokio::select! {
+                    () = tokio::time::sleep(self.shared.hang_max) => {}
+                    // An error means that the simulator is gone, which ends a hang too.
+                    _closing = closing.wait_for(|closing| *closing) => {}
+                }
                 Err(Broken::Hung)
             }
             Outcome::Answer { status, content_type, headers, body } => {

@@ -1,16 +1,19 @@
 //! Servers with machines behind them: what is asked of the machines, and when.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muster_sim::machines::{Interface, MachineError, MachineSpec, Machines};
+use muster_sim::machines::{Interface, MachineError, MachineSpec, Machines, Started};
 use muster_sim::onecloud::SimulatorConfig;
 use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::support::{Client, config, spec_with};
+
+/// The hardware address that every interface really gets.
+const REAL_MAC: &str = "02:00:00:00:00:01";
 
 /// Machines that write down what they are asked, and start only when they are let.
 #[derive(Default)]
@@ -32,7 +35,7 @@ impl Paper {
 
 #[async_trait]
 impl Machines for Paper {
-    async fn start(&self, spec: &MachineSpec) -> Result<IpAddr, MachineError> {
+    async fn start(&self, spec: &MachineSpec) -> Result<Started, MachineError> {
         self.let_start.notified().await;
         assert_eq!(spec.root_password.expose().len(), 14);
         self.note(format!(
@@ -45,12 +48,12 @@ impl Machines for Paper {
             let reason = "no room".to_owned();
             return Err(MachineError { server: spec.server, attempted: "start", reason });
         }
-        Ok(Ipv4Addr::new(10, 77, 0, 2).into())
+        Ok(Started { address: Ipv4Addr::new(10, 77, 0, 2).into(), interfaces: spec.interfaces.clone() })
     }
 
-    async fn rebuild(&self, spec: &MachineSpec) -> Result<IpAddr, MachineError> {
+    async fn rebuild(&self, spec: &MachineSpec) -> Result<Started, MachineError> {
         self.note(format!("rebuild {} keys {:?}", spec.image, spec.authorized_keys));
-        Ok(Ipv4Addr::new(10, 77, 0, 2).into())
+        Ok(Started { address: Ipv4Addr::new(10, 77, 0, 2).into(), interfaces: spec.interfaces.clone() })
     }
 
     async fn power_on(&self, _: u64) -> Result<(), MachineError> {
@@ -73,9 +76,9 @@ impl Machines for Paper {
         Ok(())
     }
 
-    async fn add_interface(&self, _: u64, interface: &Interface) -> Result<(), MachineError> {
+    async fn add_interface(&self, _: u64, interface: &Interface) -> Result<Interface, MachineError> {
         self.note(format!("plug {}", interface.mac));
-        Ok(())
+        Ok(Interface { mac: REAL_MAC.to_owned(), ..interface.clone() })
     }
 
     async fn remove_interface(&self, _: u64, network: u64) -> Result<(), MachineError> {
@@ -116,7 +119,14 @@ async fn a_server_is_active_only_when_its_machine_answers_and_every_action_reach
         assert!(client.simulator.machines_at_rest(REST).await);
         assert_eq!(client.action_state(id, &action).await, "Completed");
         assert_eq!(paper.asked(), [asked]);
+        if let Some(link) = client.server(id).await["LinkedNetworks"].get(1) {
+            assert_eq!(link["MAC"], REAL_MAC);
+        }
     }
+    client.post("/_sim/drift", json!({"server": "s", "set": {"LinkedNetworks": ["back"]}})).await.ok();
+    assert!(client.simulator.machines_at_rest(REST).await);
+    assert_eq!(client.server(id).await["LinkedNetworks"][1]["MAC"], REAL_MAC);
+    assert!(paper.asked()[0].starts_with("plug"));
     client.post("/_sim/drift", json!({"server": "s", "set": {"IsPowerOn": true}})).await.ok();
     client.post(&format!("/server/{id}/rebuild"), json!({"ImageID": 4302})).await.ok();
     client.delete(&format!("/server/{id}")).await.ok();
@@ -137,4 +147,21 @@ async fn a_machine_that_fails_leaves_its_server_new_and_the_state_says_why() {
     let failure =
         client.simulator.state()["projects"][0]["servers"][0]["Actions"][0]["MachineFailure"].clone();
     assert!(failure.as_str().unwrap().contains("no room"), "{failure}");
+}
+
+#[tokio::test]
+async fn all_machines_can_be_taken_away_also_those_that_are_still_starting() {
+    let paper = Arc::new(Paper::default());
+    let client = Client::of(SimulatorConfig { machines: Some(paper.clone()), ..config() });
+    client.create("web").await;
+    client.other().create("web").await;
+    client.simulator.remove_all_servers();
+    paper.let_start.notify_one();
+    tokio::task::yield_now().await;
+    paper.let_start.notify_one();
+    assert!(client.simulator.machines_at_rest(REST).await);
+    let asked = paper.asked();
+    assert_eq!(asked.iter().filter(|one| one.as_str() == "delete").count(), 2, "{asked:?}");
+    assert!(asked.last().is_some_and(|last| last == "delete"), "after the starts: {asked:?}");
+    assert!(client.names().await.is_empty());
 }

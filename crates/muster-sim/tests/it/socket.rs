@@ -115,3 +115,17 @@ async fn control_needs_no_key_and_moves_the_clock() {
     assert_eq!(state["projects"].as_array().unwrap().len(), 2);
     served.end().await;
 }
+
+#[tokio::test]
+async fn a_hang_does_not_hold_up_the_end_of_serving() {
+    let served = Served::start().await;
+    served.fault("hang").await;
+    let request = served.client.post(format!("{}/server", served.url)).bearer_auth(KEY).json(&spec("web"));
+    let hung = tokio::spawn(request.send());
+    while served.send("GET", "/_sim/journal", Value::Null).await.unwrap().text().await.unwrap() == "[]" {
+        tokio::task::yield_now().await;
+    }
+    served.end().await;
+    let error = hung.await.unwrap().unwrap_err();
+    assert!(!error.is_timeout(), "{error:?}");
+}

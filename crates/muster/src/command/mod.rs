@@ -81,7 +81,9 @@ async fn answer(cli: Cli, view: &View) -> Result<Answer, Failure> {
     match cli.command {
         Command::Validate(arguments) => validate::validate(&arguments, &here()?, &crate::home::directory()?),
         Command::Schema { of } => schema::schema(of),
-        Command::Sim(crate::cli::Sim::Onecloud(arguments)) => sim::onecloud(arguments, quiet).await,
+        Command::Sim(crate::cli::Sim::Onecloud(arguments)) => {
+            sim::onecloud(arguments, &crate::home::directory()?, quiet).await
+        }
         Command::Completions { shell } => completions::completions(shell),
         Command::Server(crate::cli::Server { listen, command: None }) => {
             crate::serve::serve(&crate::home::directory()?, listen, quiet).await?;

@@ -23,6 +23,7 @@ use self::process::Group;
 use super::event::hide;
 use super::workdir::Workdir;
 use super::{Ansible, AnsibleError, Events, PlaybookRun, RunOutcome};
+use crate::host::ssh::interactive::quoted;
 
 /// The variable that names another `ansible-playbook`.
 const PROGRAM_VARIABLE: &str = "MUSTER_ANSIBLE_PLAYBOOK";
@@ -121,7 +122,7 @@ impl AnsibleRunner {
         let known_hosts = workdir.known_hosts();
         let mut ssh = vec![
             "-o".to_owned(),
-            format!("UserKnownHostsFile={}", known_hosts.display()),
+            format!("UserKnownHostsFile={}", quoted(&known_hosts)),
             "-o".to_owned(),
             "GlobalKnownHostsFile=/dev/null".to_owned(),
             "-o".to_owned(),

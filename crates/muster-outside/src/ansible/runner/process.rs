@@ -18,7 +18,8 @@ const ENDING_LIMIT: Duration = Duration::from_secs(5);
 ///
 /// The process group is not enough: Ansible's workers (since 2.19) and `ssh`'s shared connections leave it for
 /// sessions of their own. What they cannot leave is the environment that they inherited, and in it the path of this
-/// run's event socket, which no other process ever has.
+/// run's event socket, which no other process ever has. (A shared connection overwrites its environment with a title
+/// of its own: `ssh: SOCKET [mux]`; it is known by that.)
 pub(super) struct Group {
     pub(super) child: Child,
     pub(super) leader: Option<Pid>,
@@ -75,6 +76,8 @@ fn kill_inheritors(socket: &Path) {
     /// One that starts another while we look is found in the next round.
     const ROUNDS_MAX: usize = 5;
     let mark = [EVENTS_VARIABLE.as_bytes(), b"=", socket.as_os_str().as_bytes(), b"\0"].concat();
+    let directory = socket.parent().unwrap_or(socket).as_os_str().as_bytes();
+    let title = [b"ssh: ", directory, b"/"].concat();
     for _ in 0..ROUNDS_MAX {
         let mut killed = false;
         for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -83,7 +86,9 @@ fn kill_inheritors(socket: &Path) {
             // The handle first: from then on the number cannot come to mean another process.
             let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
             let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment.windows(mark.len()).any(|window| window == mark.as_slice()) {
+            let shared =
+                || std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line.starts_with(&title));
+            if environment.windows(mark.len()).any(|window| window == mark.as_slice()) || shared() {
                 killed |= pidfd_send_signal(handle, Signal::KILL).is_ok();
             }
         }

@@ -46,6 +46,8 @@ pub trait Hosts: Send + Sync {
     async fn exec(&self, host: &Host, command: &Exec, output: &mut dyn Output) -> Result<Finished, SshError>;
 
     /// Starts a command at most once per attempt; it goes on if the connection ends (`SEMANTICS.md` §5).
+    /// It reads nothing (`stdin` of the command is left out) and has no time limit but [`Hosts::stop`];
+    /// `output_bytes_max` bounds what the machine keeps of each of its two streams.
     async fn start(&self, host: &Host, attempt: &Attempt, command: &Exec) -> Result<Started, SshError>;
 
     /// Hands on the output of a started command, from its beginning, until it ends or the limit passes.

@@ -42,7 +42,7 @@ pub(crate) fn proxy_command(host: &Host, known_hosts: &Path, agent: Option<&Path
 }
 
 /// `ssh` splits option values at blanks unless they are quoted.
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string().replace('%', "%%");
     if text.contains([' ', '"']) { format!("\"{}\"", text.replace('"', "\\\"")) } else { text }
 }
