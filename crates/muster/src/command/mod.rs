@@ -18,6 +18,7 @@ pub mod first_run;
 pub mod follow;
 pub mod gather;
 pub mod infra;
+pub mod machine;
 pub mod register;
 pub mod report;
 pub mod run_command;

@@ -4,6 +4,7 @@ mod conformance;
 mod control_plane;
 mod examples;
 mod flow;
+mod kill;
 mod place;
 mod source;
 mod tidy;

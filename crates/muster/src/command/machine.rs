@@ -1,5 +1,5 @@
 //! The hidden `muster __machine FOLDER`: keeps one local machine alive, and outlives whoever started it
-//! (`SEMANTICS.md` §14). Not a command for people, so it is not in [`crate::cli`].
+//! (`SEMANTICS.md` §14). Not a command for people, so it is not among the words of [`crate::cli`].
 
 use std::process::ExitCode;
 
