@@ -56,16 +56,16 @@ pub fn finished(mut doc: OpenApi) -> OpenApi {
 }
 
 fn finish(operation: &mut Operation) {
-    if let Some(RefOr::T(body)) = &mut operation.request_body {
-        if let Some(json) = body.content.remove("application/json") {
-            body.content.insert(media::JSON_API.to_owned(), json);
-        }
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && let Some(json) = body.content.remove("application/json")
+    {
+        body.content.insert(media::JSON_API.to_owned(), json);
     }
     for response in operation.responses.responses.values_mut() {
-        if let RefOr::T(response) = response {
-            if let Some(json) = response.content.shift_remove("application/json") {
-                response.content.insert(media::JSON_API.to_owned(), json);
-            }
+        if let RefOr::T(response) = response
+            && let Some(json) = response.content.shift_remove("application/json")
+        {
+            response.content.insert(media::JSON_API.to_owned(), json);
         }
     }
     for (status, description) in EVERYWHERE {

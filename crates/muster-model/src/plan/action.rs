@@ -1,15 +1,15 @@
 //! Actions: one kind of operation each, as data in a plan. A closed enum in two levels; the outer `match`
 //! stands in `muster-runs/src/step/mod.rs` and in the view, nowhere else.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{NetworkSpec, ServerSpec};
-use crate::id::{GroupName, NetworkName, ProviderId, ServerName, StepNumber};
+use crate::id::{NetworkName, ProviderId, ServerName, StepNumber};
 use crate::intent::CreationIntent;
 use crate::ownership::{Claim, ObjectKind};
 use crate::server::{Power, Size};
+
+use super::provision::ProvisionAction;
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -248,80 +248,6 @@ pub enum HostAction {
         /// The command as an argument list.
         argv: Vec<String>,
     },
-}
-
-/// One host of a provisioning step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProvisionHost {
-    /// Its name in the file.
-    pub name: ServerName,
-    /// Which server.
-    pub server: ObjectRef,
-    /// Its groups.
-    pub groups: BTreeSet<GroupName>,
-    /// Playbooks the file binds to it, for the inventory's host variables (ICT-52).
-    pub playbooks: Vec<String>,
-}
-
-/// An operation inside several servers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProvisionAction {
-    /// Write the Ansible inventory of these hosts (class *ensure*).
-    Inventory {
-        /// Every server of the file that runs.
-        hosts: Vec<ProvisionHost>,
-    },
-    /// Run a playbook (class *opaque*, unless repeatable).
-    Playbook {
-        /// Which.
-        playbook: PlaybookRef,
-        /// SHA-256 of what is run (its text and what the bundle holds), hex.
-        digest: String,
-        /// Where.
-        hosts: Vec<ProvisionHost>,
-        /// Whether it may be run again without asking.
-        repeatable: bool,
-        /// Variables of the entry and of the policy.
-        vars: BTreeMap<String, serde_json::Value>,
-        /// Tags to run.
-        tags: Vec<String>,
-        /// Tags to skip.
-        skip_tags: Vec<String>,
-    },
-    /// Deliver a directory of the bundle (class *ensure*: a release that stands is not delivered again).
-    Code {
-        /// The directory below the root.
-        from: String,
-        /// Digest of the directory (SHA-256 over its manifest, hex): the release's name.
-        digest: String,
-        /// The absolute directory on the server.
-        to: String,
-        /// Where.
-        hosts: Vec<ProvisionHost>,
-        /// Releases kept besides the current one.
-        keep: u32,
-    },
-}
-
-/// Which playbook.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PlaybookRef {
-    /// Muster's own: installs node_exporter.
-    NodeExporter,
-    /// A file of the bundle.
-    File(String),
-}
-
-impl PlaybookRef {
-    /// The key under which its outcome is recorded per server.
-    pub fn key(&self) -> &str {
-        match self {
-            PlaybookRef::NodeExporter => "builtin:node_exporter",
-            PlaybookRef::File(path) => path,
-        }
-    }
 }
 
 /// The key under which the further login keys that reached a server are recorded in its ownership record.

@@ -9,9 +9,11 @@ use crate::field::Field;
 use crate::id::{AccountName, Generation, InfrastructureName, PlanId, ProviderId, SpaceName, StepNumber};
 
 pub mod action;
+pub mod provision;
 pub mod text;
 
 pub use action::*;
+pub use provision::*;
 
 /// What a plan is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -103,7 +103,7 @@ fn kill_at_every_commit(part: u64) {
             });
             // After the very last commit nothing waits for an answer any more.
             assert!(lived.result.is_none() || cut == Cut::After(commits), "{cut:?} did not kill");
-            recover(&stage, (commit / PARTS + u64::from(points % 2 == 0)) % 2 == 0);
+            recover(&stage, (commit / PARTS + u64::from(points % 2 == 0)).is_multiple_of(2));
             check(&stage, &expected, &format!("{cut:?}"));
             points += 1;
         }

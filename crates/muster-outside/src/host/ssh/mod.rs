@@ -19,6 +19,7 @@ mod host;
 mod hosts;
 pub mod interactive;
 pub mod known_hosts;
+mod login;
 mod pool;
 pub mod quote;
 mod real;

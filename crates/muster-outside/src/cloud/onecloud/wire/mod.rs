@@ -5,6 +5,7 @@
 //! without regard to case (`ID` and `Id` are both in use), an error names the field by its path
 //! (`[12].Server.CPU: …`), and unknown fields cost nothing. Texts are borrowed from the answer.
 
+mod list;
 mod scalar;
 
 use std::fmt;
@@ -12,7 +13,8 @@ use std::marker::PhantomData;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-pub use scalar::{Clear, Flag, Id, Many, Moment, Reference, Text, Whole};
+pub use list::{Many, Reference};
+pub use scalar::{Clear, Flag, Id, Moment, Text, Whole};
 
 /// A whole answer that must be a list (bare array, no envelope).
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! The real runner: starts `ansible-playbook` in its private directory and listens to the plugin.
 
-use std::collections::{BTreeMap, VecDeque};
+mod listen;
+mod process;
+
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,28 +12,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muster_model::Secret;
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use rustix::process::Pid;
+use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
-use super::event::{hide, read_line};
+use self::listen::{Heard, keep_end, listen};
+use self::process::Group;
+use super::event::hide;
 use super::workdir::Workdir;
-use super::{Ansible, AnsibleError, AnsibleEvent, Events, HostResult, PlaybookRun, RunOutcome, TaskOutcome};
+use super::{Ansible, AnsibleError, Events, PlaybookRun, RunOutcome};
 use crate::host::ssh::interactive::quoted;
 
 /// The variable that names another `ansible-playbook`.
 const PROGRAM_VARIABLE: &str = "MUSTER_ANSIBLE_PLAYBOOK";
 /// The variable that tells the plugin its socket.
 const EVENTS_VARIABLE: &str = "MUSTER_EVENTS";
-/// One line of the plugin: 200 lines of 2 KiB twice, and room.
-const EVENT_BYTES_MAX: u64 = 4 << 20;
-/// What is kept of the end of standard error.
-const COMPLAINT_BYTES_MAX: usize = 16 << 10;
-/// Between the polite and the hard end of a run.
-const ENDING_LIMIT: Duration = Duration::from_secs(5);
 /// After the process has ended: for a plugin that may still be connecting.
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 /// After the process has ended: for a slow listener to take the events that are still in the socket.
@@ -161,178 +159,6 @@ impl AnsibleRunner {
             command.env("ANSIBLE_COLLECTIONS_PATH", in_bundle("collections"));
         }
         command
-    }
-}
-
-/// A run's processes; killed when dropped, unless they have ended.
-///
-/// The process group is not enough: Ansible's workers (since 2.19) and `ssh`'s shared connections leave it for
-/// sessions of their own. What they cannot leave is the environment that they inherited, and in it the path of this
-/// run's event socket, which no other process ever has. (A shared connection overwrites its environment with a title
-/// of its own: `ssh: SOCKET [mux]`; it is known by that.)
-struct Group {
-    child: Child,
-    leader: Option<Pid>,
-    socket: PathBuf,
-}
-
-impl Group {
-    fn signal(&self, signal: Signal) {
-        if let Some(leader) = self.leader {
-            // Nobody left to hear it is fine.
-            let _ = kill_process_group(leader, signal);
-        }
-    }
-
-    /// Waits for the leader, then ends whoever it left behind.
-    async fn wait(&mut self) -> io::Result<ExitStatus> {
-        let status = self.child.wait().await?;
-        self.force();
-        Ok(status)
-    }
-
-    /// Asks to end, then forces.
-    async fn end(&mut self) {
-        self.signal(Signal::TERM);
-        if timeout(ENDING_LIMIT, self.child.wait()).await.is_err() {
-            self.signal(Signal::KILL);
-            let _ = self.child.wait().await;
-        }
-        self.force();
-    }
-
-    fn force(&mut self) {
-        if self.leader.is_some() {
-            self.signal(Signal::KILL);
-            kill_inheritors(&self.socket);
-            self.leader = None;
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.force();
-    }
-}
-
-/// Kills every process whose environment names this run's socket.
-#[cfg(target_os = "linux")]
-fn kill_inheritors(socket: &Path) {
-    use std::os::unix::ffi::OsStrExt;
-
-    use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
-
-    /// One that starts another while we look is found in the next round.
-    const ROUNDS_MAX: usize = 5;
-    let mark = [EVENTS_VARIABLE.as_bytes(), b"=", socket.as_os_str().as_bytes(), b"\0"].concat();
-    let directory = socket.parent().unwrap_or(socket).as_os_str().as_bytes();
-    let title = [b"ssh: ", directory, b"/"].concat();
-    for _ in 0..ROUNDS_MAX {
-        let mut killed = false;
-        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-            let Some(pid) = number.and_then(Pid::from_raw) else { continue };
-            // The handle first: from then on the number cannot come to mean another process.
-            let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
-            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            let shared =
-                || std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line.starts_with(&title));
-            if environment.windows(mark.len()).any(|window| window == mark.as_slice()) || shared() {
-                killed |= pidfd_send_signal(handle, Signal::KILL).is_ok();
-            }
-        }
-        if !killed {
-            return;
-        }
-    }
-}
-
-/// Elsewhere the process group has to do.
-#[cfg(not(target_os = "linux"))]
-fn kill_inheritors(_socket: &Path) {}
-
-/// What was heard so far.
-#[derive(Default)]
-struct Heard {
-    tasks: BTreeMap<u32, String>,
-    failures: BTreeMap<String, (String, String)>,
-    hosts: Option<BTreeMap<String, HostResult>>,
-    started: bool,
-    nonsense: Option<String>,
-}
-
-impl Heard {
-    fn note(&mut self, event: &AnsibleEvent) {
-        match event {
-            AnsibleEvent::Task { number, name, .. } => {
-                self.started = true;
-                self.tasks.insert(*number, name.clone());
-            }
-            AnsibleEvent::Host(task)
-                if matches!(task.outcome, TaskOutcome::Failed | TaskOutcome::Unreachable) =>
-            {
-                let name = self.tasks.get(&task.task).cloned().unwrap_or_default();
-                let said = match (task.message.as_str(), task.stderr.last().or(task.stdout.last())) {
-                    ("", Some(line)) => line.clone(),
-                    ("non-zero return code", Some(line)) => format!("non-zero return code: {line}"),
-                    (message, _) => message.to_owned(),
-                };
-                self.failures.insert(task.host.clone(), (name, said));
-            }
-            AnsibleEvent::Stats { hosts } => {
-                let result = |(name, stats): (&String, &super::HostStats)| {
-                    let failure = if stats.well() { None } else { self.failures.get(name).cloned() };
-                    (name.clone(), HostResult { stats: *stats, failure })
-                };
-                self.hosts = Some(hosts.iter().map(result).collect());
-            }
-            AnsibleEvent::Host(_)
-            | AnsibleEvent::Item(_)
-            | AnsibleEvent::Playbook { .. }
-            | AnsibleEvent::Play { .. }
-            | AnsibleEvent::Nobody => {}
-        }
-    }
-}
-
-async fn listen(
-    listener: UnixListener,
-    connected: &AtomicBool,
-    hidden: &[Secret],
-    heard: &mut Heard,
-    events: &mut dyn Events,
-) {
-    // The plugin connects once, when Ansible has read its settings.
-    let Ok((stream, _)) = listener.accept().await else { return };
-    connected.store(true, Ordering::Relaxed);
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let mut limited = (&mut reader).take(EVENT_BYTES_MAX);
-        match limited.read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        match read_line(&line, hidden) {
-            Ok(event) => {
-                heard.note(&event);
-                events.event(event).await;
-            }
-            Err(error) => heard.nonsense = Some(error),
-        }
-    }
-}
-
-/// Reads to the end and keeps the last part.
-async fn keep_end(pipe: Option<impl AsyncRead + Unpin>, kept: &mut VecDeque<u8>) {
-    let Some(mut pipe) = pipe else { return };
-    let mut buffer = [0; 4096];
-    while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
-        kept.extend(&buffer[..read]);
-        let over = kept.len().saturating_sub(COMPLAINT_BYTES_MAX);
-        kept.drain(..over);
     }
 }
 
