@@ -1,8 +1,10 @@
 //! Secrets: sealed here, opaque in the store; and the login key of each account.
 
+use std::collections::BTreeMap;
+
 use muster_model::Secret;
 use muster_model::account::Account;
-use muster_model::id::{SecretName, SpaceName};
+use muster_model::id::{PlanId, SecretName, SpaceName};
 use muster_model::rights::{Authority, Wish, may};
 use muster_outside::secret::LoginKey;
 use muster_store::Audit;
@@ -12,6 +14,11 @@ use crate::error::{EngineError, chain};
 
 /// The Space of Muster's own secrets; no person's Space can be called so.
 const OWN_SPACE: &str = "(muster)";
+
+/// Where a plan's environment values are kept.
+fn environment_secret(plan: PlanId, name: &str) -> (SpaceName, SecretName) {
+    (SpaceName::from(OWN_SPACE), SecretName(format!("environment/{plan}/{name}")))
+}
 
 fn sealed_name(space: &SpaceName, name: &SecretName) -> String {
     format!("secret/{space}/{name}")
@@ -61,6 +68,62 @@ impl Inner {
             what: what.to_owned(),
             about,
         }
+    }
+
+    /// Keeps what a client read from its environment for one plan, sealed; a server never reads its own.
+    pub(crate) async fn keep_environment(
+        &self,
+        plan: PlanId,
+        values: &BTreeMap<String, Secret>,
+    ) -> Result<(), EngineError> {
+        for (name, value) in values {
+            let (space, name) = environment_secret(plan, name);
+            let sealed = self.sealer.seal(&sealed_name(&space, &name), value);
+            let audit = Audit {
+                space: space.clone(),
+                at: self.world.clock.now(),
+                actor: "muster".into(),
+                what: "environment.kept".into(),
+                about: format!("for plan {plan}"),
+            };
+            self.store.put_secret(space, name, sealed, audit).await?;
+        }
+        Ok(())
+    }
+
+    /// A plan that takes another's place knows the same environment.
+    pub(crate) async fn copy_environment(&self, from: PlanId, to: PlanId) -> Result<(), EngineError> {
+        let (space, prefix) = environment_secret(from, "");
+        let mut values = BTreeMap::new();
+        for kept in self.store.secrets(&space).await? {
+            if let Some(name) = kept.as_str().strip_prefix(prefix.as_str())
+                && let Some(value) = self.environment_value(from, name).await?
+            {
+                values.insert(name.to_owned(), value);
+            }
+        }
+        self.keep_environment(to, &values).await
+    }
+
+    /// One value that the client sent with a plan.
+    pub(crate) async fn environment_value(
+        &self,
+        plan: PlanId,
+        name: &str,
+    ) -> Result<Option<Secret>, EngineError> {
+        let (space, name) = environment_secret(plan, name);
+        self.secret_value(&space, &name).await
+    }
+
+    /// The clear text of a secret, for the step that needs it now.
+    pub(crate) async fn secret_value(
+        &self,
+        space: &SpaceName,
+        name: &SecretName,
+    ) -> Result<Option<Secret>, EngineError> {
+        let Some(sealed) = self.store.secret(space, name).await? else { return Ok(None) };
+        let opened = self.sealer.unseal(&sealed_name(space, name), &sealed);
+        opened.map(Some).map_err(|error| EngineError::Store(chain(&error)))
     }
 
     /// The public line of the account's login key; the key is made and sealed at first need.

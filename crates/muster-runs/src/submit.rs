@@ -84,6 +84,7 @@ impl Engine {
         if saved != id {
             return Ok(saved);
         }
+        inner.keep_environment(id, &proposal.env).await?;
         let inner = inner.clone();
         let space = proposal.space.clone();
         let mut policy = proposal.policy;
@@ -228,6 +229,7 @@ impl Inner {
         let at = self.world.clock.now();
         let new = NewPlan { id, at, node: self.node, idempotency_key: None, ..row.new };
         self.store.insert_plan(new).await?;
+        self.copy_environment(before.id, id).await?;
         let state = if draft.refusals.is_empty() { PlanState::Ready } else { PlanState::Refused };
         inputs.seen = seen;
         inputs.now = at;

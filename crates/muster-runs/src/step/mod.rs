@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use muster_model::World;
 use muster_model::id::{Attempt, InfrastructureName, ProviderId, StepNumber};
 use muster_model::intent::CreationIntent;
 use muster_model::plan::{Action, HostAction, ObjectRef, Plan, ProvisionAction, Step};
 use muster_model::run::{Fact, FailureClass, Output};
+use muster_model::{Secret, World};
 use muster_outside::cloud::watch::WaitError;
 use muster_outside::cloud::{CloudError, CloudErrorKind};
 use muster_store::Store;
@@ -134,6 +134,12 @@ impl StepContext {
                 }
             },
         }
+    }
+
+    /// A value that the client sent with the plan.
+    pub(crate) async fn value_of_environment(&self, name: &str) -> Result<Option<Secret>, StepError> {
+        let found = self.engine.environment_value(self.plan.id, name).await;
+        found.map_err(|error| StepError::refused(error.to_string()))
     }
 
     /// Says something about this step, durably.

@@ -1,12 +1,15 @@
 //! Playbooks: checked before any host is touched, run by Ansible in a private directory, told per host and task.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muster_model::Secret;
 use muster_model::ansible::{Inventory, Question, Severity, check};
-use muster_model::id::{ProviderId, StepNumber};
+use muster_model::document::{Kind, Placeholder, resolve};
+use muster_model::id::{ProviderId, SecretName, StepNumber};
 use muster_model::ownership::Provisioned;
 use muster_model::plan::{Action, PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost};
 use muster_model::run::{EntryKind, Fact, FailureClass, Output};
@@ -23,6 +26,8 @@ use crate::runner::OutputSink;
 
 /// The longest one playbook may take.
 const PLAYBOOK_LIMIT: Duration = Duration::from_secs(4 * 3600);
+/// The name under which a client sends the password of `--ask-become-pass`.
+const BECOME_PASSWORD: &str = "ANSIBLE_BECOME_PASS";
 /// Problems of a playbook that are shown at once.
 const PROBLEMS_SHOWN_MAX: usize = 20;
 
@@ -39,7 +44,8 @@ pub(super) async fn act(
     let targets: Vec<&Target> =
         everybody.iter().filter(|target| hosts.iter().any(|host| host.name == target.name)).collect();
     let (path, files, mut extra_vars) = files_of(ctx, playbook).await?;
-    extra_vars.extend(vars.clone());
+    let opened = open_vars(ctx, vars).await?;
+    extra_vars.extend(opened.vars);
     check_first(&path, &files, &inventory, &extra_vars, !tags.is_empty() || !skip_tags.is_empty())?;
 
     let key = ctx
@@ -64,6 +70,8 @@ pub(super) async fn act(
     run.tags.clone_from(tags);
     run.skip_tags.clone_from(skip_tags);
     run.extra_vars = extra_vars;
+    run.hidden = opened.hidden;
+    run.become_password = ctx.value_of_environment(BECOME_PASSWORD).await?;
     run.agent = Some(agent.socket().to_owned());
     run.limit_of_time = PLAYBOOK_LIMIT;
 
@@ -85,6 +93,59 @@ pub(super) async fn act(
     // What succeeded on some hosts stays known, so that the next plan begins with the others.
     ctx.say(format!("{} did not succeed everywhere", shown(playbook)), facts).await?;
     Err(StepError::Failed(FailureClass::Refused, complaint(playbook, &outcome, &targets)))
+}
+
+/// Variables with their placeholders replaced, and the texts that must not be seen.
+struct Opened {
+    vars: Vars,
+    hidden: Vec<Secret>,
+}
+
+/// Opens `${secret:…}` and `${env:…}` just before the playbook needs them.
+async fn open_vars(ctx: &StepContext, vars: &Vars) -> Result<Opened, StepError> {
+    let mut wanted: Vec<Placeholder> = Vec::new();
+    for value in vars.values() {
+        let note = resolve(value, &mut |placeholder: &Placeholder| {
+            wanted.push(placeholder.clone());
+            Ok::<_, Infallible>(String::new())
+        });
+        note.unwrap_or_else(|never| match never {});
+    }
+    let mut values: Vec<(Placeholder, Secret)> = Vec::new();
+    for placeholder in wanted {
+        let value = match placeholder.kind {
+            Kind::Secret => {
+                let name = SecretName(placeholder.name.clone());
+                let found = ctx.engine.secret_value(&ctx.plan.space, &name).await;
+                found.map_err(|error| StepError::refused(error.to_string()))?.ok_or_else(|| {
+                    StepError::refused(format!("the secret {name} is not there: `muster secret set {name}`"))
+                })?
+            }
+            Kind::Env => ctx.value_of_environment(&placeholder.name).await?.ok_or_else(|| {
+                StepError::refused(format!(
+                    "${{env:{}}} was not sent with the plan; set it and plan again",
+                    placeholder.name
+                ))
+            })?,
+            Kind::Var => {
+                let message =
+                    format!("the variable {} was not replaced when the file was read", placeholder.name);
+                return Err(StepError::refused(message));
+            }
+        };
+        values.push((placeholder, value));
+    }
+    let mut lookup = |placeholder: &Placeholder| {
+        let found = values.iter().find(|(known, _)| known == placeholder);
+        Ok::<_, Infallible>(found.map_or_else(String::new, |(_, value)| value.expose().to_owned()))
+    };
+    let vars = vars
+        .iter()
+        .map(|(name, value)| {
+            (name.clone(), resolve(value, &mut lookup).unwrap_or_else(|never| match never {}))
+        })
+        .collect();
+    Ok(Opened { vars, hidden: values.into_iter().map(|(_, value)| value).collect() })
 }
 
 /// The hosts of the plan's inventory step, for playbooks of the file.
