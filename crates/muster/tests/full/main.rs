@@ -1,3 +1,4 @@
 //! The slow suites of this room: `./dev test-full` and `./dev bench` run them, `./dev test` does not build them.
 
+mod bench;
 mod devcontainer;

@@ -1,0 +1,158 @@
+//! Measurements that `./dev bench NAME` prints: never a verdict, only figures beside named peers.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+const MUSTER: &str = env!("CARGO_BIN_EXE_muster");
+const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+/// Runs of each command; the median is printed.
+const RUNS: usize = 5;
+
+struct Cloud {
+    child: Child,
+    url: String,
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn cloud() -> Cloud {
+    let mut child = Command::new(MUSTER)
+        .args(["sim", "onecloud", "--listen", "127.0.0.1:0", "--key", KEY])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let start = line.find("http://").unwrap();
+    Cloud { child, url: line[start..].trim().to_owned() }
+}
+
+/// CPU seconds (user and system), wall seconds and peak memory in MB of one finished command, as GNU time sees it.
+struct Cost {
+    cpu_s: f64,
+    wall_s: f64,
+    peak_mb: f64,
+}
+
+fn cost(command: &mut Command) -> Cost {
+    let mut timed = Command::new("/usr/bin/time");
+    timed.args(["-f", "COST %U %S %e %M"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        timed.env(name, value.unwrap_or_default());
+    }
+    if let Some(directory) = command.get_current_dir() {
+        timed.current_dir(directory);
+    }
+    let output = timed.stdin(Stdio::null()).output().expect("GNU time (Debian package `time`) is needed");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stdout));
+    let line = text.lines().find_map(|line| line.strip_prefix("COST ")).unwrap();
+    let figures: Vec<f64> = line.split(' ').map(|figure| figure.parse().unwrap()).collect();
+    Cost { cpu_s: figures[0] + figures[1], wall_s: figures[2], peak_mb: figures[3] / 1024.0 }
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn measured(mut command: impl FnMut() -> Command) -> Cost {
+    let costs: Vec<Cost> = (0..RUNS).map(|_| cost(&mut command())).collect();
+    Cost {
+        cpu_s: median(costs.iter().map(|cost| cost.cpu_s).collect()),
+        wall_s: median(costs.iter().map(|cost| cost.wall_s).collect()),
+        peak_mb: median(costs.iter().map(|cost| cost.peak_mb).collect()),
+    }
+}
+
+fn muster(folder: &Path, cloud: &Cloud, arguments: &[&str]) -> Command {
+    let mut command = Command::new(MUSTER);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("MUSTER_HOME", folder.join("home"))
+        .env("ONECLOUD_URL", &cloud.url)
+        .env("ONECLOUD_API_KEY", KEY);
+    command
+}
+
+/// A plan with nothing to change, 1,000 to 10,000 servers; terraform beside it where it is installed.
+#[test]
+fn bench_plan() {
+    let terraform = Command::new("terraform").arg("version").output().is_ok();
+    println!(
+        "{:>8}  {:>22}  {:>9}  {:>9}  {:>9}  requests",
+        "servers", "command", "CPU s", "wall s", "peak MB"
+    );
+    for servers in [1_000_usize, 5_000, 10_000] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("infra")).unwrap();
+        let file = format!(
+            "version: 1\nlocation: SdnSpb\nstats: false\nservers:\n  web: {{ count: {servers}, image: Ubuntu 22.04, cpu: 1, \
+             ram: 1 GiB, disk: 20 GiB ssd }}\n"
+        );
+        std::fs::write(folder.path().join("infra/shop.yaml"), file).unwrap();
+        let cloud = cloud();
+        let update = ["infra", "update", "shop", "--yes", "--quiet"];
+        let made = muster(folder.path(), &cloud, &update).stdout(Stdio::null()).status().unwrap();
+        assert!(made.success());
+        let journal = requests_seen(&cloud, true);
+        assert!(journal > 0);
+        let plan =
+            measured(|| muster(folder.path(), &cloud, &["infra", "update", "shop", "--dry-run", "--quiet"]));
+        let requests = requests_seen(&cloud, false) / RUNS;
+        println!(
+            "{servers:>8}  {:>22}  {:>9.3}  {:>9.3}  {:>9.1}  {requests}",
+            "muster infra update -n", plan.cpu_s, plan.wall_s, plan.peak_mb
+        );
+        if terraform {
+            let peer = terraform_plan(servers);
+            println!(
+                "{servers:>8}  {:>22}  {:>9.3}  {:>9.3}  {:>9.1}",
+                "terraform plan", peer.cpu_s, peer.wall_s, peer.peak_mb
+            );
+        }
+    }
+    if !terraform {
+        println!("terraform is not installed here, so there is no peer's row");
+    }
+}
+
+/// How many requests the cloud has seen; forgets them if asked to.
+fn requests_seen(cloud: &Cloud, forget: bool) -> usize {
+    let url = format!("{}/_sim/journal", cloud.url);
+    let text = Command::new("curl").args(["-fsS", &url]).output().unwrap().stdout;
+    let count = serde_json::from_slice::<Vec<serde_json::Value>>(&text).unwrap().len();
+    if forget {
+        Command::new("curl").args(["-fsS", "-X", "DELETE", &url]).output().unwrap();
+    }
+    count
+}
+
+/// `terraform plan` of as many `terraform_data` with nothing to change.
+fn terraform_plan(servers: usize) -> Cost {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("resource \"terraform_data\" \"web\" {{\n  count = {servers}\n  input = \"1\"\n}}\n");
+    std::fs::write(folder.path().join("main.tf"), text).unwrap();
+    for arguments in [&["init", "-no-color"][..], &["apply", "-auto-approve", "-no-color"]] {
+        let done = Command::new("terraform")
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(done.success());
+    }
+    measured(|| {
+        let mut command = Command::new("terraform");
+        command.args(["plan", "-no-color"]).current_dir(folder.path());
+        command
+    })
+}
