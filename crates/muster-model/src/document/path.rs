@@ -37,7 +37,7 @@ pub fn normal(path: &str) -> Result<String, PathProblem> {
     if path.starts_with(['/', '~']) {
         return Err(PathProblem::Absolute);
     }
-    if path.chars().any(|char| char.is_control() || char == '\\') || path.as_bytes().get(1) == Some(&b':') {
+    if path.chars().any(|char| char.is_control() || char == '\\') || is_drive(path) {
         return Err(PathProblem::Character);
     }
     let mut parts: Vec<&str> = Vec::new();
@@ -50,7 +50,17 @@ pub fn normal(path: &str) -> Result<String, PathProblem> {
             part => parts.push(part),
         }
     }
-    Ok(parts.join("/"))
+    let path = parts.join("/");
+    // What is left is judged too: `./~` would be `~`, somebody's home, when it is read again.
+    if path.starts_with('~') {
+        return Err(PathProblem::Absolute);
+    }
+    if is_drive(&path) { Err(PathProblem::Character) } else { Ok(path) }
+}
+
+/// Whether it begins with a drive letter, as in `c:`.
+fn is_drive(path: &str) -> bool {
+    path.as_bytes().get(1) == Some(&b':')
 }
 
 /// The directory a file stands in; empty for the root.
@@ -97,7 +107,11 @@ mod tests {
         assert_eq!(normal("../x"), Err(PathProblem::Leaves));
         assert_eq!(normal("/etc/passwd"), Err(PathProblem::Absolute));
         assert_eq!(normal("~/x"), Err(PathProblem::Absolute));
+        assert_eq!(normal("./~"), Err(PathProblem::Absolute));
+        assert_eq!(normal("a/../~/x"), Err(PathProblem::Absolute));
+        assert_eq!(normal("a/~"), Ok("a/~".to_owned()));
         assert_eq!(normal("c:/x"), Err(PathProblem::Character));
+        assert_eq!(normal("./c:/x"), Err(PathProblem::Character));
         assert_eq!(normal("a\\b"), Err(PathProblem::Character));
         assert_eq!(normal("a\0b"), Err(PathProblem::Character));
         assert_eq!(normal(""), Err(PathProblem::Empty));

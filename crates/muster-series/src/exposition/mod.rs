@@ -1,7 +1,7 @@
 //! The text exposition format, from text to families of samples.
 //!
 //! Format: <https://prometheus.io/docs/instrumenting/exposition_formats/> (version 0.0.4) and OpenMetrics 1.0.
-//! The idea: one pass over the lines ([`line`]), each line looked at once and borrowed from the text, and a
+//! The idea: one pass over the lines ([`mod@line`]), each line looked at once and borrowed from the text, and a
 //! collector here that sorts samples into families. Errors carry the line number; limits are named and checked
 //! before memory is spent.
 

@@ -81,8 +81,7 @@ async fn no_means_no_and_yes_means_yes() {
 async fn the_first_run_asks_and_goes_on() {
     let mut place = Place::new(SHOP);
     place.account = false;
-    let asked = "not shown):";
-    let typed = [(asked, "abc"), (asked, KEY), ("(yes/no)", "yes")];
+    let typed = [("not shown):", "abc"), ("try again…not shown):", KEY), ("(yes/no)", "yes")];
     let first = place.at_terminal(&with(UPDATE, &["--skip-provision"]), &typed);
     assert_eq!(first.code, 0, "{first:?}");
     assert!(first.out.contains("try again"), "{}", first.out);

@@ -102,7 +102,9 @@ impl Place {
         Ran::from(command.args(arguments).stdin(Stdio::null()).output().unwrap())
     }
 
-    /// Runs a command at a terminal, typing these lines; each only after its prompt was shown.
+    /// Runs a command at a terminal, typing these lines; each only after its prompt was shown. With `…` in a prompt,
+    /// its parts come one after the other: a prompt is drawn again when it is answered, and what is typed before the
+    /// next one stands is echoed by the terminal.
     pub fn at_terminal(&self, arguments: &[&str], typed: &[(&str, &str)]) -> Ran {
         let line: Vec<String> = [MUSTER].iter().chain(arguments).map(|word| format!("'{word}'")).collect();
         let mut command = Command::new("script");
@@ -113,13 +115,15 @@ impl Place {
         let mut stdout = child.stdout.take().unwrap();
         let mut seen = Vec::new();
         for (prompt, text) in typed {
-            let mut byte = [0];
-            let mut since = String::new();
-            while !since.contains(prompt) {
-                let count = std::io::Read::read(&mut stdout, &mut byte).unwrap();
-                assert!(count == 1, "{prompt} was never asked: {}", String::from_utf8_lossy(&seen));
-                seen.push(byte[0]);
-                since.push(char::from(byte[0]));
+            for part in prompt.split('…') {
+                let mut byte = [0];
+                let mut since = String::new();
+                while !since.contains(part) {
+                    let count = std::io::Read::read(&mut stdout, &mut byte).unwrap();
+                    assert!(count == 1, "{prompt} was never asked: {}", String::from_utf8_lossy(&seen));
+                    seen.push(byte[0]);
+                    since.push(char::from(byte[0]));
+                }
             }
             stdin.write_all(format!("{text}\r").as_bytes()).unwrap();
         }
