@@ -91,7 +91,13 @@ impl Engine {
 
     /// Takes up an interrupted run in this process.
     pub async fn resume(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
-        self.may_run(authority, run).await?;
+        let row = self.may_run(authority, run).await?;
+        if row.state.is_final() {
+            return Err(EngineError::Refused(format!(
+                "run {run} has ended, it is {}; there is nothing to resume",
+                row.state.word()
+            )));
+        }
         self.inner.bury_the_dead().await?;
         self.inner
             .store

@@ -45,7 +45,7 @@ fn what_moved(before: &PlanDraft, now: &PlanDraft) -> String {
                 other.target == step.target && other.action == step.action && other.changes == step.changes
             })
         };
-        if !(stays(before) && stays(now)) && !targets.contains(&step.target.as_str()) {
+        if !(targets.contains(&step.target.as_str()) || stays(before) && stays(now)) {
             targets.push(&step.target);
         }
     }

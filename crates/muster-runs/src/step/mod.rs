@@ -18,6 +18,7 @@ use crate::engine::Inner;
 use crate::journal::{LaneJournal, Stop};
 use crate::runner::OutputSink;
 
+mod create;
 mod host;
 mod key;
 mod network;

@@ -3,31 +3,25 @@
 use std::time::Duration;
 
 use muster_model::id::{ProviderId, ServerName};
-use muster_model::intent::{Created, CreationIntent, IntentState};
-use muster_model::ownership::{Claim, ObjectKind, Ownership};
-use muster_model::plan::{
-    CreateServer, DeleteServer, LinkNetwork, ResizeServer, ServerAction, SetPower, UnlinkNetwork,
-};
+use muster_model::ownership::ObjectKind;
+use muster_model::plan::{DeleteServer, LinkNetwork, ResizeServer, ServerAction, SetPower, UnlinkNetwork};
 use muster_model::run::{Fact, Output};
 use muster_model::server::{Power, SeenServer, ServerState};
+use muster_outside::cloud::GRACEFUL_STOP_WAIT;
 use muster_outside::cloud::watch::SeenServers;
-use muster_outside::cloud::{CloudErrorKind, GRACEFUL_STOP_WAIT};
 
-use super::settle::{Settled, settle};
-use super::{Intent, Looked, StepContext, StepError};
+use super::{Intent, Looked, StepContext, StepError, create};
 
-/// How much older than its intent a server may say it is: clocks differ.
-const CLOCK_SKEW_MS: i64 = 300_000;
 /// Lists that may lack a server which exists, before a wait gives up.
 const LAGGING_LISTS_MAX: u32 = 1_000;
 
-fn object(id: &ProviderId) -> Output {
+pub(super) fn object(id: &ProviderId) -> Output {
     Output::Object { kind: "server".into(), id: id.clone() }
 }
 
 pub(super) async fn look(ctx: &StepContext, action: &ServerAction) -> Result<Looked, StepError> {
     match action {
-        ServerAction::Create(create) => look_create(ctx, create).await,
+        ServerAction::Create(create) => create::look(ctx, create).await,
         ServerAction::Resize(resize) => look_resize(ctx, resize).await,
         ServerAction::Power(power) => look_power(ctx, power).await,
         ServerAction::Link(link) => look_link(ctx, link).await,
@@ -42,7 +36,7 @@ pub(super) async fn act(
     intent: Intent,
 ) -> Result<(Output, Vec<Fact>), StepError> {
     match action {
-        ServerAction::Create(create) => act_create(ctx, create, intent).await,
+        ServerAction::Create(create) => create::act(ctx, create, intent).await,
         ServerAction::Resize(resize) => act_resize(ctx, resize).await,
         ServerAction::Power(power) => act_power(ctx, power).await,
         ServerAction::Link(link) => act_link(ctx, link).await,
@@ -51,7 +45,7 @@ pub(super) async fn act(
     }
 }
 
-async fn fresh(ctx: &StepContext) -> Result<std::sync::Arc<SeenServers>, StepError> {
+pub(super) async fn fresh(ctx: &StepContext) -> Result<std::sync::Arc<SeenServers>, StepError> {
     Ok(ctx.session.watch.fresh().await?)
 }
 
@@ -65,116 +59,12 @@ async fn find(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<S
     })
 }
 
-// ---- create ----
-
-async fn look_create(ctx: &StepContext, create: &CreateServer) -> Result<Looked, StepError> {
-    let facts = ctx.store().facts(&ctx.session.account.identity).await.map_err(store_failed)?;
-    let mut list = fresh(ctx).await?;
-    let ours = facts.owned.iter().find(|record| {
-        record.kind == ObjectKind::Server
-            && record.infrastructure == ctx.infrastructure
-            && record.name == create.name
-            && !create.known_ids.contains(&record.id)
-            && list.get(&record.id).is_some()
-    });
-    if let Some(record) = ours {
-        return Ok(Looked::Act(Intent::Await(record.id.clone()), Vec::new()));
-    }
-    let open = facts.intents.into_iter().find(|intent| {
-        intent.state == IntentState::Open
-            && intent.name == create.name
-            && matches!(intent.wanted, Created::Server(_))
-    });
-    let mut settled = Vec::new();
-    let mut known = create.known_ids.clone();
-    if let Some(open) = open {
-        match settle(ctx, &open, || candidates(ctx, &open)).await? {
-            Settled::Made(id) => {
-                let facts = made(ctx, create, &open, &id);
-                return Ok(Looked::Act(Intent::Await(id), facts));
-            }
-            Settled::Nothing => {
-                settled.push(Fact::CloseIntent { intent: Box::new(open), state: IntentState::GivenUp });
-                list = fresh(ctx).await?;
-            }
-        }
-    }
-    for server in list.servers.iter().filter(|server| server.name == create.spec.name) {
-        if !known.contains(&server.id) {
-            known.push(server.id.clone());
-        }
-    }
-    let intent = CreationIntent {
-        account: ctx.session.account.identity.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: create.name.clone(),
-        wanted: Created::Server(Box::new(create.spec.clone())),
-        known_ids: known,
-        sent_at: ctx.world().clock.now(),
-        run: ctx.journal.run(),
-        state: IntentState::Open,
-    };
-    settled.push(Fact::OpenIntent(Box::new(intent.clone())));
-    Ok(Looked::Act(Intent::Create(Box::new(intent)), settled))
-}
-
-/// New ids of the intent's name that fit its specification and are not older than it.
-async fn candidates(ctx: &StepContext, intent: &CreationIntent) -> Result<Vec<ProviderId>, StepError> {
-    let Created::Server(spec) = &intent.wanted else { return Ok(Vec::new()) };
-    let owned = ctx.store().facts(&intent.account).await.map_err(store_failed)?.owned;
-    let list = fresh(ctx).await?;
-    let fits = |server: &&SeenServer| {
-        server.name == spec.name
-            && !intent.known_ids.contains(&server.id)
-            && !owned.iter().any(|record| record.kind == ObjectKind::Server && record.id == server.id)
-            && server.size == spec.size
-            && server.location == spec.location
-            && (server.image.is_empty() || server.image.eq_ignore_ascii_case(&spec.image))
-            && server
-                .created_at
-                .is_none_or(|made| made.as_millisecond() >= intent.sent_at.as_millisecond() - CLOCK_SKEW_MS)
-    };
-    Ok(list.servers.iter().filter(fits).map(|server| server.id.clone()).collect())
-}
-
-fn made(ctx: &StepContext, create: &CreateServer, intent: &CreationIntent, id: &ProviderId) -> Vec<Fact> {
-    let record = Ownership {
-        account: intent.account.clone(),
-        kind: ObjectKind::Server,
-        id: id.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: create.name.clone(),
-        provider_name: create.spec.name.clone(),
-        claim: Claim::Created,
-        image_words: create.image_words.clone(),
-        image: create.spec.image.clone(),
-        protect: create.protect,
-        since: ctx.world().clock.now(),
-        host_key: None,
-        provisioned: Default::default(),
-    };
-    vec![
-        Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Made(id.clone()) },
-        Fact::Own(Box::new(record)),
-    ]
-}
-
-async fn act_create(
-    ctx: &StepContext,
-    create: &CreateServer,
-    intent: Intent,
-) -> Result<(Output, Vec<Fact>), StepError> {
-    let id = match intent {
-        Intent::Await(id) => id,
-        Intent::Create(intent) => send_create(ctx, create, &intent).await?,
-        Intent::Plain => return Err(StepError::refused("a create without an intent is never sent")),
-    };
-    wait_made(ctx, &create.name, &id).await?;
-    Ok((object(&id), Vec::new()))
-}
-
 /// Waits until a server is Active and has an address; any other end is told with what to do.
-async fn wait_made(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<SeenServer, StepError> {
+pub(super) async fn wait_made(
+    ctx: &StepContext,
+    name: &ServerName,
+    id: &ProviderId,
+) -> Result<SeenServer, StepError> {
     let seen = wait(ctx, name, id, "be made", |server| match server.state {
         ServerState::New | ServerState::Other(_) => false,
         ServerState::Active => server.address.is_some(),
@@ -194,34 +84,6 @@ async fn wait_made(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Res
                  panel, then run `muster infra update {}` again",
                 seen.state, ctx.infrastructure
             )))
-        }
-    }
-}
-
-async fn send_create(
-    ctx: &StepContext,
-    create: &CreateServer,
-    intent: &CreationIntent,
-) -> Result<ProviderId, StepError> {
-    let keys = create.keys.iter().map(|key| ctx.resolve(key)).collect::<Result<Vec<_>, _>>()?;
-    match ctx.session.cloud.create_server(&create.spec, &keys).await {
-        Ok(server) => {
-            // Durable at once: from here on the object is found by its record, not by its name.
-            ctx.say(
-                format!("server {} is being made as id {}", create.name, server.id),
-                made(ctx, create, intent, &server.id),
-            )
-            .await?;
-            Ok(server.id)
-        }
-        Err(error) => {
-            if error.kind != CloudErrorKind::UnknownOutcome {
-                // It certainly had no effect, so nothing is left to settle.
-                let closed =
-                    Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Refused };
-                ctx.say(format!("the create of {} was not accepted", create.name), vec![closed]).await?;
-            }
-            Err(error.into())
         }
     }
 }

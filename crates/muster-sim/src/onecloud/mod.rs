@@ -1,6 +1,6 @@
 //! The 1cloud API, simulated: servers, actions, images, data centres, private networks, keys, money.
 //!
-//! The idea: one [`world`] that knows nothing of HTTP and moves only when it is told what time it is; requests are
+//! The idea: one `world` that knows nothing of HTTP and moves only when it is told what time it is; requests are
 //! read (`route`, `input`), bent by `fault`s, performed on the world and written (`view`). Time is lazy: each
 //! request first lets everything happen that was due. Nothing is drawn from chance: numbers come from counters,
 //! passwords and hardware addresses from the seed, so that a test can be replayed.
