@@ -236,6 +236,8 @@ impl Lane {
                 break;
             }
             tokio::select! {
+                // In this order, so that a simulation can be replayed.
+                biased;
                 Some((number, outcome)) = under_way.next() => match outcome {
                     Ok(made) => graph.succeed(number, made),
                     Err(StepError::Failed(_, message)) => {

@@ -3,5 +3,8 @@
 mod converge;
 mod crash;
 mod fault;
+mod laws;
+mod people;
 mod process;
+mod seed;
 mod world;

@@ -21,7 +21,7 @@ use muster_runs::engine::EnvironmentAccount;
 use muster_runs::submit::Proposal;
 use muster_runs::{Engine, EngineConfig, EngineError};
 use muster_sim::in_process::InProcess;
-use muster_sim::onecloud::{Drift, FaultRule, Simulator, SimulatorConfig};
+use muster_sim::onecloud::{Drift, Durations, FaultRule, Simulator, SimulatorConfig};
 use muster_store::*;
 
 use crate::world::{VirtualClock, seeded};
@@ -46,19 +46,27 @@ pub struct Stage {
     pub clock: Arc<VirtualClock>,
     pub world: World,
     pub folder: tempfile::TempDir,
+    pub settings: AccountSettings,
 }
 
 impl Stage {
     pub fn new(seed: u64) -> Stage {
+        let settings = AccountSettings { settle_ms: SETTLE_MS, ..AccountSettings::default() };
+        Stage::with(seed, Durations::instant(), settings)
+    }
+
+    /// The same with a provider that takes its time, and with manners of one's own.
+    pub fn with(seed: u64, durations: Durations, settings: AccountSettings) -> Stage {
         let clock = VirtualClock::new();
         let world = seeded(seed, clock.clone());
         let mut config = SimulatorConfig::new(vec![KEY.to_owned()], clock.clone());
         config.seed = seed;
+        config.durations = durations;
         // In memory where that exists: thousands of synced commits are not what these tests are about.
         let memory = Path::new("/dev/shm");
         let folder =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
-        Stage { simulator: Simulator::new(config), clock, world, folder }
+        Stage { simulator: Simulator::new(config), clock, world, folder, settings }
     }
 
     pub fn home(&self) -> &Path {
@@ -77,16 +85,7 @@ impl Stage {
         let fate = Arc::new(Doom::new(cut));
         let lived = runtime.block_on(async {
             self.clock.begin();
-            let config = EngineConfig {
-                parallel_steps: 16,
-                single_threaded: true,
-                environment_account: Some(EnvironmentAccount {
-                    key: Secret::new(KEY),
-                    url: "http://127.0.0.1:1".into(),
-                    settings: AccountSettings { settle_ms: SETTLE_MS, ..AccountSettings::default() },
-                }),
-                ..EngineConfig::new(self.home().to_owned())
-            };
+            let config = self.config();
             let wire = Wire { inner: InProcess::new(self.simulator.clone()), fate: fate.clone() };
             let outside = muster_outside::Outside::without_hosts(Arc::new(wire));
             let opened = Engine::open_with_store(config, self.world.clone(), outside, |store| {
@@ -102,6 +101,27 @@ impl Stage {
             lived
         });
         Lived { result: lived, commits: fate.commits.load(Ordering::SeqCst) }
+    }
+
+    fn config(&self) -> EngineConfig {
+        EngineConfig {
+            parallel_steps: 16,
+            single_threaded: true,
+            environment_account: Some(EnvironmentAccount {
+                key: Secret::new(KEY),
+                url: "http://127.0.0.1:1".into(),
+                settings: self.settings.clone(),
+            }),
+            ..EngineConfig::new(self.home().to_owned())
+        }
+    }
+
+    /// A second engine over the same home, within a process that lives already.
+    pub async fn second_engine(&self) -> Engine {
+        let wire =
+            Wire { inner: InProcess::new(self.simulator.clone()), fate: Arc::new(Doom::new(Cut::Never)) };
+        let outside = muster_outside::Outside::without_hosts(Arc::new(wire));
+        Engine::open(self.config(), self.world.clone(), outside).await.unwrap()
     }
 
     /// Names and sizes of the account's servers, sorted: what must be the same however often a process died.
@@ -235,6 +255,16 @@ pub fn me() -> Authority {
 
 /// Proposes a plan about this text.
 pub async fn propose(engine: &Engine, text: &str, policy: Policy) -> Result<PlanId, EngineError> {
+    propose_as(engine, "shop", text, policy).await
+}
+
+/// Proposes a plan about this text under a name.
+pub async fn propose_as(
+    engine: &Engine,
+    infrastructure: &str,
+    text: &str,
+    policy: Policy,
+) -> Result<PlanId, EngineError> {
     let content = Bytes::copy_from_slice(text.as_bytes());
     let sha256 = ring::digest::digest(&ring::digest::SHA256, &content)
         .as_ref()
@@ -245,7 +275,7 @@ pub async fn propose(engine: &Engine, text: &str, policy: Policy) -> Result<Plan
     let file = ManifestFile { sha256, mode: 0o644, size: content.len() as u64 };
     let proposal = Proposal {
         space: "default".into(),
-        infrastructure: "shop".into(),
+        infrastructure: infrastructure.into(),
         bundle: Manifest { files: BTreeMap::from([("infra/shop.yaml".to_owned(), file)]) },
         entry: Some("infra/shop.yaml".into()),
         vars: BTreeMap::new(),

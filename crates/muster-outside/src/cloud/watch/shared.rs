@@ -9,7 +9,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep_until};
 
 use crate::cloud::CloudError;
@@ -29,7 +29,10 @@ pub struct Shared<T> {
     /// Held while a list is read.
     turn: Mutex<()>,
     schedule: Lock<Schedule>,
-    latest: watch::Sender<Option<Reading<T>>>,
+    latest: Lock<Option<Reading<T>>>,
+    /// Rings at each reading. Wakes in the order of coming; tokio's `watch` wakes by chance, and then no simulation
+    /// could be replayed.
+    news: Notify,
 }
 
 struct Schedule {
@@ -46,7 +49,8 @@ impl<T: Send + Sync> Shared<T> {
             interval,
             turn: Mutex::new(()),
             schedule: Lock::new(Schedule { begun: 0, due: None }),
-            latest: watch::Sender::new(None),
+            latest: Lock::new(None),
+            news: Notify::new(),
         }
     }
 
@@ -64,22 +68,23 @@ impl<T: Send + Sync> Shared<T> {
     where
         Fetching: Future<Output = Result<T, CloudError>>,
     {
-        let mut news = self.latest.subscribe();
         // Bounded by the caller's time-out; every way round waits for a reading or makes one.
         loop {
+            // Before the look: it hears every reading from now on.
+            let news = self.news.notified();
+            tokio::pin!(news);
             if let Some(reading) = self.after(mark) {
                 return reading;
             }
             let due = self.schedule().due.unwrap_or_else(Instant::now);
             tokio::select! {
                 biased;
-                // The sender lives in `self`, so this cannot fail while we are here.
-                _ = news.changed() => continue,
+                () = &mut news => continue,
                 () = sleep_until(due) => {}
             }
             tokio::select! {
                 biased;
-                _ = news.changed() => continue,
+                () = &mut news => continue,
                 _turn = self.turn.lock() => {
                     if let Some(reading) = self.after(mark) {
                         return reading;
@@ -108,7 +113,8 @@ impl<T: Send + Sync> Shared<T> {
 
     fn after(&self, mark: u64) -> Option<Reading<T>> {
         self.latest
-            .borrow()
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
             .as_ref()
             .filter(|reading| reading.number > mark)
             .map(|reading| Reading { number: reading.number, result: reading.result.clone() })
@@ -130,7 +136,10 @@ impl<T: Send + Sync> Shared<T> {
         // From its end: a provider that takes long is not asked without pause.
         self.schedule().due = Some(Instant::now() + self.interval);
         let reading = Reading { number, result };
-        self.latest.send_replace(Some(Reading { number, result: reading.result.clone() }));
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        *latest = Some(Reading { number, result: reading.result.clone() });
+        drop(latest);
+        self.news.notify_waiters();
         reading
     }
 }
