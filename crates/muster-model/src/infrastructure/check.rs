@@ -68,6 +68,8 @@ pub struct Checked {
     pub infrastructure: Infrastructure,
     /// Which form it has.
     pub form: Form,
+    /// Whether it names its account; else the settings' default one may stand in.
+    pub names_account: bool,
     /// Worth saying, sorted by place.
     pub warnings: Diagnostics,
     /// Secrets that `${secret:…}` names; resolved just before the step that needs them.
@@ -108,6 +110,7 @@ pub fn load(
         walk.problems
             .push(Diagnostic::error("bad-name", message).help("it is the file's name without its extension"));
     }
+    let names_account = root.entries().is_some_and(|entries| field(entries, "account").is_some());
     let mut around = Surroundings::new(files, inputs.need, entry);
     let (written, form, used, var_files) = if legacy::is_ict(&root) {
         if let Some(var) = inputs.vars.keys().next() {
@@ -132,6 +135,7 @@ pub fn load(
     Ok(Checked {
         infrastructure,
         form,
+        names_account,
         warnings: problems,
         secrets_used: used.secrets,
         env_used: used.env,

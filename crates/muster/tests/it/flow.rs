@@ -189,3 +189,17 @@ impl crate::place::Ran {
         assert_eq!(self.code, code, "{self:?}");
     }
 }
+
+#[tokio::test]
+async fn the_settings_name_an_account_for_files_that_name_none() {
+    let place = Place::new(SHOP);
+    std::fs::write(place.project().join("muster.yaml"), "version: 1\naccount: elsewhere\n").unwrap();
+    let refused = place.run(&with(UPDATE, &["--dry-run"]));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("no account is called elsewhere"), "{refused:?}");
+    // What the file or the command says is nearer.
+    assert_eq!(place.run(&with(UPDATE, &["--dry-run", "--account", "onecloud"])).code, 0);
+    let named = SHOP.replace("version: 1\n", "version: 1\naccount: onecloud\n");
+    std::fs::write(place.project().join("infra/shop.yaml"), named).unwrap();
+    assert_eq!(place.run(&with(UPDATE, &["--dry-run"])).code, 0);
+}

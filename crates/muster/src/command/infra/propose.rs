@@ -9,7 +9,7 @@ use muster_model::Secret;
 use muster_model::id::PlanId;
 use muster_model::infrastructure::Need;
 
-use super::super::find::find;
+use super::super::find::{config, find};
 use super::super::first_run::{ask_for, missing_account};
 use super::super::gather::{Document, Gathered, Given, gather, read};
 use super::super::{Context, vars};
@@ -42,6 +42,13 @@ pub async fn proposed(
     if options.ask_become_pass {
         env.insert(BECOME_PASS.to_owned(), SecretText(become_pass(context)?));
     }
+    let account = match &options.account {
+        Some(account) => Some(account.clone()),
+        None if document.as_ref().is_some_and(|document| !document.checked.names_account) => {
+            config(&context.here, &context.home)?.account.map(|account| account.to_string())
+        }
+        None => None,
+    };
     let gathered = document.as_ref().map(gather).transpose()?;
     if let Some(gathered) = &gathered {
         gathered.send(&context.client).await?;
@@ -56,7 +63,7 @@ pub async fn proposed(
         vars,
         var_files,
         env,
-        account: options.account.clone(),
+        account,
         policy: PolicySaid {
             purpose,
             allow_deletes: options.allow_deletes,
