@@ -116,7 +116,8 @@ impl Inner {
         Ok(())
     }
 
-    async fn all_entries(&self, run: RunId) -> Result<Vec<Entry>, Stop> {
+    /// The whole journal of a run.
+    pub(crate) async fn all_entries(&self, run: RunId) -> Result<Vec<Entry>, Stop> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let after = entries.last().map_or(Sequence(0), |entry| entry.seq);

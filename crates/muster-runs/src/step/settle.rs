@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muster_model::id::ProviderId;
 use muster_model::intent::CreationIntent;
+use muster_model::run::{EntryKind, FailureClass, RunState};
 
 use super::{StepContext, StepError};
 
@@ -29,6 +31,7 @@ where
     F: Future<Output = Result<Vec<ProviderId>, StepError>>,
 {
     let settle_ms = ctx.session.account.settings.settle_time_ms();
+    let sent_until = sent_until(ctx, intent).await?;
     let mut lists_without = 0;
     loop {
         let found = candidates().await?;
@@ -48,8 +51,7 @@ where
                 )));
             }
         }
-        let age_ms =
-            (ctx.world().clock.now().as_millisecond() - intent.sent_at.as_millisecond()).max(0) as u64;
+        let age_ms = (ctx.world().clock.now().as_millisecond() - sent_until.as_millisecond()).max(0) as u64;
         if age_ms >= settle_ms && lists_without >= LISTS_WITHOUT_MIN {
             return Ok(Settled::Nothing);
         }
@@ -69,4 +71,24 @@ where
         let pause_ms = (left_ms / 2).clamp(ctx.session.poll_ms, pause_ms_max);
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
     }
+}
+
+/// The latest moment at which the create can have left. An intent is durable before its request is sent, and the
+/// request may have stood in line behind other writes for long: the settle time counts from when its answer was
+/// lost, or from when its process was known dead, not from when it was intended.
+async fn sent_until(ctx: &StepContext, intent: &CreationIntent) -> Result<Timestamp, StepError> {
+    let same_run = intent.run == ctx.journal.run();
+    let entries = ctx.engine.all_entries(intent.run).await?;
+    let ends = entries.iter().filter(|entry| match &entry.kind {
+        EntryKind::Run { state, .. } => *state == RunState::Interrupted,
+        EntryKind::Failed { step, class, .. } => {
+            *class == FailureClass::UnknownOutcome && (!same_run || *step == ctx.step.number)
+        }
+        EntryKind::Started { .. }
+        | EntryKind::Succeeded { .. }
+        | EntryKind::Skipped { .. }
+        | EntryKind::Progress { .. }
+        | EntryKind::Task { .. } => false,
+    });
+    Ok(ends.map(|entry| entry.at).fold(intent.sent_at, Timestamp::max))
 }

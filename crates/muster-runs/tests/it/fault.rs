@@ -49,6 +49,22 @@ fn an_effect_within_the_settle_time_is_found() {
     assert_eq!(names(&stage), ["web-1", "web-2"]);
 }
 
+/// The settle time counts from when the request can have left, not from when it was intended: here it stood in line
+/// behind another write that hung.
+#[test]
+fn a_create_that_stood_in_line_has_its_whole_settle_time() {
+    let stage = Stage::new(11);
+    stage.fault(json!({"match": {"method": "POST", "path": "/server", "name": "web-1"}, "fault": "hang_after_effect"}));
+    let late = json!({"effect_after_ms": SETTLE_MS - 5_000});
+    stage.fault(json!({"match": {"method": "POST", "path": "/server", "name": "web-2"}, "fault": late}));
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        update(&engine, ONE, outside_only()).await.unwrap().1.unwrap()
+    });
+    assert_eq!(lived.result.unwrap().state, RunState::Succeeded);
+    stage.clock.pass(std::time::Duration::from_millis(SETTLE_MS * 4));
+    assert_eq!(names(&stage), ["web-1", "web-2"], "nothing is made twice");
+}
+
 /// `SEMANTICS.md` §4: one that appears later is detected by its intent and reported with both ids; never deleted.
 #[test]
 fn an_effect_after_the_settle_time_is_reported_and_kept() {
