@@ -465,7 +465,7 @@ impl Play {
             self.carried_out = self.file.clone();
         }
         let cut = match motion {
-            40..=64 if motion % 2 == 0 => Cut::Before(number),
+            40..=64 if motion.is_multiple_of(2) => Cut::Before(number),
             40..=64 => Cut::After(number),
             _ => Cut::Never,
         };
