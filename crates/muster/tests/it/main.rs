@@ -4,7 +4,10 @@ mod conformance;
 mod control_plane;
 mod examples;
 mod flow;
+mod machines;
 mod place;
+#[path = "../../../../testing/skip.rs"]
+mod skip;
 mod source;
 mod tidy;
 mod transcripts;
