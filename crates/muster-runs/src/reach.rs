@@ -7,7 +7,7 @@ use std::time::Duration;
 use muster_model::id::{ProviderId, ServerName};
 use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::run::Fact;
-use muster_model::server::SeenServer;
+use muster_model::server::{SeenServer, ServerState};
 use muster_outside::host::ssh::{
     Collected, Exec, Host, HostKey, HostKeyPolicy, Hosts, Login, SshError, SshErrorKind,
 };
@@ -94,6 +94,16 @@ impl Inner {
         let seen = list.get(id).ok_or_else(|| {
             EngineError::Outside(format!("server {name} (id {id}) is gone at the provider"))
         })?;
+        if seen.state != ServerState::Active || !seen.power_on {
+            let how = if seen.state == ServerState::Active {
+                seen.power().to_string()
+            } else {
+                seen.state.to_string()
+            };
+            return Err(EngineError::Refused(format!(
+                "server {name} (id {id}) is {how}, so nobody can log in; `muster infra update` of its file starts it"
+            )));
+        }
         let facts = self.store.facts(&session.account.identity).await?;
         let record = facts.owned.iter().find(|record| record.kind == ObjectKind::Server && record.id == *id);
         self.host_of(session, name, seen, record).await

@@ -39,7 +39,7 @@ fn problems(list: &[(&str, &str)]) -> String {
     problems_with(list, |_| {})
 }
 
-/// ICT-51, ICT-52: YAML that stock Ansible reads, playbook links as host variables.
+/// ICT-48, ICT-50, ICT-51, ICT-52: data are prepared apart from Ansible and servers; YAML that stock Ansible reads, playbook links as host variables.
 #[test]
 fn writes_an_inventory() {
     let mut web = host("web-1", &["web", "front-end"]);
@@ -102,7 +102,7 @@ fn ten_thousand_hosts_are_written_quickly() {
     assert_eq!(text.lines().count(), 10_000 * 3 + 8);
 }
 
-/// ICT-27: a bad role or variable fails before any host is touched.
+/// ICT-27, ICT-50: a bad role or variable fails before any host is touched.
 #[test]
 fn finds_everything_that_is_missing_at_once() {
     let found = problems(&[

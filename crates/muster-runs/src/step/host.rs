@@ -12,6 +12,7 @@ use muster_model::world::Clock;
 use muster_outside::host::ssh::{self, Exec, Outcome, OutputStream, SshError, SshErrorKind};
 
 use super::{StepContext, StepError};
+use crate::error::EngineError;
 use crate::reach::{ReachError, add_keys};
 use crate::runner::OutputSink;
 
@@ -35,6 +36,7 @@ impl From<ReachError> for StepError {
     fn from(error: ReachError) -> StepError {
         match error {
             ReachError::Ssh(error) => error.into(),
+            ReachError::Engine(EngineError::Refused(message)) => StepError::refused(message),
             ReachError::Engine(error) => StepError::transient(error.to_string()),
         }
     }

@@ -189,6 +189,27 @@ async fn files_of(ctx: &StepContext, playbook: &PlaybookRef) -> Result<(String, 
     }
 }
 
+/// Checks every playbook of the file's deployment. The inventory comes before all of it, so that a playbook which
+/// cannot work is found before the code or the playbook in front of it touches a host.
+pub(super) async fn check_all(ctx: &StepContext, inventory: &Inventory) -> Result<(), StepError> {
+    for step in &ctx.plan.draft.steps {
+        let Action::Provision(ProvisionAction::Playbook {
+            playbook: playbook @ PlaybookRef::File(_),
+            vars,
+            tags,
+            skip_tags,
+            ..
+        }) = &step.action
+        else {
+            continue;
+        };
+        let (path, files, mut extra_vars) = files_of(ctx, playbook).await?;
+        extra_vars.extend(vars.clone());
+        check_first(&path, &files, inventory, &extra_vars, !tags.is_empty() || !skip_tags.is_empty())?;
+    }
+    Ok(())
+}
+
 /// ICT-27: what Ansible would stop at in the middle stops here, before any host is touched.
 fn check_first(
     path: &str,

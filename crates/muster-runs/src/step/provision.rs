@@ -104,6 +104,7 @@ async fn write_inventory(
 ) -> Result<(Output, Vec<Fact>), StepError> {
     let targets = targets(ctx, hosts).await?;
     let inventory = inventory_of(&targets)?;
+    playbook::check_all(ctx, &inventory).await?;
     let path = ctx.engine.home.inventory(&ctx.infrastructure);
     crate::reach::write_private(&path, inventory.to_yaml().as_bytes())
         .map_err(|error| StepError::transient(format!("cannot write {}: {error}", path.display())))?;

@@ -5,7 +5,10 @@ mod control_plane;
 mod examples;
 mod flow;
 mod kill;
+mod machines;
 mod place;
+#[path = "../../../../testing/skip.rs"]
+mod skip;
 mod source;
 mod tidy;
 mod transcripts;

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -24,11 +25,18 @@ servers:
     disk: 20 GiB ssd
 ";
 
+/// Longest wait for a process that clears up before it ends (it turns off machines).
+const END_WAIT_MAX: Duration = Duration::from_secs(90);
+
 /// A process that is ended with the test.
 pub struct Running {
     child: Child,
     /// What it said first.
     pub greeting: String,
+    /// Whether it has something to clear up, so that it is asked to end and not killed.
+    clears_up: bool,
+    /// Kept open, because it may say more.
+    _stdout: BufReader<ChildStdout>,
 }
 
 impl Running {
@@ -36,8 +44,23 @@ impl Running {
     pub fn start(mut command: Command) -> Running {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut greeting = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut greeting).unwrap();
-        Running { child, greeting: greeting.trim().to_owned() }
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut greeting).unwrap();
+        Running { child, greeting: greeting.trim().to_owned(), clears_up: false, _stdout: stdout }
+    }
+
+    /// Starts a program that first tells of its preparations, and waits for the line with its address. At the end
+    /// it is asked to end, and waited for.
+    pub fn start_prepared(command: Command) -> Running {
+        let mut running = Running::start(command);
+        running.clears_up = true;
+        while !running.greeting.contains("http://") {
+            let mut line = String::new();
+            let count = running._stdout.read_line(&mut line).unwrap();
+            assert!(count > 0, "it ended before it had an address; its last words: {}", running.greeting);
+            running.greeting = line.trim().to_owned();
+        }
+        running
     }
 
     /// The address in the first line.
@@ -49,6 +72,17 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if self.clears_up {
+            let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+            let deadline = tokio::time::Instant::now() + END_WAIT_MAX;
+            while tokio::time::Instant::now() < deadline {
+                if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            eprintln!("the simulator did not end within {END_WAIT_MAX:?}; its machines may be left");
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -56,9 +90,9 @@ impl Drop for Running {
 
 /// A place to try commands in.
 pub struct Place {
-    directory: tempfile::TempDir,
-    /// The simulated cloud.
+    /// The simulated cloud; ends before the directory goes.
     pub cloud: Running,
+    directory: tempfile::TempDir,
     /// Whether the environment names the account.
     pub account: bool,
 }
@@ -66,12 +100,29 @@ pub struct Place {
 impl Place {
     /// With `infra/shop.yaml`.
     pub fn new(shop: &str) -> Place {
+        let directory = Place::directory(shop);
+        Place { directory, cloud: Running::start(Place::cloud()), account: true }
+    }
+
+    /// The same, where each server is a real machine of this computer. The cloud has a home of its own.
+    pub fn with_machines(shop: &str) -> Place {
+        let directory = Place::directory(shop);
+        let mut command = Place::cloud();
+        command.args(["--machines", "local"]).env("MUSTER_HOME", directory.path().join("cloud"));
+        Place { directory, cloud: Running::start_prepared(command), account: true }
+    }
+
+    fn directory(shop: &str) -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("infra")).unwrap();
         std::fs::write(directory.path().join("infra/shop.yaml"), shop).unwrap();
+        directory
+    }
+
+    fn cloud() -> Command {
         let mut command = Command::new(MUSTER);
         command.args(["sim", "onecloud", "--listen", "127.0.0.1:0", "--key", KEY]);
-        Place { directory, cloud: Running::start(command), account: true }
+        command
     }
 
     /// `MUSTER_HOME`.

@@ -123,6 +123,7 @@ fn the_node_exporter_playbook_is_sound() {
     assert!(said.status.success(), "{said:?}");
 }
 
+/// ICT-48, ICT-49: the runner is a component of its own; whoever uses it can be tested with a stand-in.
 #[tokio::test]
 async fn the_stand_in_answers_and_remembers() {
     let host = |name: &str, group: &str| InventoryHost {
