@@ -118,6 +118,11 @@ fn tasks(events: &[Value]) -> Vec<String> {
         .collect()
 }
 
+/// The place in the journal of the first entry like this.
+fn position(events: &[Value], wanted: impl Fn(&Value) -> bool) -> usize {
+    events.iter().position(wanted).unwrap_or_else(|| panic!("no such entry: {events:#?}"))
+}
+
 fn server(place: &Place, name: &str) -> Value {
     place.run(&["server", "show", name, "--format", "json"]).json(0)
 }
@@ -136,17 +141,19 @@ async fn page(place: &Place, name: &str) -> String {
     }
 }
 
-/// ICT-02, ICT-03, ICT-16, ICT-17, ICT-22, ICT-23, ICT-26, ICT-30, ICT-51: the main job
-/// from the first update to the numbers of its servers.
+/// ICT-02, ICT-03, ICT-16, ICT-17, ICT-18, ICT-20, ICT-22, ICT-23, ICT-26, ICT-27, ICT-30, ICT-51: the main job
+/// from the first update to a deploy over drift; `ARCHITECTURE.md` tells it in the same order.
 #[tokio::test]
 async fn the_main_job() {
     let files = [("app/index.html", "first\n"), ("playbooks/site.yml", SITE)];
     let Some(place) = place("machines::the_main_job", SHOP, &files) else { return };
     updated_once(&place).await;
     over_ssh(&place);
-    deployed(&place).await;
+    let release = deployed(&place).await;
     deployed_again(&place);
     measured(&place);
+    deployed_over_drift(&place, &release).await;
+    refused_before_any_host(&place);
 }
 
 /// `update` makes the servers and installs node_exporter by itself; the second time nothing is left to do.
@@ -185,8 +192,8 @@ fn over_ssh(place: &Place) {
     assert_eq!((through.code, through.out.trim()), (7, "web-1"), "{through:?}");
 }
 
-/// `deploy` writes the inventory, delivers the code, and sets the environment up.
-async fn deployed(place: &Place) {
+/// `deploy` writes the inventory, delivers the code, and sets the environment up; gives back the release's name.
+async fn deployed(place: &Place) -> String {
     let answer = infra(place, "deploy").json(0);
     let inventory = place.home().join("inventories/shop.yml");
     let listed = stock_inventory(&inventory);
@@ -203,6 +210,7 @@ async fn deployed(place: &Place) {
     }
     let current = exec(place, "web-1", &["readlink", "/srv/app/current"]);
     assert_eq!(exec(place, "web-2", &["readlink", "/srv/app/current"]), current);
+    current
 }
 
 fn stock_inventory(path: &Path) -> Value {
@@ -234,6 +242,67 @@ fn measured(place: &Place) {
         assert!(number("memory_total_bytes") > number("memory_available_bytes"));
         assert!(number("cpu_count") >= 1.0 && number("load_1m") >= 0.0);
     }
+}
+
+/// Differences are told one by one; a yes mends the servers first, then deploys. The new code is a new release.
+async fn deployed_over_drift(place: &Place, old: &str) {
+    write(place, "app/index.html", "second\n");
+    place.sim("drift", json!({"server": "web-1", "set": {"CPU": 4}})).await;
+    place.sim("drift", json!({"server": "web-2", "set": {"IsPowerOn": false}})).await;
+    place.writes().await;
+    let told = place.run(&["infra", "deploy", "shop", "--check"]);
+    assert_eq!(told.code, 4, "{told:?}");
+    for words in ["web-1", "cpu: 4 → 1", "web-2", "power: stopped → running"] {
+        assert!(told.out.contains(words), "{words} is not told: {}", told.out);
+    }
+    let unasked = place.run(&["infra", "deploy", "shop"]);
+    assert!(unasked.code == 2 && unasked.err.contains("--yes"), "{unasked:?}");
+    assert_eq!(place.writes().await, Vec::<String>::new());
+
+    let answer = infra(place, "deploy").json(0);
+    let events = events(place, &answer);
+    let steps = answer["plan"]["steps"].as_array().unwrap();
+    let mends: Vec<&Value> = steps.iter().filter(|step| step["touches"] == "provider").collect();
+    assert!(!mends.is_empty());
+    let last_mend = mends
+        .iter()
+        .map(|step| {
+            position(&events, |event| event["kind"] == "succeeded" && event["step"] == step["number"])
+        })
+        .max()
+        .unwrap();
+    let written = position(&events, |event| {
+        event["kind"] == "succeeded" && event["output"].as_str().unwrap().ends_with("shop.yml")
+    });
+    let first_task = position(&events, |event| event["kind"] == "task");
+    assert!(last_mend < written && written < first_task, "{last_mend} {written} {first_task}: {events:#?}");
+
+    assert_eq!(server(place, "web-1")["cpu"], 1);
+    assert_eq!(server(place, "web-2")["power"], "running");
+    for name in ["web-1", "web-2"] {
+        assert_eq!(page(place, name).await, "second\n");
+        let current = exec(place, name, &["readlink", "/srv/app/current"]);
+        assert_ne!(current, old);
+        assert_eq!(exec(place, name, &["cat", &format!("/srv/app/{old}/index.html")]), "first");
+    }
+}
+
+/// A playbook that cannot work fails before any host is touched, although code comes first.
+fn refused_before_any_host(place: &Place) {
+    write(place, "app/index.html", "third\n");
+    let role = "- hosts: front_end\n  roles: [ngnix]\n";
+    let variable = "- hosts: all\n  tasks: [{ debug: { msg: \"{{ greting }}\" } }]\n";
+    for (playbook, named) in [(role, "ngnix"), (variable, "greting")] {
+        write(place, "playbooks/site.yml", playbook);
+        let refused = infra(place, "deploy");
+        assert!([1, 2].contains(&refused.code), "{refused:?}");
+        assert!(format!("{}{}", refused.out, refused.err).contains(named), "{refused:?}");
+        let answer = serde_json::from_str::<Value>(&refused.out).unwrap_or_default();
+        if answer["run"].is_object() {
+            assert_eq!(tasks(&events(place, &answer)), Vec::<String>::new());
+        }
+    }
+    assert_eq!(exec(place, "web-1", &["cat", "/srv/app/current/index.html"]), "second");
 }
 
 /// One server whose playbook can fail; no node_exporter, so that it is quick.
