@@ -24,6 +24,7 @@ fn load_old(text: &str) -> Result<Checked, Diagnostics> {
 }
 
 /// ICT-61: a role with a count makes role_1 … role_n.
+/// ICT-66: one of the old shapes gives the servers it always gave.
 #[test]
 fn the_list_shape() {
     let text = "shop-spb:\n  VDC_options: {DC: Xelent, pull: base}\n  Servers:\n    - Web: {template: min_01, playbook: Nginx_install, value: 2}\n    - Db:  {template: big/huge, playbook: PosgreSQL_install, value: 1}\n";
@@ -33,6 +34,7 @@ fn the_list_shape() {
     insta::assert_snapshot!("legacy_list_warnings", checked.warnings.render(Style::Plain));
 }
 
+/// ICT-66: one of the old shapes gives the servers it always gave.
 #[test]
 fn the_map_shape_with_networks_and_hight() {
     let text = "shop:\n  VDC_options: {DC: DataSpace, pull: hight}\n  servers:\n    Web: {template: min_01, value: 3}\n    Db:\n  priv_net:\n    back: {IsDHCP: True, servers: [Web, Db_1]}\n    lone: {IsDHCP: no}\n";
@@ -49,6 +51,7 @@ fn the_map_shape_with_networks_and_hight() {
     insta::assert_snapshot!("legacy_map_warnings", checked.warnings.render(Style::Plain));
 }
 
+/// ICT-66: one of the old shapes gives the servers it always gave.
 #[test]
 fn the_one_role_shapes() {
     let named = load_old("task:\n  name: Web\n  template: min_01\n  value: 2\n").unwrap().infrastructure;
