@@ -21,15 +21,6 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Hands that reach providers only; every server refuses them. For simulations of the outside of servers.
-    pub fn without_hosts(transport: Arc<dyn transport::Transport>) -> Outside {
-        Outside {
-            transport,
-            hosts: Arc::new(host::ssh::ScriptedHosts::default()),
-            ansible: Arc::new(ansible::ScriptedAnsible::new()),
-        }
-    }
-
     /// The real hands; private directories of Ansible's runs are made below `work`.
     ///
     /// # Errors

@@ -6,5 +6,6 @@ mod fault;
 mod laws;
 mod people;
 mod process;
+mod provision;
 mod seed;
 mod world;

@@ -16,6 +16,8 @@ use muster_model::policy::Policy;
 use muster_model::rights::Authority;
 use muster_model::run::{Run, RunState};
 use muster_model::{Secret, World};
+use muster_outside::ansible::ScriptedAnsible;
+use muster_outside::host::ssh::ScriptedHosts;
 use muster_outside::transport::{Broken, Transport};
 use muster_runs::engine::EnvironmentAccount;
 use muster_runs::submit::Proposal;
@@ -47,6 +49,10 @@ pub struct Stage {
     pub world: World,
     pub folder: tempfile::TempDir,
     pub settings: AccountSettings,
+    /// The inside of servers, in memory.
+    pub hosts: Arc<ScriptedHosts>,
+    /// Playbooks, in memory.
+    pub ansible: Arc<ScriptedAnsible>,
 }
 
 impl Stage {
@@ -66,7 +72,8 @@ impl Stage {
         let memory = Path::new("/dev/shm");
         let folder =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
-        Stage { simulator: Simulator::new(config), clock, world, folder, settings }
+        let (hosts, ansible) = (Arc::new(ScriptedHosts::new()), Arc::new(ScriptedAnsible::new()));
+        Stage { simulator: Simulator::new(config), clock, world, folder, settings, hosts, ansible }
     }
 
     pub fn home(&self) -> &Path {
@@ -87,7 +94,7 @@ impl Stage {
             self.clock.begin();
             let config = self.config();
             let wire = Wire { inner: InProcess::new(self.simulator.clone()), fate: fate.clone() };
-            let outside = muster_outside::Outside::without_hosts(Arc::new(wire));
+            let outside = self.outside(wire);
             let opened = Engine::open_with_store(config, self.world.clone(), outside, |store| {
                 muster_runs::crash::fated(store, fate.clone())
             });
@@ -116,11 +123,19 @@ impl Stage {
         }
     }
 
+    fn outside(&self, wire: Wire) -> muster_outside::Outside {
+        muster_outside::Outside {
+            transport: Arc::new(wire),
+            hosts: self.hosts.clone(),
+            ansible: self.ansible.clone(),
+        }
+    }
+
     /// A second engine over the same home, within a process that lives already.
     pub async fn second_engine(&self) -> Engine {
         let wire =
             Wire { inner: InProcess::new(self.simulator.clone()), fate: Arc::new(Doom::new(Cut::Never)) };
-        let outside = muster_outside::Outside::without_hosts(Arc::new(wire));
+        let outside = self.outside(wire);
         Engine::open(self.config(), self.world.clone(), outside).await.unwrap()
     }
 
