@@ -73,7 +73,7 @@ impl Inner {
                 url: environment.url.clone(),
                 settings: environment.settings.clone(),
             };
-            return self.connect(account, environment.key.clone());
+            return Ok(self.watched(account, cloud));
         }
         Err(EngineError::AccountMissing(name.clone()))
     }
@@ -91,9 +91,13 @@ impl Inner {
 
     fn connect(&self, account: Account, key: Secret) -> Result<Session, EngineError> {
         let cloud = self.cloud(&account.url, &key, &account.settings)?;
+        Ok(self.watched(account, cloud))
+    }
+
+    fn watched(&self, account: Account, cloud: Arc<dyn Cloud>) -> Session {
         let poll = cloud::poll_interval(&account.settings, &account.url);
         let watch = Watch::new(cloud.clone(), poll, self.world.clone());
-        Ok(Session { account, cloud, watch, poll_ms: (poll.as_millis() as u64).max(1) })
+        Session { account, cloud, watch, poll_ms: (poll.as_millis() as u64).max(1) }
     }
 }
 

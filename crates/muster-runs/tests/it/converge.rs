@@ -159,3 +159,15 @@ fn a_seed_replays_byte_for_byte() {
     assert!(first.len() > 1_000);
     assert_eq!(first, journal());
 }
+
+/// One plan is one list of servers and at most five further requests, none per server.
+#[test]
+fn a_plan_asks_six_things() {
+    let stage = made();
+    stage.simulator.clear_journal();
+    assert_eq!(second(&stage, outside_only()), (0, None));
+    let mut asked: Vec<String> =
+        stage.simulator.journal().into_iter().map(|entry| entry.path.to_lowercase()).collect();
+    asked.sort();
+    assert_eq!(asked, ["/account", "/dclocation", "/image", "/network", "/server", "/sshkey"]);
+}

@@ -44,6 +44,9 @@ pub struct OneCloud {
     private: Mutex<HashSet<ProviderId>>,
     /// What `/project` said, which a key's life does not change.
     project: Mutex<Option<Option<String>>>,
+    /// What [`Cloud::identify`] answered last, until one observation has used it: opening an account and looking at
+    /// its world then asks once.
+    told: Mutex<Option<AccountIdentity>>,
 }
 
 impl OneCloud {
@@ -88,6 +91,7 @@ impl OneCloud {
             manners,
             private,
             project: Mutex::new(None),
+            told: Mutex::new(None),
         })
     }
 
@@ -194,19 +198,27 @@ fn absent_is_none<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudEr
 impl Cloud for OneCloud {
     async fn identify(&self) -> Result<AccountIdentity, CloudError> {
         let customer = self.customer().await?;
-        self.decide_identity(customer).await
+        let identity = self.decide_identity(customer).await?;
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity.clone());
+        Ok(identity)
     }
 
     async fn observe(&self) -> Result<SeenWorld, CloudError> {
-        let (mut servers, networks, images, locations, keys, customer) = futures::try_join!(
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let account = async {
+            match told {
+                Some(identity) => Ok(identity),
+                None => self.decide_identity(self.customer().await?).await,
+            }
+        };
+        let (mut servers, networks, images, locations, keys, account) = futures::try_join!(
             self.servers_read(true),
             self.networks(),
             self.images(),
             self.locations(),
             self.keys(),
-            self.customer(),
+            account,
         )?;
-        let account = self.decide_identity(customer).await?;
         let private: HashSet<&ProviderId> = networks.iter().map(|network| &network.id).collect();
         for server in &mut servers {
             for link in &mut server.links {
