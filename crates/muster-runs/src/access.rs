@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use muster_model::account::AccountIdentity;
 use muster_model::id::{AccountName, Generation, InfrastructureName, PlanId, ServerName, SpaceName};
 use muster_model::infrastructure::Infrastructure;
@@ -101,14 +101,18 @@ impl Engine {
         };
         let session = inner.session_of(space, &first.account).await?;
         let list = session.watch.fresh().await.map_err(|error| EngineError::Outside(chain(&error)))?;
-        let scrapes = records.iter().map(|record| {
-            let seen = list.get(&record.id).cloned();
-            let session = session.clone();
-            async move {
-                let result = inner.scrape(&session, record, seen).await;
-                HostStats { server: record.name.clone(), result }
-            }
-        });
+        let scrapes: Vec<_> = records
+            .into_iter()
+            .map(|record| {
+                let seen = list.get(&record.id).cloned();
+                let (inner, session) = (inner.clone(), session.clone());
+                async move {
+                    let result = inner.scrape(&session, &record, seen).await;
+                    HostStats { server: record.name, result }
+                }
+                .boxed()
+            })
+            .collect();
         Ok(futures::stream::iter(scrapes).buffered(SCRAPES_AT_ONCE).collect().await)
     }
 

@@ -13,7 +13,6 @@ use crate::app::App;
 use crate::extract::{Asking, Path, Query};
 use crate::handler::InSpace;
 use crate::negotiate::accept;
-use crate::refusal::Refusal;
 
 /// Scrapes node_exporter of every running server of the file once, through SSH.
 #[utoipa::path(get, path = "/api/v1/infrastructures/{name}/stats", operation_id = "infrastructure_stats",
@@ -29,14 +28,7 @@ pub async fn stats(
     Query(space): Query<InSpace>,
 ) -> Handled {
     accept(&headers, &[media::JSON_API])?;
-    let (engine, space, name) = (app.engine.clone(), space.name(), InfrastructureName::from(name));
-    // The compiler cannot prove that this future may change threads (its closures borrow), so it stays on one.
-    let runtime = tokio::runtime::Handle::current();
-    let scraped =
-        tokio::task::spawn_blocking(move || runtime.block_on(engine.stats(&authority, &space, &name)));
-    let stats = scraped.await.map_err(|error| {
-        Refusal::new(muster_api::ProblemKind::Internal, format!("the scrape was cut short: {error}"))
-    })??;
+    let stats = app.engine.stats(&authority, &space.name(), &InfrastructureName::from(name)).await?;
     all(stats.iter().map(said).collect())
 }
 
