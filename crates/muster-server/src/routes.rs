@@ -34,6 +34,8 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(account::list::list))
         .routes(routes!(account::show::show, account::register::register))
         .routes(routes!(account::test::test))
+        .routes(routes!(account::offers::offers))
+        .routes(routes!(account::offers::refresh))
         .routes(routes!(server::list::list))
         .routes(routes!(server::ssh::ssh))
         .routes(routes!(infrastructure::list::list))

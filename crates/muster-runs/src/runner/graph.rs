@@ -111,7 +111,10 @@ impl Graph {
     /// Takes the next ready step of the pools that have room, lowest number first.
     pub(crate) fn take(&mut self, has_room: impl Fn(Pool) -> bool) -> Option<(StepNumber, StepState)> {
         let first = |pool: &Pool| self.ready[*pool as usize].first().copied();
-        let pool = Pool::ALL.into_iter().filter(|pool| has_room(*pool) && first(pool).is_some()).min_by_key(first)?;
+        let pool = Pool::ALL
+            .into_iter()
+            .filter(|pool| has_room(*pool) && first(pool).is_some())
+            .min_by_key(first)?;
         let step = self.ready[pool as usize].pop_first()?;
         Some((step, self.states.get(&step).cloned().unwrap_or(StepState::Waiting)))
     }

@@ -206,10 +206,7 @@ impl Lane {
             if leaving.is_none() && failure.is_none() {
                 leaving = self.wish(&local).await;
             }
-            while failure.is_none()
-                && leaving.is_none()
-                && !self.journal.is_stopped()
-            {
+            while failure.is_none() && leaving.is_none() && !self.journal.is_stopped() {
                 let config = &self.inner.config;
                 let has_room = |pool: Pool| {
                     busy[pool as usize]

@@ -19,20 +19,21 @@ pub(super) async fn look(ctx: &StepContext, create: &CreateServer) -> Result<Loo
     let about = About::name(ObjectKind::Server, create.name.as_str());
     let facts = ctx.store().facts_about(account, &about).await.map_err(store_failed)?;
     let mut list = recent(ctx).await?;
-    let ours = facts.owned.iter().find(|record| {
-        record.infrastructure == ctx.infrastructure && !create.known_ids.contains(&record.id)
-    });
+    let ours = facts
+        .owned
+        .iter()
+        .find(|record| record.infrastructure == ctx.infrastructure && !create.known_ids.contains(&record.id));
     if let Some(record) = ours {
         // A list may lag behind a create; only the server's own address tells whether it is gone.
-        let there =
-            list.get(&record.id).is_some() || ctx.session.cloud.server(&record.id).await?.is_some();
+        let there = list.get(&record.id).is_some() || ctx.session.cloud.server(&record.id).await?.is_some();
         if there {
             return Ok(Looked::Act(Intent::Await(record.id.clone()), Vec::new()));
         }
     }
-    let open = facts.intents.into_iter().find(|intent| {
-        intent.state == IntentState::Open && matches!(intent.wanted, Created::Server(_))
-    });
+    let open = facts
+        .intents
+        .into_iter()
+        .find(|intent| intent.state == IntentState::Open && matches!(intent.wanted, Created::Server(_)));
     let mut settled = Vec::new();
     let mut known = create.known_ids.clone();
     if let Some(open) = open {

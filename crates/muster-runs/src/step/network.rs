@@ -80,9 +80,10 @@ async fn look_create(
     if let Some(record) = ours {
         return Ok(Looked::Act(Intent::Await(record.id.clone()), Vec::new()));
     }
-    let open = facts.intents.into_iter().find(|intent| {
-        intent.state == IntentState::Open && matches!(intent.wanted, Created::Network(_))
-    });
+    let open = facts
+        .intents
+        .into_iter()
+        .find(|intent| intent.state == IntentState::Open && matches!(intent.wanted, Created::Network(_)));
     let mut changed = Vec::new();
     if let Some(open) = open {
         match settle(ctx, &open, || candidates(ctx, &open)).await? {

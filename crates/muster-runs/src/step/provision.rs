@@ -62,8 +62,7 @@ pub(super) async fn targets(ctx: &StepContext, hosts: &[ProvisionHost]) -> Resul
     let about = About::ids(ObjectKind::Server, ids.clone());
     let account = &ctx.session.account.identity;
     let owned = ctx.store().facts_about(account, &about).await.map_err(store_failed)?.owned;
-    let records: HashMap<&ProviderId, &Ownership> =
-        owned.iter().map(|record| (&record.id, record)).collect();
+    let records: HashMap<&ProviderId, &Ownership> = owned.iter().map(|record| (&record.id, record)).collect();
     let mut targets = Vec::new();
     for (wanted, id) in hosts.iter().zip(ids) {
         let seen = list.get(&id).ok_or_else(|| {

@@ -149,11 +149,7 @@ fn amend(
     Ok(())
 }
 
-pub(super) fn about(
-    db: &Connection,
-    account: &AccountIdentity,
-    about: &About,
-) -> Result<Facts, StoreError> {
+pub(super) fn about(db: &Connection, account: &AccountIdentity, about: &About) -> Result<Facts, StoreError> {
     let account = account.to_string();
     let kind = kind_word(about.kind);
     let mut facts = Facts::default();
@@ -171,8 +167,7 @@ pub(super) fn about(
     )?;
     let mut rows = by_name.query([&account, kind, name])?;
     while let Some(found) = rows.next()? {
-        let record: Ownership =
-            decode("ownership record", found.get(0)?, &found.get::<_, String>(1)?)?;
+        let record: Ownership = decode("ownership record", found.get(0)?, &found.get::<_, String>(1)?)?;
         if !about.ids.contains(&record.id) {
             facts.owned.push(record);
         }

@@ -41,7 +41,8 @@ pub async fn cancel(
     Asking(authority): Asking,
     Path(id): Path<uuid::Uuid>,
 ) -> Handled {
-    ask(&app, &headers, &authority, id, async |engine, authority, run| engine.cancel(authority, run).await).await
+    ask(&app, &headers, &authority, id, async |engine, authority, run| engine.cancel(authority, run).await)
+        .await
 }
 
 /// Lets running steps finish and leaves the run *interrupted*.
@@ -56,7 +57,8 @@ pub async fn interrupt(
     Asking(authority): Asking,
     Path(id): Path<uuid::Uuid>,
 ) -> Handled {
-    ask(&app, &headers, &authority, id, async |engine, authority, run| engine.interrupt(authority, run).await).await
+    ask(&app, &headers, &authority, id, async |engine, authority, run| engine.interrupt(authority, run).await)
+        .await
 }
 
 /// Takes up an interrupted run in this process.
@@ -71,5 +73,6 @@ pub async fn resume(
     Asking(authority): Asking,
     Path(id): Path<uuid::Uuid>,
 ) -> Handled {
-    ask(&app, &headers, &authority, id, async |engine, authority, run| engine.resume(authority, run).await).await
+    ask(&app, &headers, &authority, id, async |engine, authority, run| engine.resume(authority, run).await)
+        .await
 }
