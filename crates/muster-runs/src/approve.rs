@@ -79,6 +79,8 @@ impl Engine {
             run,
             node: Some(inner.node),
             steps_total: plan.draft.steps.len() as u32,
+            lanes: Vec::new(),
+            priority: 0,
             locks: plan.draft.locks.clone(),
             idempotency_key,
         };

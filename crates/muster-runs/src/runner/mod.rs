@@ -278,6 +278,7 @@ impl Lane {
         }
         match self.inner.store.want(self.journal.run()).await {
             Ok(Want::Cancel) => Some(Ending::Cancelled),
+            Ok(Want::Pause) => Some(Ending::Interrupted),
             Ok(Want::Run) | Err(_) => None,
         }
     }
