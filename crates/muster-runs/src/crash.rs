@@ -12,8 +12,10 @@ use muster_model::account::{Account, AccountIdentity};
 use muster_model::id::*;
 use muster_model::ownership::Ownership;
 use muster_model::plan::{LockKey, LockMode, Subject};
-use muster_model::run::{Entry, Run};
+use muster_model::run::Run;
 use muster_store::*;
+
+mod lanes;
 
 /// Decides what a process survives. Not returning is dying.
 #[async_trait]
@@ -153,9 +155,6 @@ impl Store for FatedStore {
     }
     async fn tally(&self, run: RunId) -> StoreResult<StepTally> {
         self.store.tally(run).await
-    }
-    async fn entries(&self, run: RunId, after: Sequence, limit: u32) -> StoreResult<Vec<Entry>> {
-        self.store.entries(run, after, limit).await
     }
     async fn set_want(&self, run: RunId, want: Want, actor: String, at: Timestamp) -> StoreResult<()> {
         self.commit(self.store.set_want(run, want, actor, at)).await

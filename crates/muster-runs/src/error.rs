@@ -57,6 +57,10 @@ impl From<StoreError> for EngineError {
             StoreError::Conflict(message) => EngineError::Conflict(message),
             StoreError::NotFound(message) => EngineError::NotFound(message),
             StoreError::Fenced
+            | StoreError::Lapsed(_)
+            | StoreError::Unclear(_)
+            | StoreError::Unreachable(_)
+            | StoreError::Postgres(_)
             | StoreError::Unusable(_)
             | StoreError::Closed
             | StoreError::Form { .. }

@@ -7,12 +7,17 @@
 pub mod blob;
 pub mod error;
 pub mod form;
+pub mod lanes;
 pub mod output;
+mod refusal;
 pub mod sqlite;
 pub mod store;
+mod word;
 
 pub use blob::Blobs;
 pub use error::StoreError;
+pub use form::FORM;
+pub use lanes::*;
 pub use output::{OutputLog, OutputRecord};
 pub use sqlite::{SqliteStore, WriterMode};
 pub use store::*;

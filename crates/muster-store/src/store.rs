@@ -17,6 +17,7 @@ use muster_model::run::{Entry, EntryKind, Fact, Run};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::lanes::{LanePlan, Lanes};
 
 /// The result of a store's verb.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -109,6 +110,10 @@ pub struct Approval {
     pub node: Option<NodeId>,
     /// How many steps its plan has.
     pub steps_total: u32,
+    /// Further lanes, numbered from 1; an ordinary run has none, and lane 0 has all its steps.
+    pub lanes: Vec<LanePlan>,
+    /// Higher is claimed sooner; 0 is usual.
+    pub priority: i16,
     /// The locks it needs: all or none.
     pub locks: Vec<(LockKey, LockMode)>,
     /// The same key twice is the same request.
@@ -144,6 +149,8 @@ pub struct Record {
 pub enum Want {
     /// That it runs.
     Run,
+    /// That nothing further of it is begun for now.
+    Pause,
     /// That it stops between steps and ends.
     Cancel,
 }
@@ -217,7 +224,7 @@ pub struct Audit {
 }
 
 /// Counts of a run's steps, from its journal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepTally {
     /// In the plan.
     pub total: u32,
@@ -231,15 +238,17 @@ pub struct StepTally {
     pub skipped: u32,
 }
 
-/// Everything Muster remembers.
+/// Everything Muster remembers. How several nodes share the work is [`Lanes`].
 #[async_trait]
-pub trait Store: Send + Sync {
-    /// A node begins: its row appears.
+pub trait Store: Lanes {
+    /// A node begins: its row appears. Its lease is as long as `lease_until` is after `started_at`; where the
+    /// database has a clock, it counts from the database's time.
     async fn join(&self, node: NodeRow) -> StoreResult<()>;
-    /// Every node's row.
+    /// Every node's row, those apart that were taken over.
     async fn nodes(&self) -> StoreResult<Vec<NodeRow>>;
     /// A node is proven dead or leaves: its row goes, its runs become *interrupted* (their locks are freed and
-    /// their fences rise), its observing plans become *refused*. Gives the runs.
+    /// their fences rise), its observing plans become *refused*. Gives the runs. The lanes of a worker become ready
+    /// instead, as in [`Lanes::take_over`].
     async fn bury(&self, node: NodeId, at: Timestamp, why: String) -> StoreResult<Vec<RunId>>;
 
     /// Saves or replaces an account with its sealed key.
@@ -283,7 +292,8 @@ pub trait Store: Send + Sync {
     /// Approves: the plan is *ready* and the newest of its subject, the locks are free, interrupted runs on them
     /// become *superseded*, the run and its lane are inserted. With a known idempotency key: the earlier run.
     async fn approve(&self, approval: Approval) -> StoreResult<RunId>;
-    /// Claims the lane of a *ready* or *interrupted* run for a node (locks are taken anew for the latter).
+    /// Claims lane 0 of a *ready* or *interrupted* run for a node (locks are taken anew for the latter). Unless the
+    /// node is a worker, the run's other lanes are kept for it too.
     async fn claim(&self, run: RunId, node: NodeId, locks: Vec<(LockKey, LockMode)>) -> StoreResult<Claim>;
     /// Appends to a claimed lane, in order, facts included. The run's state follows its `Run` entries.
     async fn append(&self, claim: Claim, records: Vec<Record>) -> StoreResult<Sequence>;
@@ -294,8 +304,11 @@ pub trait Store: Send + Sync {
     /// Counts of a run's steps.
     async fn tally(&self, run: RunId) -> StoreResult<StepTally>;
     /// Entries of lane 0 after a sequence number, in order.
-    async fn entries(&self, run: RunId, after: Sequence, limit: u32) -> StoreResult<Vec<Entry>>;
-    /// Says what is wanted of a run. An interrupted run that is cancelled ends at once.
+    async fn entries(&self, run: RunId, after: Sequence, limit: u32) -> StoreResult<Vec<Entry>> {
+        self.entries_of(run, LaneNumber(0), after, limit).await
+    }
+    /// Says what is wanted of a run. An interrupted run that is cancelled ends at once; waiting lanes become ready,
+    /// so that somebody hears of it, unless it is *pause*.
     async fn set_want(&self, run: RunId, want: Want, actor: String, at: Timestamp) -> StoreResult<()>;
     /// What is wanted of a run.
     async fn want(&self, run: RunId) -> StoreResult<Want>;

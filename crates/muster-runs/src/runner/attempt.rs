@@ -6,6 +6,7 @@ use muster_model::id::Attempt;
 use muster_model::run::{EntryKind, FailureClass, Output};
 
 use super::StepState;
+use crate::journal::Stop;
 use crate::step::{self, Looked, StepContext, StepError};
 
 /// Attempts at one step in one sitting.
@@ -64,7 +65,15 @@ async fn once(ctx: &StepContext, attempt: Attempt) -> Result<Output, StepError> 
         }
         Looked::Act(intent, facts) => (intent, facts),
     };
+    // Nothing begins unless this node may still act for as long as one request takes.
+    if !ctx.engine.lease.may_start().await {
+        return Err(Stop::Fenced.into());
+    }
     ctx.journal.write(EntryKind::Started { step, attempt }, facts).await?;
+    // The commit may have taken long.
+    if !ctx.engine.lease.may_start().await {
+        return Err(Stop::Fenced.into());
+    }
     let (output, facts) = step::act(ctx, intent).await?;
     ctx.output.flush();
     let kind = EntryKind::Succeeded { step, attempt, already: false, output: output.clone() };

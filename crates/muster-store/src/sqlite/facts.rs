@@ -2,7 +2,7 @@
 
 use muster_model::account::AccountIdentity;
 use muster_model::id::{ProviderId, RunId, SpaceName};
-use muster_model::intent::{Created, CreationIntent, IntentState};
+use muster_model::intent::{CreationIntent, IntentState};
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::run::Fact;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -10,29 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::error::StoreError;
 use crate::form::{FORM, decode, encode};
 use crate::store::{About, Facts};
-
-fn kind_word(kind: ObjectKind) -> &'static str {
-    match kind {
-        ObjectKind::Server => "server",
-        ObjectKind::Network => "network",
-    }
-}
-
-fn made_word(made: &Created) -> &'static str {
-    match made {
-        Created::Server(_) => "server",
-        Created::Network(_) => "network",
-    }
-}
-
-fn state_word(state: &IntentState) -> &'static str {
-    match state {
-        IntentState::Open => "open",
-        IntentState::Made(_) => "made",
-        IntentState::Refused => "refused",
-        IntentState::GivenUp => "given-up",
-    }
-}
+use crate::{refusal, word};
 
 pub(super) fn apply(tx: &Connection, run: RunId, fact: &Fact) -> Result<(), StoreError> {
     match fact {
@@ -45,7 +23,7 @@ pub(super) fn apply(tx: &Connection, run: RunId, fact: &Fact) -> Result<(), Stor
         Fact::Own(record) => put_ownership(tx, run, record),
         Fact::Forget { account, kind, id } => {
             tx.prepare_cached("delete from ownership where account = ?1 and kind = ?2 and id = ?3")?
-                .execute([account.to_string().as_str(), kind_word(*kind), id.as_str()])?;
+                .execute([account.to_string().as_str(), word::kind(*kind), id.as_str()])?;
             Ok(())
         }
         Fact::Amend { account, kind, id, name, protect } => amend(tx, account, *kind, id, |record| {
@@ -65,7 +43,7 @@ pub(super) fn apply(tx: &Connection, run: RunId, fact: &Fact) -> Result<(), Stor
 
 fn put_intent(tx: &Connection, intent: &CreationIntent) -> Result<(), StoreError> {
     let account = intent.account.to_string();
-    let kind = made_word(&intent.wanted);
+    let kind = word::made(&intent.wanted);
     if intent.state == IntentState::Open {
         // One open intent per (account, name): a second one would hide the first from settlement.
         let other: Option<String> = tx
@@ -78,10 +56,7 @@ fn put_intent(tx: &Connection, intent: &CreationIntent) -> Result<(), StoreError
             })
             .optional()?;
         if let Some(other) = other {
-            return Err(StoreError::Conflict(format!(
-                "a create of {} at {account}, sent at {other}, is not settled yet",
-                intent.name
-            )));
+            return Err(refusal::unsettled(&intent.name, &account, other));
         }
     }
     tx.prepare_cached(
@@ -93,7 +68,7 @@ fn put_intent(tx: &Connection, intent: &CreationIntent) -> Result<(), StoreError
         kind,
         intent.name.as_str(),
         intent.sent_at.to_string(),
-        state_word(&intent.state),
+        word::intent_state(&intent.state),
         FORM,
         encode("creation intent", intent)?
     ])?;
@@ -114,7 +89,7 @@ fn write_ownership(tx: &Connection, space: &str, record: &Ownership) -> Result<(
     )?
     .execute(params![
         record.account.to_string(),
-        kind_word(record.kind),
+        word::kind(record.kind),
         record.id.as_str(),
         space,
         record.infrastructure.as_str(),
@@ -137,7 +112,7 @@ fn amend(
         .prepare_cached(
             "select space, form, body from ownership where account = ?1 and kind = ?2 and id = ?3",
         )?
-        .query_row([account.to_string().as_str(), kind_word(kind), id.as_str()], |found| {
+        .query_row([account.to_string().as_str(), word::kind(kind), id.as_str()], |found| {
             Ok((found.get(0)?, found.get(1)?, found.get(2)?))
         })
         .optional()?;
@@ -151,7 +126,7 @@ fn amend(
 
 pub(super) fn about(db: &Connection, account: &AccountIdentity, about: &About) -> Result<Facts, StoreError> {
     let account = account.to_string();
-    let kind = kind_word(about.kind);
+    let kind = word::kind(about.kind);
     let mut facts = Facts::default();
     let mut by_id =
         db.prepare_cached("select form, body from ownership where account = ?1 and kind = ?2 and id = ?3")?;

@@ -1,23 +1,20 @@
 //! The journal: appended under a fence, numbered without gaps, facts changed in the same transaction.
 
-use muster_model::id::{Fence, LaneNumber, RunId, Sequence, StepNumber};
+use std::collections::BTreeMap;
+
+use muster_model::id::{Fence, LaneNumber, RunId, Sequence};
 use muster_model::run::{Entry, EntryKind, RunState};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{facts, row};
+use super::facts;
 use crate::error::StoreError;
 use crate::form::{FORM, decode, encode};
 use crate::store::{Claim, Record, StepTally};
+use crate::{refusal, word};
 
 pub(super) fn append(tx: &Connection, claim: &Claim, records: &[Record]) -> Result<Sequence, StoreError> {
     let run = claim.run.to_string();
-    let fence: Option<i64> = tx
-        .prepare_cached("select fence from lane where run = ?1 and no = ?2")?
-        .query_row(params![run, claim.lane.0], |found| found.get(0))
-        .optional()?;
-    if fence != Some(claim.fence.0 as i64) {
-        return Err(StoreError::Fenced);
-    }
+    super::claim::must_hold(tx, claim)?;
     let mut seq: i64 = tx
         .prepare_cached("select coalesce(max(seq), 0) from journal where run = ?1 and lane = ?2")?
         .query_row(params![run, claim.lane.0], |found| found.get(0))?;
@@ -32,8 +29,8 @@ pub(super) fn append(tx: &Connection, claim: &Claim, records: &[Record]) -> Resu
             claim.lane.0,
             seq,
             claim.fence.0 as i64,
-            step_of(&record.kind).map(|step| step.0),
-            word(&record.kind),
+            word::step_of(&record.kind).map(|step| step.0),
+            word::entry(&record.kind),
             record.at.to_string(),
             FORM,
             encode("journal entry", &record.kind)?
@@ -42,7 +39,7 @@ pub(super) fn append(tx: &Connection, claim: &Claim, records: &[Record]) -> Resu
             facts::apply(tx, claim.run, fact)?;
         }
         if let EntryKind::Run { state, message } = &record.kind {
-            set_state(tx, claim.run, *state, message.as_deref(), record)?;
+            set_state(tx, claim, *state, message.as_deref(), record)?;
         }
     }
     Ok(Sequence(seq as u64))
@@ -50,69 +47,68 @@ pub(super) fn append(tx: &Connection, claim: &Claim, records: &[Record]) -> Resu
 
 fn set_state(
     tx: &Connection,
-    run: RunId,
+    claim: &Claim,
     state: RunState,
     message: Option<&str>,
     record: &Record,
 ) -> Result<(), StoreError> {
-    let id = run.to_string();
+    let id = claim.run.to_string();
     let before: String =
         tx.prepare_cached("select state from run where id = ?1")?.query_row([&id], |found| found.get(0))?;
-    let before = row::state_of(&before)?;
+    let before = word::state_of(&before)?;
     if !before.may_become(state) {
-        return Err(StoreError::Conflict(format!(
-            "run {run} is {} and cannot become {}",
-            before.word(),
-            state.word()
-        )));
+        return Err(refusal::illegal(claim.run, before, state));
     }
     let ended = state.is_final().then(|| record.at.to_string());
     tx.prepare_cached("update run set state = ?2, message = ?3, ended_at = ?4 where id = ?1")?
         .execute(params![id, state.word(), message, ended])?;
     if !state.holds_locks() {
         tx.prepare_cached("delete from lock where run = ?1")?.execute([&id])?;
-        let lane = if state.is_final() { "done" } else { "ready" };
-        tx.prepare_cached("update lane set state = ?2, node = null where run = ?1")?
-            .execute([id.as_str(), lane])?;
+        // The other lanes' owners hear of it by their next write: it is refused.
+        tx.prepare_cached(
+            "update lane set state = ?2, node = null, waits_for = null, wake_at = null,
+               fence = fence + (case when no = ?3 then 0 else 1 end)
+             where run = ?1 and state <> 'done'",
+        )?
+        .execute(params![id, if state.is_final() { "done" } else { "ready" }, claim.lane.0])?;
     }
     Ok(())
-}
-
-fn word(kind: &EntryKind) -> &'static str {
-    match kind {
-        EntryKind::Run { .. } => "run",
-        EntryKind::Started { .. } => "started",
-        EntryKind::Succeeded { .. } => "succeeded",
-        EntryKind::Failed { .. } => "failed",
-        EntryKind::Skipped { .. } => "skipped",
-        EntryKind::Progress { .. } => "progress",
-        EntryKind::Task { .. } => "task",
-    }
-}
-
-fn step_of(kind: &EntryKind) -> Option<StepNumber> {
-    match kind {
-        EntryKind::Run { .. } => None,
-        EntryKind::Progress { step, .. } => *step,
-        EntryKind::Started { step, .. }
-        | EntryKind::Succeeded { step, .. }
-        | EntryKind::Failed { step, .. }
-        | EntryKind::Skipped { step, .. }
-        | EntryKind::Task { step, .. } => Some(*step),
-    }
 }
 
 pub(super) fn entries(
     db: &Connection,
     run: RunId,
+    lane: LaneNumber,
     after: Sequence,
     limit: u32,
 ) -> Result<Vec<Entry>, StoreError> {
     let mut statement = db.prepare_cached(
         "select lane, seq, fence, at, form, body from journal
-         where run = ?1 and lane = 0 and seq > ?2 order by seq limit ?3",
+         where run = ?1 and lane = ?2 and seq > ?3 order by seq limit ?4",
     )?;
-    let mut rows = statement.query(params![run.to_string(), after.0 as i64, limit])?;
+    collect(run, statement.query(params![run.to_string(), lane.0, after.0 as i64, limit])?)
+}
+
+/// Lanes side by side: the n-th new entry of each before the next one of any, so that a page leaves no gap in a lane.
+pub(super) fn follow(
+    db: &Connection,
+    run: RunId,
+    cursor: &BTreeMap<LaneNumber, Sequence>,
+    limit: u32,
+) -> Result<Vec<Entry>, StoreError> {
+    let cursor: BTreeMap<String, u64> = cursor.iter().map(|(lane, seq)| (lane.to_string(), seq.0)).collect();
+    let mut statement = db.prepare_cached(
+        "select j.lane, j.seq, j.fence, j.at, j.form, j.body
+         from (select lane.no, coalesce(seen.value, 0) as seen
+                 from lane left join json_each(?2) seen on cast(seen.key as integer) = lane.no
+                where lane.run = ?1) l
+         join journal j on j.run = ?1 and j.lane = l.no and j.seq > l.seen and j.seq <= l.seen + ?3
+         order by j.seq - l.seen, j.lane limit ?3",
+    )?;
+    collect(run, statement.query(params![run.to_string(), encode("cursor", &cursor)?, limit])?)
+}
+
+fn collect(run: RunId, mut rows: rusqlite::Rows<'_>) -> Result<Vec<Entry>, StoreError> {
     let mut entries = Vec::new();
     while let Some(found) = rows.next()? {
         entries.push(Entry {
@@ -120,20 +116,40 @@ pub(super) fn entries(
             lane: LaneNumber(found.get(0)?),
             seq: Sequence(found.get::<_, i64>(1)? as u64),
             fence: Fence(found.get::<_, i64>(2)? as u64),
-            at: row::time_of(&found.get::<_, String>(3)?)?,
+            at: word::time_of(&found.get::<_, String>(3)?)?,
             kind: decode("journal entry", found.get(4)?, &found.get::<_, String>(5)?)?,
         });
     }
     Ok(entries)
 }
 
+/// Steps of a lane that were begun and have no outcome.
+pub(super) fn under_way(tx: &Connection, run: RunId, lane: LaneNumber) -> Result<Vec<u32>, StoreError> {
+    let mut statement = tx.prepare_cached(
+        "select step from (
+           select step, kind, max(seq) from journal
+           where run = ?1 and lane = ?2 and step is not null
+             and kind in ('started', 'succeeded', 'failed', 'skipped')
+           group by step)
+         where kind = 'started' order by step",
+    )?;
+    let steps = statement.query_map(params![run.to_string(), lane.0], |found| found.get(0))?;
+    Ok(steps.collect::<Result<_, _>>()?)
+}
+
 /// Counts each step by its last telling entry.
 pub(super) fn tally(db: &Connection, run: RunId) -> Result<StepTally, StoreError> {
-    let total: Option<u32> = db
-        .prepare_cached("select steps_total from run where id = ?1")?
-        .query_row([run.to_string()], |found| found.get(0))
+    let row: Option<(u32, Option<String>)> = db
+        .prepare_cached("select steps_total, tally from run where id = ?1")?
+        .query_row([run.to_string()], |found| Ok((found.get(0)?, found.get(1)?)))
         .optional()?;
-    let mut tally = StepTally { total: total.unwrap_or(0), ..StepTally::default() };
+    let total = match row {
+        // Its journal was emptied; the counts were kept.
+        Some((_, Some(kept))) => return decode("tally", FORM, &kept),
+        Some((total, None)) => total,
+        None => 0,
+    };
+    let mut tally = StepTally { total, ..StepTally::default() };
     let mut statement = db.prepare_cached(
         "select kind, count(*) from (
            select kind, max(seq) from journal
@@ -143,13 +159,7 @@ pub(super) fn tally(db: &Connection, run: RunId) -> Result<StepTally, StoreError
     )?;
     let mut rows = statement.query([run.to_string()])?;
     while let Some(found) = rows.next()? {
-        let count: u32 = found.get(1)?;
-        match found.get::<_, String>(0)?.as_str() {
-            "succeeded" => tally.succeeded = count,
-            "failed" => tally.failed = count,
-            "skipped" => tally.skipped = count,
-            _ => tally.running = count,
-        }
+        refusal::count(&mut tally, &found.get::<_, String>(0)?, found.get(1)?);
     }
     Ok(tally)
 }

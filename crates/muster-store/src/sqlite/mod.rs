@@ -11,19 +11,28 @@ use muster_model::id::{
 };
 use muster_model::ownership::Ownership;
 use muster_model::plan::{LockKey, LockMode, Subject};
-use muster_model::run::{Entry, Run};
+use muster_model::run::Run;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::StoreError;
-use crate::store::*;
+use tokio::sync::broadcast;
 
+use crate::error::StoreError;
+use crate::lanes::{HINTS_MAX, Hint};
+use crate::store::*;
+use crate::word;
+
+mod approve;
+mod claim;
 mod facts;
 mod journal;
+mod lanes;
 mod nodes;
 mod plans;
-mod row;
+mod quota;
+mod retention;
 mod runs;
 mod settings;
+mod shared;
 mod writer;
 
 pub use writer::WriterMode;
@@ -43,6 +52,7 @@ pub struct SqliteStore {
     writer: writer::Writer,
     readers: Mutex<Vec<Connection>>,
     mode: WriterMode,
+    hints: broadcast::Sender<Hint>,
 }
 
 impl SqliteStore {
@@ -54,15 +64,26 @@ impl SqliteStore {
         migrations::migrations::runner().run(&mut connection).map_err(|error| {
             StoreError::Unusable(format!("cannot prepare the database {}: {error}", path.display()))
         })?;
-        let synchronous: i64 = connection.query_row("pragma synchronous", [], |row| row.get(0))?;
-        if synchronous != 2 {
-            return Err(StoreError::Unusable(format!(
-                "{} does not keep synchronous=FULL (it says {synchronous}); refusing to lose acknowledged writes",
-                path.display()
-            )));
-        }
+        must_be_durable(&connection, path)?;
         let writer = writer::Writer::start(connection, mode)?;
-        Ok(SqliteStore { path: path.to_owned(), writer, readers: Mutex::new(Vec::new()), mode })
+        let (hints, _) = broadcast::channel(HINTS_MAX);
+        Ok(SqliteStore { path: path.to_owned(), writer, readers: Mutex::new(Vec::new()), mode, hints })
+    }
+
+    /// Runs a change in the next commit, and says that something changed.
+    async fn write<T, F>(&self, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let value = self.writer.write(change).await?;
+        self.tell(Hint::Any);
+        Ok(value)
+    }
+
+    fn tell(&self, hint: Hint) {
+        // An error means that nobody listens.
+        let _ = self.hints.send(hint);
     }
 
     /// Runs a short read. On a multi-threaded runtime other tasks move away meanwhile.
@@ -101,6 +122,20 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// What was set is read back: SQLite takes words it does not know for others.
+fn must_be_durable(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let synchronous: i64 = connection.query_row("pragma synchronous", [], |row| row.get(0))?;
+    let journal: String = connection.query_row("pragma journal_mode", [], |row| row.get(0))?;
+    if synchronous == 2 && journal == "wal" {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!(
+        "{} does not keep synchronous=FULL and a write-ahead log (it says {synchronous} and {journal}); refusing \
+         to lose acknowledged writes",
+        path.display()
+    )))
+}
+
 /// A database that knows migrations which we do not was written by a newer Muster.
 fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let tables: i64 = connection.query_row(
@@ -132,13 +167,13 @@ fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> 
 #[async_trait]
 impl Store for SqliteStore {
     async fn join(&self, node: NodeRow) -> StoreResult<()> {
-        self.writer.write(move |tx| nodes::join(tx, &node)).await
+        self.write(move |tx| nodes::join(tx, &node)).await
     }
     async fn nodes(&self) -> StoreResult<Vec<NodeRow>> {
         self.read(nodes::all)
     }
     async fn bury(&self, node: NodeId, at: Timestamp, why: String) -> StoreResult<Vec<RunId>> {
-        self.writer.write(move |tx| nodes::bury(tx, node, at, &why)).await
+        self.write(move |tx| nodes::bury(tx, node, at, &why)).await
     }
 
     async fn put_account(
@@ -148,7 +183,7 @@ impl Store for SqliteStore {
         sealed_key: Vec<u8>,
         audit: Audit,
     ) -> StoreResult<()> {
-        self.writer.write(move |tx| settings::put_account(tx, &space, &account, &sealed_key, &audit)).await
+        self.write(move |tx| settings::put_account(tx, &space, &account, &sealed_key, &audit)).await
     }
     async fn accounts(&self, space: &SpaceName) -> StoreResult<Vec<(Account, Vec<u8>)>> {
         self.read(|db| settings::accounts(db, space))
@@ -160,7 +195,7 @@ impl Store for SqliteStore {
         sealed: Vec<u8>,
         audit: Audit,
     ) -> StoreResult<()> {
-        self.writer.write(move |tx| settings::put_secret(tx, &space, &name, &sealed, &audit)).await
+        self.write(move |tx| settings::put_secret(tx, &space, &name, &sealed, &audit)).await
     }
     async fn secret(&self, space: &SpaceName, name: &SecretName) -> StoreResult<Option<Vec<u8>>> {
         self.read(|db| settings::secret(db, space, name))
@@ -169,17 +204,17 @@ impl Store for SqliteStore {
         self.read(|db| settings::secrets(db, space))
     }
     async fn delete_secret(&self, space: SpaceName, name: SecretName, audit: Audit) -> StoreResult<bool> {
-        self.writer.write(move |tx| settings::delete_secret(tx, &space, &name, &audit)).await
+        self.write(move |tx| settings::delete_secret(tx, &space, &name, &audit)).await
     }
     async fn audits(&self, space: &SpaceName, limit: u32) -> StoreResult<Vec<Audit>> {
         self.read(|db| settings::audits(db, space, limit))
     }
 
     async fn insert_plan(&self, plan: NewPlan) -> StoreResult<PlanId> {
-        self.writer.write(move |tx| plans::insert(tx, &plan)).await
+        self.write(move |tx| plans::insert(tx, &plan)).await
     }
     async fn finish_plan(&self, id: PlanId, planned: PlannedAs) -> StoreResult<()> {
-        self.writer.write(move |tx| plans::finish(tx, id, &planned)).await
+        self.write(move |tx| plans::finish(tx, id, &planned)).await
     }
     async fn plan(&self, id: PlanId) -> StoreResult<Option<PlanRow>> {
         self.read(|db| plans::one(db, id))
@@ -188,18 +223,21 @@ impl Store for SqliteStore {
         self.read(|db| plans::inputs(db, id))
     }
     async fn next_generation(&self, subject: &Subject) -> StoreResult<Generation> {
-        let subject = row::subject_text(subject);
-        self.writer.write(move |tx| plans::next_generation(tx, &subject)).await
+        let subject = word::subject_text(subject);
+        self.write(move |tx| plans::next_generation(tx, &subject)).await
     }
 
     async fn approve(&self, approval: Approval) -> StoreResult<RunId> {
-        self.writer.write(move |tx| runs::approve(tx, &approval)).await
+        self.write(move |tx| approve::approve(tx, &approval)).await
     }
     async fn claim(&self, run: RunId, node: NodeId, locks: Vec<(LockKey, LockMode)>) -> StoreResult<Claim> {
-        self.writer.write(move |tx| runs::claim(tx, run, node, &locks)).await
+        self.write(move |tx| claim::claim(tx, run, node, &locks)).await
     }
     async fn append(&self, claim: Claim, records: Vec<Record>) -> StoreResult<Sequence> {
-        self.writer.write(move |tx| journal::append(tx, &claim, &records)).await
+        let hint = Hint::Lane(claim.run, claim.lane);
+        let last = self.writer.write(move |tx| journal::append(tx, &claim, &records)).await?;
+        self.tell(hint);
+        Ok(last)
     }
     async fn run(&self, id: RunId) -> StoreResult<Option<Run>> {
         self.read(|db| runs::one(db, id))
@@ -210,11 +248,8 @@ impl Store for SqliteStore {
     async fn tally(&self, run: RunId) -> StoreResult<StepTally> {
         self.read(|db| journal::tally(db, run))
     }
-    async fn entries(&self, run: RunId, after: Sequence, limit: u32) -> StoreResult<Vec<Entry>> {
-        self.read(|db| journal::entries(db, run, after, limit))
-    }
     async fn set_want(&self, run: RunId, want: Want, actor: String, at: Timestamp) -> StoreResult<()> {
-        self.writer.write(move |tx| runs::set_want(tx, run, want, &actor, at)).await
+        self.write(move |tx| runs::set_want(tx, run, want, &actor, at)).await
     }
     async fn want(&self, run: RunId) -> StoreResult<Want> {
         self.read(|db| runs::want(db, run))

@@ -3,18 +3,10 @@
 use muster_model::id::{Generation, NodeId, PlanId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::row;
 use crate::error::StoreError;
 use crate::form::{FORM, decode, decode_packed, encode, encode_packed};
-use crate::store::{NewPlan, PlanInputs, PlanRow, PlanState, PlannedAs};
-
-fn word(state: PlanState) -> &'static str {
-    match state {
-        PlanState::Observing => "observing",
-        PlanState::Ready => "ready",
-        PlanState::Refused => "refused",
-    }
-}
+use crate::store::{NewPlan, PlanInputs, PlanRow, PlannedAs};
+use crate::{refusal, word};
 
 pub(super) fn insert(tx: &Connection, plan: &NewPlan) -> Result<PlanId, StoreError> {
     if let Some(key) = &plan.idempotency_key {
@@ -23,7 +15,7 @@ pub(super) fn insert(tx: &Connection, plan: &NewPlan) -> Result<PlanId, StoreErr
             .query_row([plan.space.as_str(), key], |found| found.get(0))
             .optional()?;
         if let Some(id) = earlier {
-            return Ok(PlanId(row::uuid_of(&id)?));
+            return Ok(PlanId(word::uuid_of(&id)?));
         }
     }
     tx.prepare_cached(
@@ -35,7 +27,7 @@ pub(super) fn insert(tx: &Connection, plan: &NewPlan) -> Result<PlanId, StoreErr
     .execute(params![
         plan.id.to_string(),
         plan.space.as_str(),
-        row::subject_text(&plan.subject),
+        word::subject_text(&plan.subject),
         plan.account.as_str(),
         plan.purpose,
         plan.bundle,
@@ -61,9 +53,9 @@ pub(super) fn finish(tx: &Connection, id: PlanId, planned: &PlannedAs) -> Result
             "update plan set state = ?2, message = ?3, body = ?4, inputs = ?5
              where id = ?1 and state = 'observing'",
         )?
-        .execute(params![id.to_string(), word(planned.state), planned.message, body, inputs])?;
+        .execute(params![id.to_string(), word::plan_state(planned.state), planned.message, body, inputs])?;
     if count == 0 {
-        return Err(StoreError::Conflict(format!("plan {id} is not being observed any more")));
+        return Err(refusal::not_observing(id));
     }
     Ok(())
 }
@@ -82,22 +74,17 @@ pub(super) fn one(db: &Connection, id: PlanId) -> Result<Option<PlanRow>, StoreE
         new: NewPlan {
             id,
             space: found.get::<_, String>(0)?.into(),
-            subject: row::subject_of(&found.get::<_, String>(1)?)?,
+            subject: word::subject_of(&found.get::<_, String>(1)?)?,
             account: found.get::<_, String>(2)?.into(),
             purpose: found.get(3)?,
             bundle: found.get(4)?,
             warnings: decode("warnings", form, &found.get::<_, String>(5)?)?,
             actor: found.get(6)?,
-            at: row::time_of(&found.get::<_, String>(7)?)?,
-            node: NodeId(row::uuid_of(&found.get::<_, String>(8)?)?),
+            at: word::time_of(&found.get::<_, String>(7)?)?,
+            node: NodeId(word::uuid_of(&found.get::<_, String>(8)?)?),
             idempotency_key: found.get(9)?,
         },
-        state: match state.as_str() {
-            "observing" => PlanState::Observing,
-            "ready" => PlanState::Ready,
-            "refused" => PlanState::Refused,
-            other => return Err(row::unreadable("plan state", other)),
-        },
+        state: word::plan_state_of(&state)?,
         message: found.get(11)?,
         plan: body.map(|body| decode_packed("plan", form, &body)).transpose()?,
     }))

@@ -137,6 +137,8 @@ impl Scene {
             },
             node: Some(node(1)),
             steps_total: 3,
+            lanes: vec![],
+            priority: 0,
             locks: exclusive(name),
             idempotency_key: None,
         }

@@ -1,0 +1,84 @@
+//! Why the store says no, in words: one place, so that both databases say the same.
+
+use std::fmt::Display;
+
+use muster_model::id::{NodeId, PlanId, RunId};
+use muster_model::plan::Subject;
+use muster_model::run::RunState;
+
+use crate::error::StoreError;
+use crate::store::StepTally;
+
+pub(crate) fn no_run(run: RunId) -> StoreError {
+    StoreError::NotFound(format!("there is no run {run}"))
+}
+
+pub(crate) fn no_plan(plan: PlanId) -> StoreError {
+    StoreError::NotFound(format!("there is no plan {plan}"))
+}
+
+pub(crate) fn not_ready(plan: PlanId, state: &str) -> StoreError {
+    StoreError::Conflict(format!("plan {plan} is {state}, not ready"))
+}
+
+pub(crate) fn not_newest(plan: PlanId, subject: &Subject, newer: impl Display) -> StoreError {
+    StoreError::Conflict(format!(
+        "plan {plan} is not the newest one of {subject}: {newer} is; look at that one"
+    ))
+}
+
+pub(crate) fn carried_out(plan: PlanId, by: impl Display) -> StoreError {
+    StoreError::Conflict(format!("plan {plan} was carried out by run {by}"))
+}
+
+pub(crate) fn not_observing(plan: PlanId) -> StoreError {
+    StoreError::Conflict(format!("plan {plan} is not being observed any more"))
+}
+
+pub(crate) fn busy(holder: impl Display, subject: &str, actor: &str, key: &str) -> StoreError {
+    StoreError::Conflict(format!(
+        "busy: run {holder} ({subject}, started by {actor}) holds {key}; \
+         follow it with `muster run attach {holder}` or try again when it has ended"
+    ))
+}
+
+pub(crate) fn held(run: RunId, node: impl Display) -> StoreError {
+    StoreError::Conflict(format!("run {run} is held by node {node}"))
+}
+
+pub(crate) fn overtaken(run: RunId, newer: impl Display) -> StoreError {
+    StoreError::Conflict(format!("run {run} cannot be resumed: run {newer} came after it"))
+}
+
+pub(crate) fn run_is(run: RunId, state: RunState) -> StoreError {
+    StoreError::Conflict(format!("run {run} is {}", state.word()))
+}
+
+pub(crate) fn has_ended(run: RunId, state: RunState) -> StoreError {
+    StoreError::Conflict(format!("run {run} has ended: it is {}", state.word()))
+}
+
+pub(crate) fn illegal(run: RunId, before: RunState, after: RunState) -> StoreError {
+    StoreError::Conflict(format!("run {run} is {} and cannot become {}", before.word(), after.word()))
+}
+
+pub(crate) fn unsettled(name: impl Display, account: impl Display, sent_at: impl Display) -> StoreError {
+    StoreError::Conflict(format!("a create of {name} at {account}, sent at {sent_at}, is not settled yet"))
+}
+
+pub(crate) fn no_lease(node: NodeId) -> StoreError {
+    StoreError::Lapsed(format!("node {node} has no lease any more; it must stop"))
+}
+
+/// Why plans of a dead node are refused.
+pub(crate) const LOOKER_DIED: &str = "interrupted: the process that looked at the world ended";
+
+/// Puts one count of steps into its place.
+pub(crate) fn count(tally: &mut StepTally, kind: &str, number: u32) {
+    match kind {
+        "succeeded" => tally.succeeded = number,
+        "failed" => tally.failed = number,
+        "skipped" => tally.skipped = number,
+        _ => tally.running = number,
+    }
+}

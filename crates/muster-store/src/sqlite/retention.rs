@@ -1,0 +1,52 @@
+//! Retention: ended runs lose their journal and inputs after a while; the run, its counts and the audit stay.
+
+use jiff::Timestamp;
+use muster_model::id::RunId;
+use rusqlite::{Connection, params};
+
+use super::{journal, runs};
+use crate::error::StoreError;
+use crate::form::encode;
+use crate::lanes::PRUNE_RUNS_MAX;
+use crate::word;
+
+pub(super) fn prunable(db: &Connection, before: Timestamp, keep: u32) -> Result<Vec<RunId>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "select id from (
+           select id, number, ended_at, pruned_at,
+             row_number() over (partition by space, subject order by number desc) as age from run)
+         where pruned_at is null and ended_at is not null and age > ?2
+           and unixepoch(ended_at, 'subsec') < unixepoch(?1, 'subsec')
+         order by number limit ?3",
+    )?;
+    let mut rows = statement.query(params![before.to_string(), keep, PRUNE_RUNS_MAX])?;
+    let mut ids = Vec::new();
+    while let Some(found) = rows.next()? {
+        ids.push(RunId(word::uuid_of(&found.get::<_, String>(0)?)?));
+    }
+    Ok(ids)
+}
+
+pub(super) fn prune(tx: &Connection, ids: &[RunId], at: Timestamp) -> Result<(), StoreError> {
+    for run in ids {
+        if !runs::one(tx, *run)?.is_some_and(|run| run.state.is_final()) {
+            continue;
+        }
+        let counts = encode("tally", &journal::tally(tx, *run)?)?;
+        let id = run.to_string();
+        for table in [
+            "delete from journal where run = ?1",
+            "delete from signal where run = ?1",
+            "delete from death where run = ?1",
+            "update plan set inputs = null where id = (select plan from run where id = ?1)",
+        ] {
+            tx.prepare_cached(table)?.execute([&id])?;
+        }
+        tx.prepare_cached("update run set pruned_at = ?2, tally = ?3 where id = ?1")?.execute(params![
+            id,
+            at.to_string(),
+            counts
+        ])?;
+    }
+    Ok(())
+}
