@@ -1,6 +1,8 @@
 //! Accounts as said, and their registration.
 
+use jiff::Timestamp;
 use muster_model::account::{Account, AccountSettings};
+use muster_model::cloud::{SeenImage, SeenLocation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -131,4 +133,93 @@ pub struct AccountTestAttributes {
 
 impl Said for AccountTestAttributes {
     const TYPE: &'static str = "account-tests";
+}
+
+/// What the account's provider offers, as of a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OffersAttributes {
+    /// The person's name for the account.
+    pub account: String,
+    /// When the provider said so.
+    pub seen_at: Timestamp,
+    /// Where servers can be made.
+    pub locations: Vec<LocationSaid>,
+    /// What they can be made of.
+    pub images: Vec<ImageSaid>,
+}
+
+/// A place on offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LocationSaid {
+    /// The word for `location:` in a file.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// Values of `performance:` that exist there.
+    pub performance: Vec<String>,
+}
+
+/// An image on offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ImageSaid {
+    /// The word for `image:` in a file.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// The place it is offered at; empty = everywhere.
+    pub location: String,
+    /// The least disk it needs, in GiB; 0 = not said.
+    pub disk_min_gb: u32,
+    /// `Linux`, `Windows`, ….
+    pub family: String,
+}
+
+impl Said for OffersAttributes {
+    const TYPE: &'static str = "offers";
+}
+
+impl OffersAttributes {
+    /// Offers in the words of the API.
+    pub fn new(
+        account: &str,
+        seen_at: Timestamp,
+        images: &[SeenImage],
+        locations: &[SeenLocation],
+    ) -> OffersAttributes {
+        let location = |seen: &SeenLocation| LocationSaid {
+            name: seen.technical.clone(),
+            title: seen.title.clone(),
+            performance: [("base", seen.base_pool), ("high", seen.high_pool)]
+                .into_iter()
+                .filter(|(_, exists)| *exists)
+                .map(|(word, _)| word.to_owned())
+                .collect(),
+        };
+        let image = |seen: &SeenImage| ImageSaid {
+            name: seen.technical.clone(),
+            title: seen.display.clone(),
+            location: seen.location.clone(),
+            disk_min_gb: seen.disk_min_gb,
+            family: seen.family.clone(),
+        };
+        OffersAttributes {
+            account: account.to_owned(),
+            seen_at,
+            locations: locations.iter().map(location).collect(),
+            images: images.iter().map(image).collect(),
+        }
+    }
+
+    /// Only what is offered at one place, named by its word or its title.
+    pub fn at(mut self, place: &str) -> OffersAttributes {
+        let is_it = |location: &LocationSaid| {
+            [&location.name, &location.title].iter().any(|word| word.eq_ignore_ascii_case(place))
+        };
+        self.locations.retain(is_it);
+        let names: Vec<&str> = self.locations.iter().map(|location| location.name.as_str()).collect();
+        self.images.retain(|image| {
+            image.location.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(&image.location))
+        });
+        self
+    }
 }

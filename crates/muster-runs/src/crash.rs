@@ -165,6 +165,9 @@ impl Store for FatedStore {
     async fn facts(&self, account: &AccountIdentity) -> StoreResult<Facts> {
         self.store.facts(account).await
     }
+    async fn facts_about(&self, account: &AccountIdentity, about: &About) -> StoreResult<Facts> {
+        self.store.facts_about(account, about).await
+    }
     async fn owned(&self, space: &SpaceName) -> StoreResult<Vec<Ownership>> {
         self.store.owned(space).await
     }

@@ -30,8 +30,11 @@ const LEASE_S: i64 = 60;
 pub struct EngineConfig {
     /// `MUSTER_HOME`: database, key, blobs, output, inventories, machines.
     pub home: PathBuf,
-    /// Steps of one run under way at once.
+    /// Steps of one run that work on hosts at once: connections, processes, memory.
     pub parallel_steps: usize,
+    /// Steps of one run that wait for a provider at once. They are cheap, since one list serves them all, and the
+    /// account's own settings bound its writes.
+    pub parallel_waits: usize,
     /// An account from the environment (`ONECLOUD_API_KEY`, `ONECLOUD_URL`), called `onecloud`.
     pub environment_account: Option<EnvironmentAccount>,
     /// The person's ssh-agent, if one runs.
@@ -52,6 +55,7 @@ impl EngineConfig {
         EngineConfig {
             home,
             parallel_steps: 64,
+            parallel_waits: 512,
             environment_account: None,
             ssh_agent: None,
             ssh_keys: Vec::new(),

@@ -30,6 +30,11 @@ impl Home {
         Ok(home)
     }
 
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.root.join("muster.db")

@@ -13,6 +13,7 @@ pub mod error;
 mod home;
 mod journal;
 mod observe;
+pub mod offers;
 mod reach;
 pub mod reads;
 mod runner;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use muster_model::id::SpaceName;
 use muster_model::inventory::Inventory;
 use muster_model::plan::Subject;
 
@@ -16,6 +17,7 @@ impl Inner {
     /// not show yet, which plans nothing; the other way round an object would look like a stranger.
     pub(crate) async fn observe(
         &self,
+        space: &SpaceName,
         session: &Arc<Session>,
         subject: &Subject,
     ) -> Result<Inventory, EngineError> {
@@ -27,6 +29,7 @@ impl Inner {
                 session.account.name, session.account.identity, world.account, session.account.name
             )));
         }
+        self.keep_offers(space, session, &world.images, &world.locations);
         let facts = self.store.facts(&session.account.identity).await?;
         let generation = self.store.next_generation(subject).await?;
         let login_key = self.login_key(&session.account).await?;

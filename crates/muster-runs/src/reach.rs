@@ -11,6 +11,7 @@ use muster_model::server::{SeenServer, ServerState};
 use muster_outside::host::ssh::{
     Collected, Exec, Host, HostKey, HostKeyPolicy, Hosts, Login, SshError, SshErrorKind,
 };
+use muster_store::About;
 
 use crate::account::Session;
 use crate::engine::Inner;
@@ -90,7 +91,7 @@ impl Inner {
         name: &ServerName,
         id: &ProviderId,
     ) -> Result<Host, EngineError> {
-        let list = session.watch.fresh().await.map_err(|error| EngineError::Outside(chain(&error)))?;
+        let list = session.watch.recent(0).await.map_err(|error| EngineError::Outside(chain(&error)))?;
         let seen = list.get(id).ok_or_else(|| {
             EngineError::Outside(format!("server {name} (id {id}) is gone at the provider"))
         })?;
@@ -104,9 +105,9 @@ impl Inner {
                 "server {name} (id {id}) is {how}, so nobody can log in; `muster infra update` of its file starts it"
             )));
         }
-        let facts = self.store.facts(&session.account.identity).await?;
-        let record = facts.owned.iter().find(|record| record.kind == ObjectKind::Server && record.id == *id);
-        self.host_of(session, name, seen, record).await
+        let about = About::ids(ObjectKind::Server, vec![id.clone()]);
+        let facts = self.store.facts_about(&session.account.identity, &about).await?;
+        self.host_of(session, name, seen, facts.owned.first()).await
     }
 
     /// Waits until a server lets us in by key; where only the provider's first password works, the key is put

@@ -83,6 +83,11 @@ impl Reads {
         }))
     }
 
+    /// One run without its counts, which are made from its whole journal: for those who ask often.
+    pub async fn run_row(&self, id: RunId) -> ReadResult<Option<Run>> {
+        Ok(self.engine.inner.store.run(id).await?)
+    }
+
     /// One run.
     pub async fn run(&self, id: RunId) -> ReadResult<Option<RunView>> {
         let store = &self.engine.inner.store;

@@ -194,7 +194,7 @@ impl Inner {
     ) -> Result<PlannedAs, EngineError> {
         let session = self.session(space, account).await?;
         policy.settle_ms = session.account.settings.settle_time_ms();
-        let seen = self.observe(&session, subject).await?;
+        let seen = self.observe(space, &session, subject).await?;
         let now = self.world.clock.now();
         let draft =
             muster_planner::plan_infrastructure(&wanted.infrastructure, &seen, policy, &wanted.bundle, now);

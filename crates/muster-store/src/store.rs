@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_model::account::{Account, AccountIdentity};
 use muster_model::id::{
-    AccountName, Fence, Generation, InfrastructureName, LaneNumber, NodeId, PlanId, RunId, SecretName,
-    Sequence, SpaceName,
+    AccountName, Fence, Generation, InfrastructureName, LaneNumber, NodeId, PlanId, ProviderId, RunId,
+    SecretName, Sequence, SpaceName,
 };
 use muster_model::infrastructure::Infrastructure;
 use muster_model::intent::CreationIntent;
 use muster_model::inventory::Inventory;
-use muster_model::ownership::Ownership;
+use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{LockKey, LockMode, Plan, Subject};
 use muster_model::policy::Policy;
 use muster_model::run::{Entry, EntryKind, Fact, Run};
@@ -185,6 +185,29 @@ pub struct Facts {
     pub intents: Vec<CreationIntent>,
 }
 
+/// Which facts of an account are asked for: those of one object, however large the account is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The kind of object.
+    pub kind: ObjectKind,
+    /// Records and intents of this name in a file.
+    pub name: Option<String>,
+    /// Records of these ids.
+    pub ids: Vec<ProviderId>,
+}
+
+impl About {
+    /// What is known of a name.
+    pub fn name(kind: ObjectKind, name: &str) -> About {
+        About { kind, name: Some(name.to_owned()), ids: Vec::new() }
+    }
+
+    /// What is known of some ids.
+    pub fn ids(kind: ObjectKind, ids: Vec<ProviderId>) -> About {
+        About { kind, name: None, ids }
+    }
+}
+
 /// One line of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
@@ -292,6 +315,9 @@ pub trait Store: Lanes {
 
     /// What we know about an account.
     async fn facts(&self, account: &AccountIdentity) -> StoreResult<Facts>;
+    /// What we know about one object of an account, without reading the rest: a step of a run over thousands asks
+    /// for its own only.
+    async fn facts_about(&self, account: &AccountIdentity, about: &About) -> StoreResult<Facts>;
     /// Every record of a Space's files, with their names.
     async fn owned(&self, space: &SpaceName) -> StoreResult<Vec<Ownership>>;
     /// The newest run of a file.

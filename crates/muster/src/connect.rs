@@ -93,6 +93,12 @@ pub fn real_clock() -> Arc<dyn muster_model::world::Clock> {
     muster_runs::world::real().clock
 }
 
+/// Locations of the accounts whose offers are kept in this home; nobody is asked.
+pub fn kept_locations(home: &Path) -> Vec<muster_model::cloud::SeenLocation> {
+    let space = muster_api::plan::default_space().as_str().into();
+    muster_runs::offers::kept_here(home, &space).into_iter().flat_map(|offers| offers.locations).collect()
+}
+
 /// The real hands: the network, SSH and Ansible. Ansible's private directories lie below the home.
 fn hands(home: &Path) -> Result<muster_runs::Outside, Failure> {
     muster_runs::Outside::real(&home.join("work")).map_err(|error| Failure::new(Exit::Failed, error))

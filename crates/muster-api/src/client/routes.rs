@@ -8,7 +8,7 @@ use muster_model::id::{PlanId, RunId};
 
 use super::{Answer, Client, encoded, plan_path, run_path};
 use crate::about::VersionAttributes;
-use crate::account::{AccountAttributes, AccountRegistration, AccountTestAttributes};
+use crate::account::{AccountAttributes, AccountRegistration, AccountTestAttributes, OffersAttributes};
 use crate::blob::{BlobAttributes, BlobCheck};
 use crate::document::{Many, One, Resource};
 use crate::exec::{ExecRequest, SshAccessAttributes};
@@ -127,6 +127,15 @@ impl Client {
     pub async fn test_account(&self, name: &str) -> Answer<Resource<AccountTestAttributes>> {
         let path = format!("{BASE}/accounts/{}/test", encoded(name));
         Ok(self.post_empty::<One<AccountTestAttributes>>(&path).await?.data)
+    }
+
+    /// What an account's provider offers: kept for a day, or asked for `now`.
+    pub async fn offers(&self, name: &str, now: bool) -> Answer<Resource<OffersAttributes>> {
+        let account = format!("{BASE}/accounts/{}", encoded(name));
+        Ok(match now {
+            true => self.post_empty::<One<OffersAttributes>>(&format!("{account}/refresh")).await?.data,
+            false => self.get::<One<OffersAttributes>>(&format!("{account}/offers")).await?.data,
+        })
     }
 
     /// The servers of an account as the provider shows them now; `filters` by the names of attributes.

@@ -16,9 +16,9 @@ impl Lane {
     pub(super) async fn has_moved(&self, session: &Arc<Session>) -> Result<Option<String>, String> {
         let inputs = self.inputs().await?;
         let seen =
-            self.inner.observe(session, &self.plan.draft.subject).await.map_err(|error| {
-                format!("looking at the world once more before the first change: {error}")
-            })?;
+            self.inner.observe(&self.plan.space, session, &self.plan.draft.subject).await.map_err(
+                |error| format!("looking at the world once more before the first change: {error}"),
+            )?;
         let bundle = serde_json::from_value(inputs.bundle.clone()).map_err(|error| error.to_string())?;
         let now = self.inner.world.clock.now();
         let again = muster_planner::plan_infrastructure(&inputs.wanted, &seen, &inputs.policy, &bundle, now);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::id::{Attempt, StepNumber};
-use muster_model::plan::Step;
+use muster_model::plan::{Action, Step};
 use muster_model::run::{Entry, EntryKind, Output};
 
 /// How one step stands.
@@ -19,12 +19,34 @@ pub(crate) enum StepState {
     Failed(Attempt),
 }
 
+/// What a step mostly spends: bounded apart, so that thousands of servers in the making do not keep hosts waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Pool {
+    /// Waiting for a provider: the account's manners bound its writes, and one list serves all who wait.
+    Provider,
+    /// Connections, processes and memory of this machine.
+    Hosts,
+}
+
+impl Pool {
+    /// Both.
+    pub(crate) const ALL: [Pool; 2] = [Pool::Provider, Pool::Hosts];
+
+    fn of(action: &Action) -> Pool {
+        match action {
+            Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Record(_) => Pool::Provider,
+            Action::Host(_) | Action::Provision(_) => Pool::Hosts,
+        }
+    }
+}
+
 /// The graph.
 pub(crate) struct Graph {
+    pools: BTreeMap<StepNumber, Pool>,
     states: BTreeMap<StepNumber, StepState>,
     missing: BTreeMap<StepNumber, usize>,
     dependants: BTreeMap<StepNumber, Vec<StepNumber>>,
-    ready: BTreeSet<StepNumber>,
+    ready: [BTreeSet<StepNumber>; Pool::ALL.len()],
 }
 
 impl Graph {
@@ -46,8 +68,13 @@ impl Graph {
                 states.insert(step, state);
             }
         }
-        let mut graph =
-            Graph { states, missing: BTreeMap::new(), dependants: BTreeMap::new(), ready: BTreeSet::new() };
+        let mut graph = Graph {
+            pools: steps.iter().map(|step| (step.number, Pool::of(&step.action))).collect(),
+            states,
+            missing: BTreeMap::new(),
+            dependants: BTreeMap::new(),
+            ready: Default::default(),
+        };
         for step in steps {
             let missing = step.after.iter().filter(|before| !graph.has_succeeded(**before)).count();
             graph.missing.insert(step.number, missing);
@@ -55,7 +82,7 @@ impl Graph {
                 graph.dependants.entry(*before).or_default().push(step.number);
             }
             if missing == 0 && !graph.has_succeeded(step.number) {
-                graph.ready.insert(step.number);
+                graph.make_ready(step.number);
             }
         }
         graph
@@ -70,9 +97,25 @@ impl Graph {
         self.states.values().any(|state| *state != StepState::Waiting)
     }
 
-    /// Takes the next ready step, lowest number first.
-    pub(crate) fn take(&mut self) -> Option<(StepNumber, StepState)> {
-        let step = self.ready.pop_first()?;
+    fn make_ready(&mut self, step: StepNumber) {
+        if let Some(pool) = self.pool(step) {
+            self.ready[pool as usize].insert(step);
+        }
+    }
+
+    /// The pool of a step of this plan.
+    pub(crate) fn pool(&self, step: StepNumber) -> Option<Pool> {
+        self.pools.get(&step).copied()
+    }
+
+    /// Takes the next ready step of the pools that have room, lowest number first.
+    pub(crate) fn take(&mut self, has_room: impl Fn(Pool) -> bool) -> Option<(StepNumber, StepState)> {
+        let first = |pool: &Pool| self.ready[*pool as usize].first().copied();
+        let pool = Pool::ALL
+            .into_iter()
+            .filter(|pool| has_room(*pool) && first(pool).is_some())
+            .min_by_key(first)?;
+        let step = self.ready[pool as usize].pop_first()?;
         Some((step, self.states.get(&step).cloned().unwrap_or(StepState::Waiting)))
     }
 
@@ -83,7 +126,7 @@ impl Graph {
             if let Some(missing) = self.missing.get_mut(&dependant) {
                 *missing -= 1;
                 if *missing == 0 {
-                    self.ready.insert(dependant);
+                    self.make_ready(dependant);
                 }
             }
         }

@@ -18,6 +18,7 @@ use crate::engine::Inner;
 use crate::error::EngineError;
 use crate::journal::{LaneJournal, Stop};
 use crate::step::{self, StepContext, StepError};
+use graph::Pool;
 
 mod attempt;
 mod fresh;
@@ -152,6 +153,8 @@ impl Lane {
             Ok(session) => session,
             Err(error) => return self.end(RunState::Failed, Some(error.to_string()), &graph).await,
         };
+        // Lists from here on show at least what the plan saw.
+        let began = session.watch.mark();
         if !graph.is_under_way() && self.is_of_a_world() {
             match self.has_moved(&session).await {
                 Ok(None) => {}
@@ -162,7 +165,7 @@ impl Lane {
         let log = OutputLog::open(&self.inner.home.output(), run)
             .map_err(|error| Stop::Store(error.to_string()))?;
         let output = Arc::new(OutputSink { log: Mutex::new(log) });
-        let ending = self.steps(&mut graph, &session, &output).await;
+        let ending = self.steps(&mut graph, &session, &output, began).await;
         output.flush();
         match ending {
             Ending::Stopped => Err(Stop::Fenced),
@@ -187,8 +190,15 @@ impl Lane {
     }
 
     /// The steps, as many at once as the plan's order and the bound allow.
-    async fn steps(&self, graph: &mut Graph, session: &Arc<Session>, output: &Arc<OutputSink>) -> Ending {
+    async fn steps(
+        &self,
+        graph: &mut Graph,
+        session: &Arc<Session>,
+        output: &Arc<OutputSink>,
+        began: u64,
+    ) -> Ending {
         let mut under_way = FuturesUnordered::new();
+        let mut busy = [0; Pool::ALL.len()];
         let mut local = self.local.clone();
         let mut failure: Option<String> = None;
         let mut leaving: Option<Ending> = None;
@@ -196,12 +206,16 @@ impl Lane {
             if leaving.is_none() && failure.is_none() {
                 leaving = self.wish(&local).await;
             }
-            while failure.is_none()
-                && leaving.is_none()
-                && !self.journal.is_stopped()
-                && under_way.len() < self.inner.config.parallel_steps.max(1)
-            {
-                let Some((number, state)) = graph.take() else { break };
+            while failure.is_none() && leaving.is_none() && !self.journal.is_stopped() {
+                let config = &self.inner.config;
+                let has_room = |pool: Pool| {
+                    busy[pool as usize]
+                        < match pool {
+                            Pool::Provider => config.parallel_waits.max(1),
+                            Pool::Hosts => config.parallel_steps.max(1),
+                        }
+                };
+                let Some((number, state)) = graph.take(has_room) else { break };
                 let Some(step) = self.step(number) else { continue };
                 if let Some(message) = may_not_repeat(step, &state) {
                     failure = Some(message.clone());
@@ -229,8 +243,12 @@ impl Lane {
                     graph.outputs_of(&step::references(&self.plan, step)),
                     session,
                     output,
+                    began,
                     &state,
                 );
+                if let Some(pool) = graph.pool(number) {
+                    busy[pool as usize] += 1;
+                }
                 under_way.push(async move { (number, attempt::attempts(ctx, state).await) });
             }
             if under_way.is_empty() {
@@ -239,17 +257,22 @@ impl Lane {
             tokio::select! {
                 // In this order, so that a simulation can be replayed.
                 biased;
-                Some((number, outcome)) = under_way.next() => match outcome {
-                    Ok(made) => graph.succeed(number, made),
-                    Err(StepError::Failed(_, message)) => {
-                        graph.fail(number);
-                        failure.get_or_insert(message);
+                Some((number, outcome)) = under_way.next() => {
+                    if let Some(pool) = graph.pool(number) {
+                        busy[pool as usize] -= 1;
                     }
-                    Err(StepError::Stop(stop)) => {
-                        tracing::error!(run = %self.journal.run(), "run {} stopped: {stop}", self.journal.run());
-                        return Ending::Stopped;
+                    match outcome {
+                        Ok(made) => graph.succeed(number, made),
+                        Err(StepError::Failed(_, message)) => {
+                            graph.fail(number);
+                            failure.get_or_insert(message);
+                        }
+                        Err(StepError::Stop(stop)) => {
+                            tracing::error!(run = %self.journal.run(), "run {} stopped: {stop}", self.journal.run());
+                            return Ending::Stopped;
+                        }
                     }
-                },
+                }
                 _ = local.changed() => {}
                 () = tokio::time::sleep(WANT_POLL) => {}
             }
@@ -289,6 +312,7 @@ impl Lane {
         made: BTreeMap<StepNumber, Output>,
         session: &Arc<Session>,
         output: &Arc<OutputSink>,
+        began: u64,
         state: &StepState,
     ) -> StepContext {
         let Subject::Infrastructure(infrastructure) = &self.plan.draft.subject;
@@ -300,6 +324,7 @@ impl Lane {
             journal: self.journal.clone(),
             output: output.clone(),
             step: step.clone(),
+            began,
             made,
             attempt: Default::default(),
             previous: match state {

@@ -8,29 +8,32 @@ use muster_model::run::{Fact, Output};
 use muster_model::server::SeenServer;
 use muster_outside::cloud::CloudErrorKind;
 use muster_planner::CLOCK_SKEW_MS;
+use muster_store::About;
 
-use super::server::{fresh, object, store_failed, wait_made};
-use super::settle::{Settled, settle};
+use super::server::{fresh, object, recent, store_failed, wait_made};
+use super::settle::{Settled, settle, unowned};
 use super::{Intent, Looked, StepContext, StepError};
 
 pub(super) async fn look(ctx: &StepContext, create: &CreateServer) -> Result<Looked, StepError> {
-    let facts = ctx.store().facts(&ctx.session.account.identity).await.map_err(store_failed)?;
-    let mut list = fresh(ctx).await?;
-    let ours = facts.owned.iter().find(|record| {
-        record.kind == ObjectKind::Server
-            && record.infrastructure == ctx.infrastructure
-            && record.name == create.name
-            && !create.known_ids.contains(&record.id)
-            && list.get(&record.id).is_some()
-    });
+    let account = &ctx.session.account.identity;
+    let about = About::name(ObjectKind::Server, create.name.as_str());
+    let facts = ctx.store().facts_about(account, &about).await.map_err(store_failed)?;
+    let mut list = recent(ctx).await?;
+    let ours = facts
+        .owned
+        .iter()
+        .find(|record| record.infrastructure == ctx.infrastructure && !create.known_ids.contains(&record.id));
     if let Some(record) = ours {
-        return Ok(Looked::Act(Intent::Await(record.id.clone()), Vec::new()));
+        // A list may lag behind a create; only the server's own address tells whether it is gone.
+        let there = list.get(&record.id).is_some() || ctx.session.cloud.server(&record.id).await?.is_some();
+        if there {
+            return Ok(Looked::Act(Intent::Await(record.id.clone()), Vec::new()));
+        }
     }
-    let open = facts.intents.into_iter().find(|intent| {
-        intent.state == IntentState::Open
-            && intent.name == create.name
-            && matches!(intent.wanted, Created::Server(_))
-    });
+    let open = facts
+        .intents
+        .into_iter()
+        .find(|intent| intent.state == IntentState::Open && matches!(intent.wanted, Created::Server(_)));
     let mut settled = Vec::new();
     let mut known = create.known_ids.clone();
     if let Some(open) = open {
@@ -67,12 +70,10 @@ pub(super) async fn look(ctx: &StepContext, create: &CreateServer) -> Result<Loo
 /// New ids of the intent's name that fit its specification and are not older than it.
 async fn candidates(ctx: &StepContext, intent: &CreationIntent) -> Result<Vec<ProviderId>, StepError> {
     let Created::Server(spec) = &intent.wanted else { return Ok(Vec::new()) };
-    let owned = ctx.store().facts(&intent.account).await.map_err(store_failed)?.owned;
     let list = fresh(ctx).await?;
     let fits = |server: &&SeenServer| {
         server.name == spec.name
             && !intent.known_ids.contains(&server.id)
-            && !owned.iter().any(|record| record.kind == ObjectKind::Server && record.id == server.id)
             && server.size == spec.size
             && server.location == spec.location
             && (server.image.is_empty() || server.image.eq_ignore_ascii_case(&spec.image))
@@ -80,7 +81,8 @@ async fn candidates(ctx: &StepContext, intent: &CreationIntent) -> Result<Vec<Pr
                 .created_at
                 .is_none_or(|made| made.as_millisecond() >= intent.sent_at.as_millisecond() - CLOCK_SKEW_MS)
     };
-    Ok(list.servers.iter().filter(fits).map(|server| server.id.clone()).collect())
+    let found: Vec<ProviderId> = list.servers.iter().filter(fits).map(|server| server.id.clone()).collect();
+    unowned(ctx, ObjectKind::Server, found).await
 }
 
 fn made(ctx: &StepContext, create: &CreateServer, intent: &CreationIntent, id: &ProviderId) -> Vec<Fact> {

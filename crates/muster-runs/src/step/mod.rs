@@ -107,6 +107,8 @@ pub(crate) struct StepContext {
     pub(crate) journal: Arc<LaneJournal>,
     pub(crate) output: Arc<OutputSink>,
     pub(crate) step: Step,
+    /// Lists of the account that began before this mark are older than the run.
+    pub(crate) began: u64,
     /// Outputs of the steps that its action refers to.
     pub(crate) made: BTreeMap<StepNumber, Output>,
     /// The attempt under way.

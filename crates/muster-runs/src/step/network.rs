@@ -9,9 +9,10 @@ use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::plan::NetworkAction;
 use muster_model::run::{Fact, Output};
 use muster_outside::cloud::CloudErrorKind;
+use muster_store::About;
 
 use super::server::store_failed;
-use super::settle::{Settled, settle};
+use super::settle::{Settled, settle, unowned};
 use super::{Intent, Looked, StepContext, StepError};
 
 fn object(id: &ProviderId) -> Output {
@@ -67,23 +68,22 @@ async fn look_create(
     known_ids: &[ProviderId],
     protect: bool,
 ) -> Result<Looked, StepError> {
-    let facts = ctx.store().facts(&ctx.session.account.identity).await.map_err(store_failed)?;
+    let account = &ctx.session.account.identity;
+    let about = About::name(ObjectKind::Network, name.as_str());
+    let facts = ctx.store().facts_about(account, &about).await.map_err(store_failed)?;
     let seen = ctx.session.watch.fresh_networks().await?;
     let ours = facts.owned.iter().find(|record| {
-        record.kind == ObjectKind::Network
-            && record.infrastructure == ctx.infrastructure
-            && record.name.as_str() == name.as_str()
+        record.infrastructure == ctx.infrastructure
             && !known_ids.contains(&record.id)
             && seen.iter().any(|network| network.id == record.id)
     });
     if let Some(record) = ours {
         return Ok(Looked::Act(Intent::Await(record.id.clone()), Vec::new()));
     }
-    let open = facts.intents.into_iter().find(|intent| {
-        intent.state == IntentState::Open
-            && intent.name.as_str() == name.as_str()
-            && matches!(intent.wanted, Created::Network(_))
-    });
+    let open = facts
+        .intents
+        .into_iter()
+        .find(|intent| intent.state == IntentState::Open && matches!(intent.wanted, Created::Network(_)));
     let mut changed = Vec::new();
     if let Some(open) = open {
         match settle(ctx, &open, || candidates(ctx, &open)).await? {
@@ -118,18 +118,17 @@ async fn look_create(
 
 async fn candidates(ctx: &StepContext, intent: &CreationIntent) -> Result<Vec<ProviderId>, StepError> {
     let Created::Network(spec) = &intent.wanted else { return Ok(Vec::new()) };
-    let owned = ctx.store().facts(&intent.account).await.map_err(store_failed)?.owned;
     let seen = ctx.session.watch.fresh_networks().await?;
-    Ok(seen
+    let found = seen
         .iter()
         .filter(|network| {
             network.name == spec.name
                 && !intent.known_ids.contains(&network.id)
-                && !owned.iter().any(|record| record.kind == ObjectKind::Network && record.id == network.id)
                 && (network.location.is_empty() || network.location == spec.location)
         })
         .map(|network| network.id.clone())
-        .collect())
+        .collect();
+    unowned(ctx, ObjectKind::Network, found).await
 }
 
 fn made(

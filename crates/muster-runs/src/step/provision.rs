@@ -1,21 +1,22 @@
 //! Steps inside several servers: the Ansible inventory, playbooks, code delivery.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use muster_model::ansible::{Inventory, InventoryHost};
 use muster_model::bundle::Manifest;
-use muster_model::id::ServerName;
-use muster_model::ownership::Provisioned;
+use muster_model::id::{ProviderId, ServerName};
+use muster_model::ownership::{ObjectKind, Ownership, Provisioned};
 use muster_model::plan::{ProvisionAction, ProvisionHost};
 use muster_model::run::{EntryKind, Fact, Output};
 use muster_outside::host::ssh::Host;
 use muster_outside::host::ssh::deliver::{DeliveredFile, Delivery, deliver};
+use muster_store::About;
 
 use super::playbook;
-use super::server::store_failed;
+use super::server::{recent, store_failed};
 use super::{Intent, Looked, StepContext, StepError};
 
 /// Hosts that code is delivered to at once.
@@ -49,22 +50,25 @@ pub(super) async fn act(
 /// One host of a step, with the way to it.
 pub(super) struct Target {
     pub(super) name: ServerName,
-    pub(super) id: muster_model::id::ProviderId,
+    pub(super) id: ProviderId,
     pub(super) host: Host,
     pub(super) entry: InventoryHost,
 }
 
 /// The way to every host of a step. Their keys are on record, because each was reached by a step before.
 pub(super) async fn targets(ctx: &StepContext, hosts: &[ProvisionHost]) -> Result<Vec<Target>, StepError> {
-    let list = ctx.session.watch.fresh().await?;
-    let facts = ctx.store().facts(&ctx.session.account.identity).await.map_err(store_failed)?;
+    let list = recent(ctx).await?;
+    let ids = hosts.iter().map(|wanted| ctx.resolve(&wanted.server)).collect::<Result<Vec<_>, _>>()?;
+    let about = About::ids(ObjectKind::Server, ids.clone());
+    let account = &ctx.session.account.identity;
+    let owned = ctx.store().facts_about(account, &about).await.map_err(store_failed)?.owned;
+    let records: HashMap<&ProviderId, &Ownership> = owned.iter().map(|record| (&record.id, record)).collect();
     let mut targets = Vec::new();
-    for wanted in hosts {
-        let id = ctx.resolve(&wanted.server)?;
+    for (wanted, id) in hosts.iter().zip(ids) {
         let seen = list.get(&id).ok_or_else(|| {
             StepError::refused(format!("server {} (id {id}) is gone at the provider", wanted.name))
         })?;
-        let record = facts.owned.iter().find(|record| record.id == id);
+        let record = records.get(&id).copied();
         let host = ctx
             .engine
             .host_of(&ctx.session, &wanted.name, seen, record)

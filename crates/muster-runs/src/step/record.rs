@@ -4,6 +4,7 @@ use muster_model::intent::IntentState;
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{Reason, RecordAction};
 use muster_model::run::{Fact, Output};
+use muster_store::About;
 
 use super::server::store_failed;
 use super::{Intent, Looked, StepContext, StepError};
@@ -28,8 +29,9 @@ pub(super) async fn act(ctx: &StepContext, action: &RecordAction) -> Result<(Out
     let account = ctx.session.account.identity.clone();
     match action {
         RecordAction::Own { kind, name, id, provider_name, claim, image_words, image, protect, settles } => {
-            let facts = ctx.store().facts(&account).await.map_err(store_failed)?;
-            let before = facts.owned.into_iter().find(|record| record.kind == *kind && record.id == *id);
+            let about = About::ids(*kind, vec![id.clone()]);
+            let facts = ctx.store().facts_about(&account, &about).await.map_err(store_failed)?;
+            let before = facts.owned.into_iter().next();
             let (host_key, provisioned) =
                 before.map_or_else(Default::default, |record| (record.host_key, record.provisioned));
             let record = Ownership {

@@ -49,8 +49,18 @@ pub(super) async fn fresh(ctx: &StepContext) -> Result<std::sync::Arc<SeenServer
     Ok(ctx.session.watch.fresh().await?)
 }
 
+/// What a step looks at before it acts: of thousands of steps that look, those of one moment share one list. It
+/// began after the run did, and after every list on which a step of this run ended its wait. After an attempt that
+/// may have had an effect, nothing older than that attempt will do.
+pub(super) async fn recent(ctx: &StepContext) -> Result<std::sync::Arc<SeenServers>, StepError> {
+    match ctx.previous {
+        Some(_) => fresh(ctx).await,
+        None => Ok(ctx.session.watch.recent(ctx.began).await?),
+    }
+}
+
 async fn find(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<SeenServer, StepError> {
-    let list = fresh(ctx).await?;
+    let list = recent(ctx).await?;
     list.get(id).cloned().ok_or_else(|| {
         StepError::refused(format!(
             "server {name} (id {id}) is gone at the provider; `muster infra update {}` plans anew",
@@ -245,7 +255,7 @@ async fn act_link(ctx: &StepContext, link: &LinkNetwork) -> Result<(Output, Vec<
 async fn look_unlink(ctx: &StepContext, unlink: &UnlinkNetwork) -> Result<Looked, StepError> {
     let id = ctx.resolve(&unlink.server)?;
     let_actions_end(ctx, &unlink.name, &id).await?;
-    let list = fresh(ctx).await?;
+    let list = recent(ctx).await?;
     match list.get(&id) {
         Some(seen) if linked(seen, &unlink.network).is_some() => Ok(Looked::Act(Intent::Plain, Vec::new())),
         Some(_) | None => Ok(Looked::Already(object(&id), Vec::new())),
@@ -272,7 +282,7 @@ fn forget(ctx: &StepContext, delete: &DeleteServer) -> Vec<Fact> {
 }
 
 async fn look_delete(ctx: &StepContext, delete: &DeleteServer) -> Result<Looked, StepError> {
-    let list = fresh(ctx).await?;
+    let list = recent(ctx).await?;
     let Some(seen) = list.get(&delete.server) else {
         return Ok(Looked::Already(Output::None, forget(ctx, delete)));
     };

@@ -6,8 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_model::id::ProviderId;
 use muster_model::intent::CreationIntent;
+use muster_model::ownership::ObjectKind;
 use muster_model::run::{EntryKind, FailureClass, RunState};
+use muster_store::About;
 
+use super::server::store_failed;
 use super::{StepContext, StepError};
 
 /// Successful lists without a candidate before an intent is given up.
@@ -71,6 +74,21 @@ where
         let pause_ms = (left_ms / 2).clamp(ctx.session.poll_ms, pause_ms_max);
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
     }
+}
+
+/// Those of the ids that no file of ours has on record yet.
+pub(super) async fn unowned(
+    ctx: &StepContext,
+    kind: ObjectKind,
+    ids: Vec<ProviderId>,
+) -> Result<Vec<ProviderId>, StepError> {
+    if ids.is_empty() {
+        return Ok(ids);
+    }
+    let about = About::ids(kind, ids);
+    let account = &ctx.session.account.identity;
+    let owned = ctx.store().facts_about(account, &about).await.map_err(store_failed)?.owned;
+    Ok(about.ids.into_iter().filter(|id| !owned.iter().any(|record| record.id == *id)).collect())
 }
 
 /// The latest moment at which the create can have left. An intent is durable before its request is sent, and the

@@ -113,6 +113,7 @@ impl Stage {
     fn config(&self) -> EngineConfig {
         EngineConfig {
             parallel_steps: 16,
+            parallel_waits: 16,
             single_threaded: true,
             environment_account: Some(EnvironmentAccount {
                 key: Secret::new(KEY),

@@ -68,6 +68,8 @@ create table ownership (
   infrastructure text not null, name text not null, form integer not null, body text not null,
   primary key (account, kind, id));
 create index ownership_infrastructure on ownership (space, infrastructure);
+-- A step asks for the record of its own name; without this it would read the account's whole fleet.
+create index ownership_name on ownership (account, kind, name);
 
 create table generation (subject text primary key, value bigint not null);
 

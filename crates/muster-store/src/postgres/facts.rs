@@ -11,7 +11,7 @@ use super::ask::{column, execute, row, rows};
 use super::form_of;
 use crate::error::StoreError;
 use crate::form::{FORM, decode, encode};
-use crate::store::Facts;
+use crate::store::{About, Facts};
 use crate::{refusal, word};
 
 pub(super) async fn apply<C: GenericClient>(tx: &C, run: RunId, fact: &Fact) -> Result<(), StoreError> {
@@ -142,6 +142,38 @@ fn record_of(row: &tokio_postgres::Row, form: usize) -> Result<Ownership, StoreE
     decode("ownership record", form_of(row, form)?, &body)
 }
 
+fn intent_of(row: &tokio_postgres::Row) -> Result<CreationIntent, StoreError> {
+    let body: String = column(row, 1)?;
+    decode("creation intent", form_of(row, 0)?, &body)
+}
+
+pub(super) async fn about<C: GenericClient>(
+    db: &C,
+    account: &AccountIdentity,
+    about: &About,
+) -> Result<Facts, StoreError> {
+    let (account, kind) = (account.to_string(), word::kind(about.kind));
+    let ids: Vec<&str> = about.ids.iter().map(ProviderId::as_str).collect();
+    let owned = rows(
+        db,
+        "select form, body from ownership where account = $1 and kind = $2 and (id = any($3) or name = $4)
+         order by array_position($3, id) nulls last, length(id), id collate \"C\"",
+        &[&account, &kind, &ids, &about.name],
+    )
+    .await?;
+    let intents = rows(
+        db,
+        "select form, body from intent where account = $1 and kind = $2 and name = $3
+           and state in ('open', 'given-up') order by sent_at",
+        &[&account, &kind, &about.name],
+    )
+    .await?;
+    Ok(Facts {
+        owned: owned.iter().map(|row| record_of(row, 0)).collect::<Result<_, _>>()?,
+        intents: intents.iter().map(intent_of).collect::<Result<_, _>>()?,
+    })
+}
+
 pub(super) async fn of<C: GenericClient>(db: &C, account: &AccountIdentity) -> Result<Facts, StoreError> {
     let account = account.to_string();
     let owned = rows(
@@ -159,13 +191,7 @@ pub(super) async fn of<C: GenericClient>(db: &C, account: &AccountIdentity) -> R
     .await?;
     Ok(Facts {
         owned: owned.iter().map(|row| record_of(row, 0)).collect::<Result<_, _>>()?,
-        intents: intents
-            .iter()
-            .map(|row| {
-                let body: String = column(row, 1)?;
-                decode("creation intent", form_of(row, 0)?, &body)
-            })
-            .collect::<Result<_, _>>()?,
+        intents: intents.iter().map(intent_of).collect::<Result<_, _>>()?,
     })
 }
 

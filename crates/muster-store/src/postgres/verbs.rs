@@ -102,6 +102,9 @@ impl Store for PostgresStore {
     async fn facts(&self, account: &AccountIdentity) -> StoreResult<Facts> {
         read!(self, db => facts::of(&db, account).await)
     }
+    async fn facts_about(&self, account: &AccountIdentity, about: &About) -> StoreResult<Facts> {
+        read!(self, db => facts::about(&db, account, about).await)
+    }
     async fn owned(&self, space: &SpaceName) -> StoreResult<Vec<Ownership>> {
         read!(self, db => facts::owned(&db, space).await)
     }

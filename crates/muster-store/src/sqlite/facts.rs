@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::StoreError;
 use crate::form::{FORM, decode, encode};
-use crate::store::Facts;
+use crate::store::{About, Facts};
 use crate::{refusal, word};
 
 pub(super) fn apply(tx: &Connection, run: RunId, fact: &Fact) -> Result<(), StoreError> {
@@ -122,6 +122,40 @@ fn amend(
         write_ownership(tx, &space, &record)?;
     }
     Ok(())
+}
+
+pub(super) fn about(db: &Connection, account: &AccountIdentity, about: &About) -> Result<Facts, StoreError> {
+    let account = account.to_string();
+    let kind = word::kind(about.kind);
+    let mut facts = Facts::default();
+    let mut by_id =
+        db.prepare_cached("select form, body from ownership where account = ?1 and kind = ?2 and id = ?3")?;
+    for id in &about.ids {
+        let mut rows = by_id.query([&account, kind, id.as_str()])?;
+        if let Some(found) = rows.next()? {
+            facts.owned.push(decode("ownership record", found.get(0)?, &found.get::<_, String>(1)?)?);
+        }
+    }
+    let Some(name) = about.name.as_deref() else { return Ok(facts) };
+    let mut by_name = db.prepare_cached(
+        "select form, body from ownership where account = ?1 and kind = ?2 and name = ?3 order by length(id), id",
+    )?;
+    let mut rows = by_name.query([&account, kind, name])?;
+    while let Some(found) = rows.next()? {
+        let record: Ownership = decode("ownership record", found.get(0)?, &found.get::<_, String>(1)?)?;
+        if !about.ids.contains(&record.id) {
+            facts.owned.push(record);
+        }
+    }
+    let mut statement = db.prepare_cached(
+        "select form, body from intent where account = ?1 and kind = ?2 and name = ?3
+           and state in ('open', 'given-up') order by sent_at",
+    )?;
+    let mut rows = statement.query([&account, kind, name])?;
+    while let Some(found) = rows.next()? {
+        facts.intents.push(decode("creation intent", found.get(0)?, &found.get::<_, String>(1)?)?);
+    }
+    Ok(facts)
 }
 
 pub(super) fn of(db: &Connection, account: &AccountIdentity) -> Result<Facts, StoreError> {

@@ -258,6 +258,9 @@ impl Store for SqliteStore {
     async fn facts(&self, account: &AccountIdentity) -> StoreResult<Facts> {
         self.read(|db| facts::of(db, account))
     }
+    async fn facts_about(&self, account: &AccountIdentity, about: &About) -> StoreResult<Facts> {
+        self.read(|db| facts::about(db, account, about))
+    }
     async fn owned(&self, space: &SpaceName) -> StoreResult<Vec<Ownership>> {
         self.read(|db| facts::owned(db, space))
     }

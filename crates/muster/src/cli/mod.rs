@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 
 pub mod infra;
 
@@ -122,6 +123,21 @@ pub enum Account {
     /// Ask the provider who the account is and what it has left
     Test {
         /// Its name
+        #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+        name: String,
+    },
+    /// Locations and images that can be written into a file; kept with their date for a day
+    Offers {
+        /// The account's name
+        #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+        name: String,
+        /// Only what is offered at this location
+        #[arg(long, add = ArgValueCandidates::new(crate::command::offers::locations))]
+        location: Option<String>,
+    },
+    /// Ask the provider for its locations and images now, and keep them
+    Refresh {
+        /// The account's name
         #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
         name: String,
     },

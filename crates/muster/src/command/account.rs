@@ -1,6 +1,7 @@
 //! `muster account`.
 
 use super::first_run::ensure_account;
+use super::offers;
 use super::report::rows;
 use super::{Answer, Context, Report};
 use crate::cli::Account;
@@ -17,5 +18,7 @@ pub async fn account(command: &Account, context: &Context<'_>) -> Result<Answer,
             ensure_account(context, Some(name)).await?;
             Answer::done(Report::AccountTest(Box::new(context.client.test_account(name).await?.into())))
         }
+        Account::Offers { name, location } => offers::offers(name, location.as_deref(), context).await,
+        Account::Refresh { name } => offers::refresh(name, context).await,
     }
 }

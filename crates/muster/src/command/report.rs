@@ -1,6 +1,6 @@
 //! What commands give back: data, not text.
 
-use muster_api::account::{AccountAttributes, AccountTestAttributes};
+use muster_api::account::{AccountAttributes, AccountTestAttributes, OffersAttributes};
 use muster_api::document::Resource;
 use muster_api::event::Event;
 use muster_api::infrastructure::InfrastructureAttributes;
@@ -133,6 +133,8 @@ pub enum Report {
     Accounts(Vec<Row<AccountAttributes>>),
     /// What the provider says about an account.
     AccountTest(Box<Row<AccountTestAttributes>>),
+    /// What an account's provider offers.
+    Offers(Box<OffersAttributes>),
     /// One server.
     Server(Box<Row<ServerAttributes>>),
     /// Servers.

@@ -58,6 +58,16 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
                 ("balance", said.balance.clone()),
             ])
         }
+        Report::Offers(offers) => {
+            let mut out = table::offers(offers);
+            let at = offers.seen_at.strftime("%Y-%m-%d %H:%M UTC");
+            let _ = writeln!(
+                out,
+                "\n{FAINT}As the provider said at {at}; to ask again: muster account refresh {}{FAINT:#}",
+                offers.account
+            );
+            out
+        }
         Report::Server(server) => {
             let said = &server.said;
             fields(&[

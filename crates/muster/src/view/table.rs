@@ -1,6 +1,7 @@
 //! Columns: one row a thing, one line a row.
 
 use comfy_table::{Cell, Table, presets};
+use muster_api::account::OffersAttributes;
 use muster_api::infrastructure::InfrastructureAttributes;
 use muster_api::plan::PlanAttributes;
 use muster_api::run::RunAttributes;
@@ -54,6 +55,7 @@ pub fn report(report: &Report) -> String {
                 })
                 .collect(),
         ),
+        Report::Offers(offers) => self::offers(offers),
         Report::Files(files) => draw(
             &["file", "path", "servers", "networks", "last run"],
             files
@@ -103,6 +105,23 @@ pub fn report(report: &Report) -> String {
             data::yaml(report)
         }
     }
+}
+
+/// Locations, then images.
+pub fn offers(offers: &OffersAttributes) -> String {
+    let locations = offers
+        .locations
+        .iter()
+        .map(|location| vec![location.name.clone(), location.title.clone(), location.performance.join(", ")]);
+    let everywhere = |location: &str| if location.is_empty() { "(all)".into() } else { location.to_owned() };
+    let images = offers.images.iter().map(|image| {
+        let disk = if image.disk_min_gb == 0 { "-".into() } else { format!("{} GiB", image.disk_min_gb) };
+        vec![image.name.clone(), image.title.clone(), everywhere(&image.location), image.family.clone(), disk]
+    });
+    let mut text = draw(&["location", "title", "performance"], locations.collect());
+    text.push('\n');
+    text.push_str(&draw(&["image", "title", "at", "family", "least disk"], images.collect()));
+    text
 }
 
 fn strip(text: &str) -> String {

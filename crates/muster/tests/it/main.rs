@@ -6,6 +6,7 @@ mod examples;
 mod flow;
 mod kill;
 mod machines;
+mod offers;
 mod place;
 #[path = "../../../../testing/skip.rs"]
 mod skip;

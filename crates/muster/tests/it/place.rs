@@ -187,15 +187,20 @@ impl Place {
 
     /// Requests that the simulated cloud got since the last question, except reads.
     pub async fn writes(&self) -> Vec<String> {
+        self.requests().await.into_iter().filter(|request| !request.starts_with("GET ")).collect()
+    }
+
+    /// Requests that the simulated cloud got since the last question.
+    pub async fn requests(&self) -> Vec<String> {
         let client = client();
         let address = format!("{}/_sim/journal", self.cloud.address());
         let text = client.get(&address).send().await.unwrap().text().await.unwrap();
         client.delete(&address).send().await.unwrap();
         let journal: Value = serde_json::from_str(&text).unwrap();
+        let word = |entry: &Value, field: &str| entry[field].as_str().unwrap().to_owned();
         let entries = journal.as_array().unwrap().iter();
-        let writes = entries.filter(|entry| !entry["method"].as_str().unwrap().eq_ignore_ascii_case("GET"));
-        writes
-            .map(|entry| format!("{} {}", entry["method"].as_str().unwrap(), entry["path"].as_str().unwrap()))
+        entries
+            .map(|entry| format!("{} {}", word(entry, "method").to_uppercase(), word(entry, "path")))
             .collect()
     }
 

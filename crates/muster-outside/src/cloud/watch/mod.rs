@@ -144,6 +144,16 @@ impl Watch {
         self.servers.fresh(|| self.read_servers()).await.result
     }
 
+    /// A mark: lists that [`Watch::recent`] gives for it began after this moment.
+    pub fn mark(&self) -> u64 {
+        self.servers.mark()
+    }
+
+    /// A list of servers whose reading began after the mark and at most one interval ago.
+    pub async fn recent(&self, mark: u64) -> Result<Arc<SeenServers>, CloudError> {
+        self.servers.recent(mark, || self.read_servers()).await.result
+    }
+
     /// A list of private networks whose reading began after this call. Those who ask together share one.
     pub async fn fresh_networks(&self) -> Result<Arc<Vec<SeenNetwork>>, CloudError> {
         self.networks.fresh(|| self.cloud.networks()).await.result

@@ -14,6 +14,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cloud::CloudError;
 
+/// A list that takes long is read seldom: after its end this many times its own duration passes before the next, so
+/// that an account of ten thousand servers does not spend its time on being listed.
+const REST_PER_READING: u32 = 2;
+
 /// What one reading gave.
 #[derive(Clone)]
 pub struct Reading<T> {
@@ -111,6 +115,26 @@ impl<T: Send + Sync> Shared<T> {
         }
     }
 
+    /// A good reading after the mark that is not older than the pace at which waiters read, or a new one.
+    pub async fn recent<Fetching>(&self, mark: u64, fetch: impl Fn() -> Fetching) -> Reading<T>
+    where
+        Fetching: Future<Output = Result<T, CloudError>>,
+    {
+        if let Some(reading) = self.current(mark) {
+            return reading;
+        }
+        let _turn = self.turn.lock().await;
+        match self.current(mark) {
+            Some(reading) => reading,
+            None => self.read(&fetch).await,
+        }
+    }
+
+    fn current(&self, mark: u64) -> Option<Reading<T>> {
+        let due = self.schedule().due?;
+        if Instant::now() >= due { None } else { self.after(mark).filter(|reading| reading.result.is_ok()) }
+    }
+
     fn after(&self, mark: u64) -> Option<Reading<T>> {
         self.latest
             .lock()
@@ -132,9 +156,11 @@ impl<T: Send + Sync> Shared<T> {
             schedule.due = Some(Instant::now() + self.interval);
             schedule.begun
         };
+        let begun = Instant::now();
         let result = fetch().await.map(Arc::new);
+        let ended = Instant::now();
         // From its end: a provider that takes long is not asked without pause.
-        self.schedule().due = Some(Instant::now() + self.interval);
+        self.schedule().due = Some(ended + self.interval.max((ended - begun) * REST_PER_READING));
         let reading = Reading { number, result };
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         *latest = Some(Reading { number, result: reading.result.clone() });

@@ -52,9 +52,9 @@ pub async fn events(
 ) -> Handled {
     let kind = accept(&headers, &[media::JSON_API, media::EVENT_STREAM, media::NDJSON])?;
     let run = RunId(id);
-    let view = super::readable(&app, &authority, run).await?;
+    let row = super::asked_of(&app, &authority, run).await?;
     let after = cursor(&headers, from.after.as_deref())?;
-    let plan = app.engine.reads().plan(view.run.plan).await?;
+    let plan = app.engine.reads().plan(row.plan).await?;
     let plan = plan.map(|view| Arc::new(crate::handler::plan::said(&view).attributes));
     if kind == media::JSON_API {
         let entries = app.engine.reads().entries(run, after.seq(0), BATCH + 1).await?;

@@ -65,8 +65,8 @@ impl Follower {
         loop {
             // The state is read *before* the entries: an entry written in between is then not missed, because
             // a run at rest gets no further ones.
-            let rest = match self.app.engine.reads().run(self.run).await? {
-                Some(view) => at_rest(&view.run),
+            let rest = match self.app.engine.reads().run_row(self.run).await? {
+                Some(run) => at_rest(&run),
                 None => true,
             };
             let events = self.read(BATCH).await?;

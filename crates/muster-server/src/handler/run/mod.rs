@@ -4,19 +4,18 @@ use muster_api::document::Resource;
 use muster_api::run::{RunAttributes, StepCountsSaid};
 use muster_model::id::RunId;
 use muster_model::rights::Authority;
+use muster_model::run::Run;
 use muster_runs::reads::RunView;
 
 use crate::app::{App, may_read};
 use crate::refusal::Refusal;
 
-pub mod cancel;
+pub mod ask;
 pub mod create;
 pub mod events;
 pub mod follow;
-pub mod interrupt;
 pub mod list;
 pub mod output;
-pub mod resume;
 pub mod show;
 
 /// A run in the words of the API.
@@ -29,6 +28,13 @@ pub fn said(view: &RunView) -> Resource<RunAttributes> {
         skipped: view.steps.skipped,
     };
     RunAttributes::resource(&view.run, steps)
+}
+
+/// The row of a run that this authority may look at, without the counts that only a person needs.
+async fn asked_of(app: &App, authority: &Authority, id: RunId) -> Result<Run, Refusal> {
+    let run = app.engine.reads().run_row(id).await?.ok_or_else(|| Refusal::not_found("run", id))?;
+    may_read(authority, &run.space)?;
+    Ok(run)
 }
 
 /// A run that this authority may look at.

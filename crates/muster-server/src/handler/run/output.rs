@@ -49,7 +49,7 @@ pub async fn output(
     Query(which): Query<Which>,
 ) -> Handled {
     accept(&headers, &[media::JSON_API])?;
-    super::readable(&app, &authority, RunId(id)).await?;
+    super::asked_of(&app, &authority, RunId(id)).await?;
     let limit = which.limit.min(LINES_MAX);
     let lines = app.engine.reads().output(RunId(id), which.step, which.after, limit + 1).await?;
     let lines = lines.into_iter().enumerate().map(|(index, line)| {

@@ -132,3 +132,26 @@ pub async fn of_two_intents_of_one_name_at_once_one_opens(scene: Scene) {
     assert!(refused.to_string().contains("not settled"), "{refused}");
     assert_eq!(scene.store.facts(&identity()).await.unwrap().intents.len(), 1);
 }
+
+pub async fn facts_about_one_object_leave_the_others_out(scene: Scene) {
+    let claim = scene.running(1, "shop").await;
+    let named = |id: &str, name: &str| Ownership { name: name.into(), ..ownership(id) };
+    let facts = vec![
+        Fact::Own(Box::new(named("7", "web-1"))),
+        Fact::Own(Box::new(named("11", "web-2"))),
+        Fact::Own(Box::new(named("9", "web-2"))),
+        Fact::OpenIntent(Box::new(intent(&claim, 10))),
+    ];
+    write(&scene, &claim, facts).await.unwrap();
+    let ask = |about: About| {
+        let store = scene.store.clone();
+        async move { store.facts_about(&identity(), &about).await.unwrap() }
+    };
+    let ids = |facts: &Facts| facts.owned.iter().map(|record| record.id.to_string()).collect::<Vec<_>>();
+    let by_name = ask(About::name(ObjectKind::Server, "web-2")).await;
+    assert_eq!((ids(&by_name), by_name.intents.len()), (vec!["9".to_owned(), "11".to_owned()], 0));
+    let by_ids = ask(About::ids(ObjectKind::Server, vec!["11".into(), "7".into(), "8".into()])).await;
+    assert_eq!(ids(&by_ids), ["11", "7"]);
+    let network = ask(About::name(ObjectKind::Network, "backend")).await;
+    assert_eq!((network.owned.len(), network.intents.len()), (0, 1));
+}

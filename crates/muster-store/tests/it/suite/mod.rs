@@ -63,6 +63,7 @@ suite! {
         an_intent_opens_once_and_closes,
         a_made_intent_is_no_longer_a_question,
         ownership_is_made_amended_and_forgotten,
+        facts_about_one_object_leave_the_others_out,
         facts_go_with_their_entry_or_not_at_all,
         of_two_intents_of_one_name_at_once_one_opens,
     }
