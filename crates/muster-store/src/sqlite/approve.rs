@@ -24,6 +24,9 @@ pub(super) fn approve(tx: &Connection, approval: &Approval) -> Result<RunId, Sto
             return Ok(RunId(word::uuid_of(&id)?));
         }
     }
+    if let Some(node) = approval.node {
+        super::nodes::must_not_be_gone(tx, node)?;
+    }
     newest_and_ready(tx, run, &subject)?;
     supersede(tx, &approval.locks, &subject, run)?;
     take_locks(tx, run.id, &approval.locks)?;

@@ -85,6 +85,7 @@ pub(super) fn claim(
     node: NodeId,
     locks: &[(LockKey, LockMode)],
 ) -> Result<Claim, StoreError> {
+    super::nodes::must_not_be_gone(tx, node)?;
     let Some(found) = one(tx, run)? else {
         return Err(refusal::no_run(run));
     };

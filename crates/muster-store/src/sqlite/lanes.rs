@@ -43,6 +43,9 @@ pub(super) fn claim_next(tx: &Connection, wish: &ClaimNext) -> Result<Vec<Claim>
 }
 
 pub(super) fn release(tx: &Connection, claim: &Claim, to: Option<NodeId>) -> Result<(), StoreError> {
+    if let Some(node) = to {
+        nodes::must_not_be_gone(tx, node)?;
+    }
     must_hold(tx, claim)?;
     hand_over(tx, claim.run, claim.lane, to, "ready")?;
     Ok(())

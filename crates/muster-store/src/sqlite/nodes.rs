@@ -71,6 +71,15 @@ pub(super) fn must_live(tx: &Connection, holder: &Holder) -> Result<(), StoreErr
     }
 }
 
+/// Refuses a node that was taken over.
+pub(super) fn must_not_be_gone(tx: &Connection, node: NodeId) -> Result<(), StoreError> {
+    let gone = tx
+        .prepare_cached("select 1 from node where id = ?1 and gone_at is not null")?
+        .query_row([node.to_string()], |_| Ok(()))
+        .optional()?;
+    if gone.is_some() { Err(refusal::no_lease(node)) } else { Ok(()) }
+}
+
 pub(super) fn heartbeat(tx: &Connection, holder: &Holder, ttl: Duration) -> Result<Lease, StoreError> {
     if lease(tx, holder)?.is_none() {
         return Ok(Lease::Lost);

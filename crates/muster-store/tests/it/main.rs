@@ -1,10 +1,11 @@
-//! The store's conformance suite: what every store must do. One binary; the theme is the file's name.
+//! Tests of the store: one conformance suite on both databases (`suite/`), and what is special to each.
 
-mod approval;
-mod facts;
+#[path = "../../../../testing/skip.rs"]
+mod skip;
+
 mod forms;
-mod journal;
-mod node;
 mod output;
-mod scene;
-mod settings;
+mod postgres;
+mod server;
+mod sqlite;
+mod suite;

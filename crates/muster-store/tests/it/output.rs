@@ -5,7 +5,7 @@ use muster_store::output::{LINE_MAX, read_output};
 use muster_store::{OutputLog, OutputRecord};
 use proptest::prelude::*;
 
-use crate::scene::*;
+use crate::suite::scene::*;
 
 fn line(step: u32, text: &str) -> OutputRecord {
     OutputRecord { at: at(i64::from(step)), step, target: "web-1".into(), text: text.into() }

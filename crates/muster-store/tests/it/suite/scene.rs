@@ -1,25 +1,64 @@
-//! A store in a temporary folder, and small makers of what goes into it.
+//! One empty store, and small makers of what goes into it.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use muster_model::account::{AccountIdentity, Provider};
-use muster_model::id::{Generation, NodeId, PlanId, RunId};
+use muster_model::id::{Attempt, Generation, NodeId, PlanId, RunId, StepNumber};
 use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::{Inventory, SeenWorld};
 use muster_model::plan::{LockKey, LockMode, Plan, PlanDraft, PlanHash, Subject};
 use muster_model::policy::Policy;
-use muster_model::run::{EntryKind, Run, RunState};
+use muster_model::run::{EntryKind, Output, Run, RunState};
 use muster_store::*;
 use uuid::Uuid;
 
+/// One empty store, and the way to it.
 pub struct Scene {
-    pub store: SqliteStore,
-    pub folder: tempfile::TempDir,
+    pub store: Arc<dyn Store>,
+    pub home: Home,
 }
 
-pub fn scene() -> Scene {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("muster.db"), WriterMode::Task).unwrap();
-    Scene { store, folder }
+/// Where a scene's store is.
+pub enum Home {
+    Sqlite(tempfile::TempDir),
+    Postgres { url: String },
+}
+
+impl Home {
+    pub async fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Home::Sqlite(folder) => {
+                Arc::new(SqliteStore::open(&folder.path().join("muster.db"), WriterMode::Task).unwrap())
+            }
+            Home::Postgres { url } => Arc::new(PostgresStore::open(url).await.unwrap()),
+        }
+    }
+
+    /// Does to the rows what no verb does.
+    pub async fn raw(&self, sql: &str) {
+        match self {
+            Home::Sqlite(folder) => {
+                let db = rusqlite::Connection::open(folder.path().join("muster.db")).unwrap();
+                db.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+                db.execute_batch(sql).unwrap();
+            }
+            Home::Postgres { url } => client(url).await.batch_execute(sql).await.unwrap(),
+        }
+    }
+}
+
+/// A connection beside the store's own.
+pub async fn client(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A store in a folder of its own.
+pub async fn sqlite() -> Scene {
+    let home = Home::Sqlite(tempfile::tempdir().unwrap());
+    Scene { store: home.open().await, home }
 }
 
 pub fn at(second: i64) -> Timestamp {
@@ -60,9 +99,9 @@ fn draft(name: &str) -> PlanDraft {
 }
 
 impl Scene {
-    /// Opens the same file again, as another process would.
-    pub fn again(&self) -> SqliteStore {
-        SqliteStore::open(&self.folder.path().join("muster.db"), WriterMode::Task).unwrap()
+    /// Opens the same store again, as another process would.
+    pub async fn again(&self) -> Arc<dyn Store> {
+        self.home.open().await
     }
 
     /// A plan that is ready.
@@ -158,4 +197,76 @@ impl Scene {
         let record = Record { at: at(2), kind, facts: vec![] };
         self.store.append(claim.clone(), vec![record]).await.map(|_| ())
     }
+}
+
+/// Who asks, at second 0.
+pub fn holder(number: u128) -> Holder {
+    Holder { node: node(number), epoch: 1, now: at(0) }
+}
+
+/// A time that has come on every clock.
+pub fn long_ago() -> Timestamp {
+    Timestamp::from_second(1_000_000_000).unwrap()
+}
+
+pub fn range(first: u32, last: u32) -> StepRange {
+    StepRange { first: StepNumber(first), last: StepNumber(last) }
+}
+
+pub fn started(step: u32) -> Record {
+    let kind = EntryKind::Started { step: StepNumber(step), attempt: Attempt(1) };
+    Record { at: at(3), kind, facts: vec![] }
+}
+
+pub fn succeeded(step: u32) -> Record {
+    let (step, attempt) = (StepNumber(step), Attempt(1));
+    let kind = EntryKind::Succeeded { step, attempt, already: false, output: Output::None };
+    Record { at: at(3), kind, facts: vec![] }
+}
+
+pub fn progress(text: &str) -> Record {
+    let kind = EntryKind::Progress { step: None, message: text.into() };
+    Record { at: at(3), kind, facts: vec![] }
+}
+
+impl Scene {
+    /// A node with a lease of a minute.
+    pub async fn join(&self, number: u128, kind: &str) {
+        let row = NodeRow {
+            id: node(number),
+            epoch: 1,
+            lease_until: at(60),
+            kind: kind.into(),
+            pid: 1,
+            host: "here".into(),
+            version: "0".into(),
+            started_at: at(0),
+        };
+        self.store.join(row).await.unwrap();
+    }
+
+    /// The node's lease is over, by whichever clock counts.
+    pub async fn lapse(&self, number: u128) {
+        let sql =
+            format!("update node set lease_until = '2001-01-01T00:00:00Z' where id = '{}'", node(number));
+        self.home.raw(&sql).await;
+    }
+
+    /// An approved run that any worker may claim, with these further lanes.
+    pub async fn open_run(&self, number: u128, name: &str, lanes: Vec<LanePlan>) -> RunId {
+        let plan = self.plan(number, name).await;
+        let mut approval = self.approval(number, plan, name);
+        approval.node = None;
+        approval.lanes = lanes;
+        self.store.approve(approval).await.unwrap()
+    }
+
+    /// Claims up to so many lanes for a worker.
+    pub async fn next(&self, number: u128, limit: u32) -> Vec<Claim> {
+        self.store.claim_next(wish(number, limit)).await.unwrap()
+    }
+}
+
+pub fn wish(number: u128, limit: u32) -> ClaimNext {
+    ClaimNext { holder: holder(number), limit, forms: vec![1], only: vec![] }
 }

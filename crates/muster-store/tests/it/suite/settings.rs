@@ -3,15 +3,13 @@
 use muster_model::account::{Account, AccountSettings};
 use muster_store::*;
 
-use crate::scene::*;
+use super::scene::*;
 
 fn audit(what: &str) -> Audit {
     Audit { space: "default".into(), at: at(1), actor: "ann".into(), what: what.into(), about: "x".into() }
 }
 
-#[tokio::test]
-async fn accounts_and_secrets_are_kept_replaced_and_forgotten() {
-    let scene = scene();
+pub async fn accounts_and_secrets_are_kept_replaced_and_forgotten(scene: Scene) {
     let space = "default".into();
     let account = |url: &str| Account {
         name: "prod".into(),
@@ -39,29 +37,4 @@ async fn accounts_and_secrets_are_kept_replaced_and_forgotten() {
     let said: Vec<String> =
         store.audits(&space, 10).await.unwrap().into_iter().map(|audit| audit.what).collect();
     assert_eq!(said, ["secret.unset", "secret.set", "account.registered", "account.registered"]);
-}
-
-#[tokio::test]
-async fn a_database_of_a_newer_muster_is_refused() {
-    let scene = scene();
-    let path = scene.folder.path().join("muster.db");
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection
-        .execute(
-            "insert into refinery_schema_history (version, name, applied_on, checksum)
-             values (99, 'later', '2030-01-01T00:00:00Z', '0')",
-            [],
-        )
-        .unwrap();
-    let error = SqliteStore::open(&path, WriterMode::Task).err().unwrap();
-    assert!(error.to_string().contains("newer Muster"), "{error}");
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("muster.db");
-    std::fs::write(&path, "certainly not a database, and long enough to be taken for one".repeat(30))
-        .unwrap();
-    assert!(SqliteStore::open(&path, WriterMode::Task).is_err());
 }

@@ -7,7 +7,7 @@ use muster_model::ownership::{Claim as How, ObjectKind, Ownership, Provisioned};
 use muster_model::run::{EntryKind, Fact};
 use muster_store::*;
 
-use crate::scene::*;
+use super::scene::*;
 
 fn intent(claim: &Claim, second: i64) -> CreationIntent {
     CreationIntent {
@@ -49,9 +49,7 @@ async fn write(scene: &Scene, claim: &Claim, facts: Vec<Fact>) -> Result<(), Sto
     scene.store.append(claim.clone(), vec![Record { at: at(3), kind, facts }]).await.map(|_| ())
 }
 
-#[tokio::test]
-async fn an_intent_opens_once_and_closes() {
-    let scene = scene();
+pub async fn an_intent_opens_once_and_closes(scene: Scene) {
     let claim = scene.running(1, "shop").await;
     let first = intent(&claim, 10);
     write(&scene, &claim, vec![Fact::OpenIntent(Box::new(first.clone()))]).await.unwrap();
@@ -72,9 +70,7 @@ async fn an_intent_opens_once_and_closes() {
     assert_eq!(states, [IntentState::GivenUp, IntentState::Open]);
 }
 
-#[tokio::test]
-async fn a_made_intent_is_no_longer_a_question() {
-    let scene = scene();
+pub async fn a_made_intent_is_no_longer_a_question(scene: Scene) {
     let claim = scene.running(1, "shop").await;
     let open = intent(&claim, 10);
     write(&scene, &claim, vec![Fact::OpenIntent(Box::new(open.clone()))]).await.unwrap();
@@ -84,9 +80,7 @@ async fn a_made_intent_is_no_longer_a_question() {
 }
 
 /// ICT-65: what we own is a record; nothing is ours without one.
-#[tokio::test]
-async fn ownership_is_made_amended_and_forgotten() {
-    let scene = scene();
+pub async fn ownership_is_made_amended_and_forgotten(scene: Scene) {
     let claim = scene.running(1, "shop").await;
     let (account, kind, id) = (identity(), ObjectKind::Server, ProviderId::from("7"));
     let outcome = Provisioned { digest: "d".into(), succeeded: true, at: at(3) };
@@ -119,12 +113,45 @@ async fn ownership_is_made_amended_and_forgotten() {
     assert!(scene.store.facts(&account).await.unwrap().owned.is_empty());
 }
 
-#[tokio::test]
-async fn facts_go_with_their_entry_or_not_at_all() {
-    let scene = scene();
+pub async fn facts_go_with_their_entry_or_not_at_all(scene: Scene) {
     let claim = scene.running(1, "shop").await;
     let mut stale = claim.clone();
     stale.fence.0 += 1;
     assert!(write(&scene, &stale, vec![Fact::Own(Box::new(ownership("7")))]).await.is_err());
     assert!(scene.store.facts(&identity()).await.unwrap().owned.is_empty());
+}
+
+pub async fn of_two_intents_of_one_name_at_once_one_opens(scene: Scene) {
+    let scene = std::sync::Arc::new(scene);
+    let other = Scene { store: scene.again().await, home: Home::Sqlite(tempfile::tempdir().unwrap()) };
+    let (a, b) = (scene.running(1, "shop").await, scene.running(2, "bank").await);
+    let open = |claim: &Claim, second| vec![Fact::OpenIntent(Box::new(intent(claim, second)))];
+    let (one, two) = tokio::join!(write(&scene, &a, open(&a, 10)), write(&other, &b, open(&b, 20)));
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    let refused = one.err().or(two.err()).unwrap();
+    assert!(refused.to_string().contains("not settled"), "{refused}");
+    assert_eq!(scene.store.facts(&identity()).await.unwrap().intents.len(), 1);
+}
+
+pub async fn facts_about_one_object_leave_the_others_out(scene: Scene) {
+    let claim = scene.running(1, "shop").await;
+    let named = |id: &str, name: &str| Ownership { name: name.into(), ..ownership(id) };
+    let facts = vec![
+        Fact::Own(Box::new(named("7", "web-1"))),
+        Fact::Own(Box::new(named("11", "web-2"))),
+        Fact::Own(Box::new(named("9", "web-2"))),
+        Fact::OpenIntent(Box::new(intent(&claim, 10))),
+    ];
+    write(&scene, &claim, facts).await.unwrap();
+    let ask = |about: About| {
+        let store = scene.store.clone();
+        async move { store.facts_about(&identity(), &about).await.unwrap() }
+    };
+    let ids = |facts: &Facts| facts.owned.iter().map(|record| record.id.to_string()).collect::<Vec<_>>();
+    let by_name = ask(About::name(ObjectKind::Server, "web-2")).await;
+    assert_eq!((ids(&by_name), by_name.intents.len()), (vec!["9".to_owned(), "11".to_owned()], 0));
+    let by_ids = ask(About::ids(ObjectKind::Server, vec!["11".into(), "7".into(), "8".into()])).await;
+    assert_eq!(ids(&by_ids), ["11", "7"]);
+    let network = ask(About::name(ObjectKind::Network, "backend")).await;
+    assert_eq!((network.owned.len(), network.intents.len()), (0, 1));
 }

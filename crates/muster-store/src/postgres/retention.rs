@@ -1,0 +1,52 @@
+//! Retention: ended runs lose their journal and inputs after a while; the run, its counts and the audit stay.
+
+use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
+use muster_model::id::RunId;
+
+use super::ask::{column, execute, rows};
+use super::claim::lock_lanes;
+use super::{journal, runs};
+use crate::error::StoreError;
+use crate::form::encode;
+use crate::lanes::PRUNE_RUNS_MAX;
+
+pub(super) async fn prunable<C: GenericClient>(
+    db: &C,
+    before: Timestamp,
+    keep: u32,
+) -> Result<Vec<RunId>, StoreError> {
+    let found = rows(
+        db,
+        "select id from (
+           select id, number, ended_at, pruned_at,
+             row_number() over (partition by space, subject order by number desc) as age from run) runs
+         where pruned_at is null and ended_at < $1 and age > $2 order by number limit $3",
+        &[&before, &i64::from(keep), &i64::from(PRUNE_RUNS_MAX)],
+    )
+    .await?;
+    found.iter().map(|row| Ok(RunId(column(row, 0)?))).collect()
+}
+
+pub(super) async fn prune<C: GenericClient>(tx: &C, ids: &[RunId], at: Timestamp) -> Result<(), StoreError> {
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    for run in sorted {
+        lock_lanes(tx, &[run.0]).await?;
+        if !runs::one(tx, run).await?.is_some_and(|run| run.state.is_final()) {
+            continue;
+        }
+        let counts = encode("tally", &journal::tally(tx, run).await?)?;
+        for table in [
+            "delete from journal where run = $1",
+            "delete from signal where run = $1",
+            "delete from death where run = $1",
+            "update plan set inputs = null where id = (select plan from run where id = $1)",
+        ] {
+            execute(tx, table, &[&run.0]).await?;
+        }
+        execute(tx, "update run set pruned_at = $2, tally = $3 where id = $1", &[&run.0, &at, &counts])
+            .await?;
+    }
+    Ok(())
+}

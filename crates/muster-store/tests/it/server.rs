@@ -1,0 +1,191 @@
+//! A real PostgreSQL of our own: one server per test process, one database per scene, on loopback and in a
+//! temporary folder, with fsync on. A small guard process holds the other end of a pipe: when the test ends, however
+//! it ends, the server is stopped and its folder removed.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::skip::skip;
+use crate::suite::scene::{Home, Scene, client};
+
+/// Ends the server when its standard input does. The words after the folder are the server's command.
+const GUARD: &str = r#"
+folder=$1; shift
+"$@" </dev/null & server=$!
+read -r end
+kill -QUIT "$server" 2>/dev/null
+wait "$server"
+rm -rf "$folder"
+"#;
+
+/// How long the server may take to answer.
+const START_TRIES_MAX: u32 = 600;
+
+pub struct Server {
+    guard: Child,
+    pub port: u16,
+    databases: AtomicU32,
+}
+
+impl Server {
+    /// Makes and starts a server, or notes why that is not possible here.
+    pub fn start(test: &str) -> Option<Server> {
+        Server::start_with(test, &[], |_| {})
+    }
+
+    /// The same with settings of the server, after something was put into its folder.
+    pub fn start_with(test: &str, settings: &[&str], prepare: impl FnOnce(&Path)) -> Option<Server> {
+        let Some(programs) = programs() else {
+            skip(test, "PostgreSQL is not installed (Debian package postgresql)");
+            return None;
+        };
+        let folder = tempfile::Builder::new().prefix("muster-pg-").tempdir().unwrap().keep();
+        let user = match unprivileged(&folder) {
+            Ok(user) => user,
+            Err(reason) => {
+                let _ = std::fs::remove_dir_all(&folder);
+                skip(test, &reason);
+                return None;
+            }
+        };
+        let data = folder.join("data");
+        let made = user
+            .command(&programs.join("initdb"))
+            .args(["--no-sync", "-A", "trust", "-U", "muster", "-E", "UTF8", "--locale=C.UTF-8", "-D"])
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        prepare(&data);
+        let port = free_port();
+        let log = std::fs::File::create(folder.join("log")).unwrap();
+        let mut guard = Command::new("sh");
+        guard.args(["-c", GUARD, "guard"]).arg(&folder).args(user.prefix());
+        guard
+            .arg(programs.join("postgres"))
+            .arg("-D")
+            .arg(&data)
+            .args(["-p", &port.to_string(), "-k"])
+            .arg(&folder);
+        for setting in
+            ["listen_addresses=127.0.0.1", "fsync=on", "max_connections=200", "shared_buffers=32MB"]
+                .iter()
+                .chain(settings)
+        {
+            guard.args(["-c", setting]);
+        }
+        // In a group of its own: whoever kills the test's group leaves the guard to its work.
+        let guard = guard
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let server = Server { guard, port, databases: AtomicU32::new(0) };
+        server.wait_until_it_answers(&programs, &folder);
+        Some(server)
+    }
+
+    fn wait_until_it_answers(&self, programs: &Path, folder: &Path) {
+        for _ in 0..START_TRIES_MAX {
+            let asked = Command::new(programs.join("pg_isready"))
+                .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+                .status()
+                .unwrap();
+            if asked.success() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!(
+            "the server did not start: {}",
+            std::fs::read_to_string(folder.join("log")).unwrap_or_default()
+        );
+    }
+
+    /// The address of a database.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://muster@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A new, empty database.
+    pub async fn database(&self) -> String {
+        let name = format!("scene{}", self.databases.fetch_add(1, Ordering::SeqCst));
+        client(&self.url("postgres")).await.batch_execute(&format!("create database {name}")).await.unwrap();
+        self.url(&name)
+    }
+
+    /// An empty store in a database of its own.
+    pub async fn scene(&self) -> Scene {
+        let home = Home::Postgres { url: self.database().await };
+        Scene { store: home.open().await, home }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The guard reads the end of its input.
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Where Debian keeps the server's programs: the newest version's.
+pub fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let mut found: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let version = path.file_name()?.to_str()?.parse().ok()?;
+            path.join("bin/initdb").exists().then(|| (version, path.join("bin")))
+        })
+        .collect();
+    found.sort();
+    found.pop().map(|(_, path)| path)
+}
+
+/// PostgreSQL refuses to run as root.
+struct User {
+    root: bool,
+}
+
+impl User {
+    fn prefix(&self) -> &'static [&'static str] {
+        if self.root { &["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] } else { &[] }
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        match self.prefix() {
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+            [] => Command::new(program),
+        }
+    }
+}
+
+/// Gives the folder to the user that the server will run as.
+fn unprivileged(folder: &Path) -> Result<User, String> {
+    use std::os::unix::fs::MetadataExt;
+    let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    if root {
+        let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let line = passwd.lines().find(|line| line.starts_with("postgres:"));
+        let id = |index: usize| line?.split(':').nth(index)?.parse::<u32>().ok();
+        let (Some(uid), Some(gid)) = (id(2), id(3)) else {
+            return Err("there is no user postgres to run PostgreSQL as".into());
+        };
+        std::os::unix::fs::chown(folder, Some(uid), Some(gid)).map_err(|error| error.to_string())?;
+    }
+    Ok(User { root })
+}
