@@ -6,9 +6,12 @@ mod examples;
 mod flow;
 mod kill;
 mod machines;
+mod password;
 mod place;
 #[path = "../../../../testing/skip.rs"]
 mod skip;
 mod source;
+#[path = "../../../../testing/spy.rs"]
+mod spy;
 mod tidy;
 mod transcripts;
