@@ -273,8 +273,16 @@ fn complaint(
         })
         .collect();
     let what = if failed.is_empty() { outcome.complaint.clone() } else { failed.join("; ") };
+    // Ansible's own words, the same since version 1.
+    let next = if what.contains("Missing sudo password") {
+        "; sudo there wants a password: run it again with `--ask-become-pass`"
+    } else if what.contains("Incorrect sudo password") {
+        "; the password given at `--ask-become-pass` is not the one that sudo wants there"
+    } else {
+        ""
+    };
     format!(
-        "{} failed on {} of {} servers: {what}",
+        "{} failed on {} of {} servers: {what}{next}",
         shown(playbook),
         outcome.hosts.values().filter(|result| !result.stats.well()).count(),
         targets.len()

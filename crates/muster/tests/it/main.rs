@@ -1,5 +1,6 @@
 //! Tests of this room, one binary.
 
+mod become_pass;
 mod conformance;
 mod control_plane;
 mod examples;
