@@ -118,7 +118,7 @@ impl Inner {
         proposal.bundle.check().map_err(|problem| EngineError::Invalid(problem.to_string()))?;
         let mut files = Files::new();
         for (path, file) in &proposal.bundle.files {
-            if !self.blobs.has(&file.sha256)? {
+            if !self.contents.has(&file.sha256).await? {
                 return Err(EngineError::Invalid(format!(
                     "the content of {path} ({}) was not sent; send it first (PUT /api/v1/blobs/{})",
                     file.sha256, file.sha256
@@ -129,7 +129,7 @@ impl Inner {
         // Only documents are read here; code and other files are known to exist, and that is enough.
         for path in documents_to_read(entry, &proposal.var_files, &files) {
             if let Some(file) = proposal.bundle.files.get(&path) {
-                files.insert(path, self.blobs.get(&file.sha256)?);
+                files.insert(path, self.contents.get(&file.sha256).await?);
             }
         }
         let inputs = Inputs {

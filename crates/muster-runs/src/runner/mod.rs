@@ -1,13 +1,13 @@
 //! The runner: claims a lane, orders its steps, retries, ends. It has no opinions; they are all in the plan.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
-use muster_model::id::{RunId, Sequence, StepNumber};
+use muster_model::id::{LaneNumber, RunId, Sequence, StepNumber};
 use muster_model::plan::{Action, EffectClass, HostAction, Plan, Step, Subject, WaitingReason};
 use muster_model::run::{Entry, EntryKind, FailureClass, Output, RunState};
 use muster_store::{OutputLog, OutputRecord, PlanInputs, Want};
@@ -42,24 +42,20 @@ pub(crate) enum Local {
 
 /// Where the detail output of a run goes.
 pub(crate) struct OutputSink {
-    log: Mutex<OutputLog>,
+    log: OutputLog,
 }
 
 impl OutputSink {
     pub(crate) fn push(&self, at: Timestamp, step: StepNumber, target: &str, text: &str) {
         let record = OutputRecord { at, step: step.0, target: target.to_owned(), text: text.to_owned() };
-        if let Ok(mut log) = self.log.lock()
-            && let Err(error) = log.push(&record)
-        {
+        if let Err(error) = self.log.push(&record) {
             tracing::warn!(%error, "a line of output could not be kept");
         }
     }
 
     /// Makes what was said durable; called before a step's outcome is written.
-    pub(crate) fn flush(&self) {
-        if let Ok(mut log) = self.log.lock()
-            && let Err(error) = log.flush()
-        {
+    pub(crate) async fn flush(&self) {
+        if let Err(error) = self.log.flush().await {
             tracing::warn!(%error, "output could not be made durable");
         }
     }
@@ -162,11 +158,12 @@ impl Lane {
                 Err(message) => return self.end(RunState::Failed, Some(message), &graph).await,
             }
         }
-        let log = OutputLog::open(&self.inner.home.output(), run)
+        let log = OutputLog::open(self.inner.contents.clone(), run, LaneNumber(0))
+            .await
             .map_err(|error| Stop::Store(error.to_string()))?;
-        let output = Arc::new(OutputSink { log: Mutex::new(log) });
+        let output = Arc::new(OutputSink { log });
         let ending = self.steps(&mut graph, &session, &output, began).await;
-        output.flush();
+        output.flush().await;
         match ending {
             Ending::Stopped => Err(Stop::Fenced),
             Ending::Done => {
