@@ -32,7 +32,8 @@ pub async fn a_content_comes_back_whole(scene: Scene) {
         let missing = contents.get(&digest).await;
         assert!(missing.is_err(), "{missing:?}");
         let (one, two) = tokio::join!(contents.put(&digest, &content), contents.put(&digest, &content));
-        (one.unwrap(), two.unwrap());
+        one.unwrap();
+        two.unwrap();
         contents.put(&digest, &content).await.unwrap();
         assert!(contents.has(&digest).await.unwrap());
         assert!(contents.get(&digest).await.unwrap() == content, "{size} bytes");
