@@ -7,7 +7,7 @@ use muster_model::rights::{Authority, Wish, may};
 use muster_model::run::{Run, RunState};
 use muster_store::{Approval, PlanState, Want};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Role};
 use crate::error::EngineError;
 use crate::reads::PlanView;
 use crate::runner::Local;
@@ -77,7 +77,7 @@ impl Engine {
         };
         let approval = Approval {
             run,
-            node: Some(inner.node),
+            node: (inner.config.role == Role::Foreground).then_some(inner.node),
             steps_total: plan.draft.steps.len() as u32,
             lanes: Vec::new(),
             priority: 0,
@@ -85,13 +85,16 @@ impl Engine {
             idempotency_key,
         };
         let approved = inner.store.approve(approval).await?;
-        if approved == id {
-            inner.execute(id).await?;
+        match inner.config.role {
+            Role::Foreground if approved == id => inner.execute(id).await?,
+            // A worker takes it: this node or another one.
+            Role::Foreground | Role::Server { .. } => inner.committed.notify_waiters(),
         }
         Ok(approved)
     }
 
-    /// Takes up an interrupted run in this process.
+    /// Takes up an interrupted run, or goes on with a paused one: in this process, or, among several nodes, by a
+    /// worker.
     pub async fn resume(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
         let row = self.may_run(authority, run).await?;
         if row.state.is_final() {
@@ -101,11 +104,29 @@ impl Engine {
             )));
         }
         self.inner.bury_the_dead().await?;
-        self.inner
-            .store
-            .set_want(run, Want::Run, authority.actor.clone(), self.inner.world.clock.now())
-            .await?;
-        self.inner.execute(run).await
+        let inner = &self.inner;
+        let was_paused = inner.store.want(run).await? == Want::Pause;
+        let now = inner.world.clock.now();
+        inner.store.set_want(run, Want::Run, authority.actor.clone(), now).await?;
+        inner.committed.notify_waiters();
+        match inner.config.role {
+            // The node that has it, or any worker, reads what is wanted.
+            _ if was_paused && row.state != RunState::Interrupted => Ok(()),
+            Role::Foreground => inner.execute(run).await,
+            Role::Server { .. } => {
+                let (_, plan) = inner.run_and_plan(run).await?;
+                Ok(inner.store.requeue(run, plan.draft.locks, authority.actor.clone(), now).await?)
+            }
+        }
+    }
+
+    /// Lets steps under way finish and begins nothing further until somebody resumes the run. It keeps its locks.
+    pub async fn pause(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
+        self.may_run(authority, run).await?;
+        let now = self.inner.world.clock.now();
+        self.inner.store.set_want(run, Want::Pause, authority.actor.clone(), now).await?;
+        self.inner.committed.notify_waiters();
+        Ok(())
     }
 
     /// Asks a run to stop between steps, wherever it executes.
@@ -121,13 +142,16 @@ impl Engine {
     /// Lets the steps of a run in this process finish and leaves it *interrupted*.
     pub async fn interrupt(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
         self.may_run(authority, run).await?;
-        let runs = self.inner.runs_here.lock().await;
-        let Some(handle) = runs.get(&run) else {
+        let lanes = self.inner.lanes_here.lock().await;
+        let here: Vec<_> = lanes.iter().filter(|((of, _), _)| *of == run).map(|(_, handle)| handle).collect();
+        if here.is_empty() {
             return Err(EngineError::Conflict(format!(
                 "run {run} does not execute in this process; `muster run cancel {run}` stops it wherever it is"
             )));
-        };
-        handle.local.send_replace(Local::Interrupt);
+        }
+        for handle in here {
+            handle.local.send_replace(Local::Interrupt);
+        }
         Ok(())
     }
 

@@ -4,32 +4,61 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use muster_model::account::AccountSettings;
-use muster_model::id::{NodeId, RunId};
+use muster_model::id::{LaneNumber, NodeId, RunId};
 use muster_model::{Secret, World};
 use muster_outside::Outside;
 use muster_outside::secret::Sealer;
 use muster_store::{Contents, DirectoryContents, NodeRow, SqliteStore, Store, WriterMode};
 use ring::digest::{SHA256, digest};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 
 use crate::account::Sessions;
+use crate::duty;
 use crate::error::EngineError;
 use crate::home::{Home, LifeLock};
+use crate::lease::{LEASE_TTL, Lease};
 use crate::reads::Reads;
-use crate::runner::{Local, RunHandle};
+use crate::runner::{LaneHandle, Local};
 
-/// How long a node may act without renewing, in seconds. One process on one machine is known dead at once by its
-/// life lock; the lease is what other machines will go by.
-const LEASE_S: i64 = 60;
+/// The epoch with which a node joins; it rises when the node is taken over.
+const FIRST_EPOCH: u64 = 1;
+
+/// What an engine is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It executes the runs that are started in its process, and no others.
+    Foreground,
+    /// One of any number of nodes over one store.
+    Server {
+        /// Whether it executes runs: those of others too, and those of nodes that died.
+        worker: bool,
+        /// Whether it looks after what nobody asks for: retention.
+        scheduler: bool,
+    },
+}
+
+impl Role {
+    /// The word in the node's row; lanes of a `server` pass on to others when it dies.
+    fn word(self) -> &'static str {
+        match self {
+            Role::Foreground => "foreground",
+            Role::Server { worker: true, .. } => "server",
+            Role::Server { worker: false, .. } => "api",
+        }
+    }
+}
 
 /// Where an engine keeps its things and how it behaves.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     /// `MUSTER_HOME`: database, key, blobs, output, inventories, machines.
     pub home: PathBuf,
+    /// What it is there for.
+    pub role: Role,
     /// Steps of one run that work on hosts at once: connections, processes, memory.
     pub parallel_steps: usize,
     /// Steps of one run that wait for a provider at once. They are cheap, since one list serves them all, and the
@@ -54,6 +83,7 @@ impl EngineConfig {
     pub fn new(home: PathBuf) -> EngineConfig {
         EngineConfig {
             home,
+            role: Role::Foreground,
             parallel_steps: 64,
             parallel_waits: 512,
             environment_account: None,
@@ -94,7 +124,9 @@ pub(crate) struct Inner {
     pub(crate) home: Home,
     pub(crate) node: NodeId,
     pub(crate) sessions: Sessions,
-    pub(crate) runs_here: Mutex<BTreeMap<RunId, RunHandle>>,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) lanes_here: Mutex<BTreeMap<(RunId, LaneNumber), LaneHandle>>,
+    leaving: AtomicBool,
     pub(crate) committed: Arc<Notify>,
     life: std::sync::Mutex<Option<LifeLock>>,
 }
@@ -139,12 +171,13 @@ impl Engine {
         let node = NodeId(world.ids.next());
         // Alive before its row appears: a row without a held lock is a dead node's.
         let life = home.live(node)?;
+        let lease = Arc::new(Lease::new(node, FIRST_EPOCH, world.clock.clone(), world.clock.monotonic()));
         let now = world.clock.now();
         let row = NodeRow {
             id: node,
-            epoch: 1,
-            lease_until: now.checked_add(jiff::SignedDuration::from_secs(LEASE_S)).unwrap_or(now),
-            kind: "foreground".into(),
+            epoch: FIRST_EPOCH,
+            lease_until: now.checked_add(LEASE_TTL).unwrap_or(now),
+            kind: config.role.word().into(),
             pid: std::process::id(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -162,11 +195,14 @@ impl Engine {
             home,
             node,
             sessions: Sessions::default(),
-            runs_here: Mutex::new(BTreeMap::new()),
+            lease,
+            lanes_here: Mutex::new(BTreeMap::new()),
+            leaving: AtomicBool::new(false),
             committed: Arc::new(Notify::new()),
             life: std::sync::Mutex::new(Some(life)),
         });
         inner.bury_the_dead().await?;
+        duty::begin(&inner);
         Ok(Engine { inner })
     }
 
@@ -193,22 +229,19 @@ impl Engine {
         Ok(self.inner.contents.put(expected, &content).await?)
     }
 
-    /// Ends what this engine does: its runs finish the steps under way and become *interrupted*, its node leaves.
+    /// Ends what this engine does: steps under way are finished, then its runs become *interrupted*, or, where other
+    /// nodes may go on, its lanes are handed over; its node leaves.
     pub async fn close(self) -> Result<(), EngineError> {
-        let ended: Vec<_> = {
-            let runs = self.inner.runs_here.lock().await;
-            runs.values()
-                .map(|handle| {
-                    handle.local.send_replace(Local::Interrupt);
-                    handle.ended.clone()
-                })
-                .collect()
+        let inner = &self.inner;
+        inner.leaving.store(true, Ordering::SeqCst);
+        let word = match inner.config.role {
+            Role::Foreground => Local::Interrupt,
+            Role::Server { .. } => Local::HandOver,
         };
-        for mut ended in ended {
-            // An error means that the sender is gone, and so the run's task is.
+        for mut ended in inner.tell_all(word).await {
+            // An error means that the sender is gone, and so the lane's task is.
             let _ = ended.wait_for(|ended| *ended).await;
         }
-        let inner = &self.inner;
         inner.store.bury(inner.node, inner.world.clock.now(), "its process ended".into()).await?;
         let life = inner.life.lock().ok().and_then(|mut life| life.take());
         if let Some(life) = life {
@@ -219,6 +252,21 @@ impl Engine {
 }
 
 impl Inner {
+    /// Says something to every lane that executes here; gives what tells their ends.
+    pub(crate) async fn tell_all(&self, word: Local) -> Vec<watch::Receiver<bool>> {
+        let lanes = self.lanes_here.lock().await;
+        let tell = |handle: &LaneHandle| {
+            handle.local.send_replace(word);
+            handle.ended.clone()
+        };
+        lanes.values().map(tell).collect()
+    }
+
+    /// Whether this node is on its way out and takes nothing further.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst)
+    }
+
     /// Nodes whose process is gone leave: their runs become *interrupted*, and their locks are free.
     pub(crate) async fn bury_the_dead(&self) -> Result<(), EngineError> {
         for node in self.store.nodes().await? {

@@ -8,10 +8,12 @@ pub mod account;
 pub mod approve;
 #[cfg(feature = "crash-points")]
 pub mod crash;
+mod duty;
 pub mod engine;
 pub mod error;
 mod home;
 mod journal;
+mod lease;
 mod observe;
 pub mod offers;
 mod reach;
@@ -26,7 +28,7 @@ pub use access::{HostStats, SshAccess};
 pub use muster_outside::Outside;
 pub use muster_outside::host::local::machine_supervisor_main;
 
-pub use engine::{Engine, EngineConfig, EnvironmentAccount};
+pub use engine::{Engine, EngineConfig, EnvironmentAccount, Role};
 pub use error::EngineError;
 pub use reads::Reads;
 pub use submit::Proposal;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_model::Secret;
 use muster_model::id::{ProviderId, ServerName};
 use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::run::Fact;
@@ -20,8 +21,10 @@ use crate::error::{EngineError, chain};
 /// The longest a server may take to let us in after it became active: "SSH may still need minutes"
 /// (`spec/onecloud-api.md` §1.5).
 pub(crate) const REACH_WAIT: Duration = Duration::from_secs(900);
-/// How long a key is tried before the provider's first password is asked for.
-const KEY_FIRST_WAIT: Duration = Duration::from_secs(120);
+/// How long one way in is tried before the other: the key, then the provider's first password.
+const LOGIN_TRY: Duration = Duration::from_secs(20);
+/// Times that a server which answers may refuse both: one that still starts installs keys and password late.
+const REFUSALS_MAX: u32 = 3;
 
 /// Adds the lines of standard input to root's keys, each once.
 const ADD_KEYS: &str = r#"
@@ -119,32 +122,79 @@ impl Inner {
         id: &ProviderId,
     ) -> Result<Reached, ReachError> {
         let mut host = self.host_by_id(session, name, id).await.map_err(ReachError::Engine)?;
-        let hosts = &self.outside.hosts;
-        let shown = match hosts.wait(&host, KEY_FIRST_WAIT).await {
-            Ok(shown) => shown,
-            Err(error) if is_login_refused(&error) => {
-                let login = session
-                    .cloud
-                    .first_login(id)
-                    .await
-                    .map_err(|error| ReachError::Engine(EngineError::Outside(error.to_string())))?;
-                let Some((user, password)) = login else { return Err(ReachError::Ssh(error)) };
-                let mut first = host.clone();
-                first.user = user;
-                first.logins = vec![Login::Password(password)];
-                hosts.wait(&first, KEY_FIRST_WAIT).await.map_err(ReachError::Ssh)?;
-                let key = self.login_key(&session.account).await.map_err(ReachError::Engine)?;
-                add_keys(hosts, &first, &[key]).await.map_err(ReachError::Ssh)?;
-                hosts.wait(&host, KEY_FIRST_WAIT).await.map_err(ReachError::Ssh)?
-            }
-            Err(error) if error.kind() == SshErrorKind::Transient => {
-                hosts.wait(&host, REACH_WAIT).await.map_err(ReachError::Ssh)?
-            }
-            Err(error) => return Err(ReachError::Ssh(error)),
-        };
         let known = matches!(host.host_key, HostKeyPolicy::Known(_));
+        let shown = self.let_in(session, id, &host).await?;
         host.host_key = HostKeyPolicy::Known(shown.clone());
         Ok(Reached { host, new_host_key: (!known).then_some(shown) })
+    }
+
+    async fn let_in(&self, session: &Session, id: &ProviderId, host: &Host) -> Result<HostKey, ReachError> {
+        let hosts = &self.outside.hosts;
+        let (mut waited, mut refusals) = (Duration::ZERO, 0);
+        loop {
+            waited += LOGIN_TRY;
+            let by_key = match hosts.wait(host, LOGIN_TRY).await {
+                Ok(shown) => return Ok(shown),
+                Err(error) if is_login_refused(&error) => error,
+                Err(error) if error.kind() == SshErrorKind::Transient && waited < REACH_WAIT => continue,
+                Err(error) => return Err(ReachError::Ssh(error.after(waited))),
+            };
+            refusals += 1;
+            if matches!(host.host_key, HostKeyPolicy::Known(_)) {
+                // It let us in before: the first login is over, and whoever took the key away may have meant it.
+                let why = "it let Muster in before, so the provider's first password is not tried";
+                return Err(self.shut_out(session, host, &by_key, why).await);
+            }
+            let login = session.cloud.first_login(id).await;
+            let login = login.map_err(|error| ReachError::Engine(EngineError::Outside(error.to_string())))?;
+            let Some((user, password)) = login else {
+                return Err(self
+                    .shut_out(session, host, &by_key, "the provider hands out no password")
+                    .await);
+            };
+            match self.first_login(session, host, user, password).await {
+                Ok(shown) => return Ok(shown),
+                Err(ReachError::Ssh(error))
+                    if refusals < REFUSALS_MAX
+                        && (is_login_refused(&error) || error.kind() == SshErrorKind::Transient) => {}
+                Err(ReachError::Ssh(error)) if is_login_refused(&error) => {
+                    let why = "the password that the provider hands out does not fit either";
+                    return Err(self.shut_out(session, host, &error, why).await);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The first login by password: puts the account's key there, and proves that from now on it works.
+    async fn first_login(
+        &self,
+        session: &Session,
+        host: &Host,
+        user: String,
+        password: Secret,
+    ) -> Result<HostKey, ReachError> {
+        let hosts = &self.outside.hosts;
+        let first = Host { user, logins: vec![Login::Password(password)], ..host.clone() };
+        let shown = hosts.wait(&first, LOGIN_TRY).await.map_err(ReachError::Ssh)?;
+        // Whoever heard the password is whoever gets the key, and whoever is asked for it.
+        let pinned = |host: Host| Host { host_key: HostKeyPolicy::Known(shown.clone()), ..host };
+        let key = self.login_key(&session.account).await.map_err(ReachError::Engine)?;
+        add_keys(hosts, &pinned(first), &[key]).await.map_err(ReachError::Ssh)?;
+        hosts.wait(&pinned(host.clone()), LOGIN_TRY).await.map_err(ReachError::Ssh)
+    }
+
+    /// The refusal with what a person can do about it.
+    async fn shut_out(&self, session: &Session, host: &Host, refused: &SshError, why: &str) -> ReachError {
+        match self.login_key(&session.account).await {
+            Ok(key) => ReachError::Engine(EngineError::Refused(format!(
+                "{refused}; {why}. Put this line into ~/.ssh/authorized_keys of {user} there (the provider's console \
+                 gets in without SSH), then try again: {key}",
+                user = host.user,
+                key = key.trim()
+            ))),
+            Err(error) => ReachError::Engine(error),
+        }
     }
 
     /// The fact that records a host key.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_model::Secret;
+use muster_model::ansible::deploy;
 use muster_model::bundle::Manifest;
 use muster_model::bundle::documents_to_read;
-use muster_model::diagnostic::Style;
+use muster_model::diagnostic::{Diagnostics, Style};
 use muster_model::document::Files;
 use muster_model::id::{AccountName, InfrastructureName, PlanId, SpaceName};
-use muster_model::infrastructure::Infrastructure;
 use muster_model::infrastructure::check::{self, Inputs};
+use muster_model::infrastructure::{Checked, Infrastructure};
 use muster_model::inventory::Inventory;
 use muster_model::plan::{Plan, PlanDraft, Subject};
 use muster_model::policy::{Policy, Purpose};
@@ -140,14 +141,46 @@ impl Inner {
         };
         let checked = check::load(&proposal.infrastructure, &files, entry, &inputs)
             .map_err(|problems| EngineError::Document(Box::new(problems)))?;
+        let playbooks = self.playbook_problems(proposal, &checked).await?;
         let mut infrastructure = checked.infrastructure;
         if proposal.policy.purpose == Purpose::Destroy {
             infrastructure.servers.clear();
             infrastructure.networks.clear();
             infrastructure.deploy.clear();
         }
-        let warnings = checked.warnings.items.iter().map(|item| item.render(Style::Plain)).collect();
+        let mut warnings = checked.warnings;
+        warnings.append(playbooks);
+        let warnings = warnings.sorted().items.iter().map(|item| item.render(Style::Plain)).collect();
         Ok(Wanted { infrastructure, warnings, bundle })
+    }
+
+    /// What may be wrong with the playbooks that a deploy would run.
+    ///
+    /// # Errors
+    /// What is certainly wrong with them.
+    async fn playbook_problems(
+        &self,
+        proposal: &Proposal,
+        checked: &Checked,
+    ) -> Result<Diagnostics, EngineError> {
+        let policy = &proposal.policy;
+        if policy.purpose != Purpose::Deploy || policy.skip_provision {
+            return Ok(Diagnostics::new());
+        }
+        let mut files = Files::new();
+        for (path, file) in &proposal.bundle.files {
+            match deploy::reads(checked, path) {
+                true => files.insert(path.as_str(), self.contents.get(&file.sha256).await?),
+                false => files.list(path.as_str()),
+            }
+        }
+        let names = policy.extra_vars.keys().cloned().collect();
+        let tags = !policy.tags.is_empty() || !policy.skip_tags.is_empty();
+        let problems = deploy::check_deploy(&checked.infrastructure, &files, &names, tags);
+        if problems.has_errors() {
+            return Err(EngineError::Document(Box::new(problems)));
+        }
+        Ok(problems)
     }
 
     /// The infrastructure of a name without a file: it wants nothing, and lives where its records are.

@@ -20,6 +20,7 @@ mod word;
 pub use contents::{Block, Contents, OutputEnd};
 pub use directory::DirectoryContents;
 pub use error::StoreError;
+pub use form::FORM;
 pub use lanes::*;
 pub use open::{Folders, Opened, open};
 pub use output::{OutputLog, OutputRecord};

@@ -20,8 +20,8 @@ pub(crate) enum Search {
 }
 
 impl<'f> Files<'f> {
-    pub(crate) fn new<B: AsRef<[u8]>>(files: &'f BTreeMap<String, B>) -> Files<'f> {
-        Files { by_path: files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_ref())).collect() }
+    pub(crate) fn new(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Files<'f> {
+        Files { by_path: files.into_iter().collect() }
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<&'f [u8]> {

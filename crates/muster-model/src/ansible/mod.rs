@@ -9,14 +9,14 @@
 //! warning.
 
 pub mod check;
+pub mod deploy;
 mod files;
 pub mod inventory;
+mod place;
 pub mod playbook;
-pub mod problem;
 pub mod template;
 mod variables;
 mod yaml;
 
 pub use check::{Question, check};
 pub use inventory::{Inventory, InventoryError, InventoryHost};
-pub use problem::{Problem, Severity};

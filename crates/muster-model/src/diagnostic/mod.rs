@@ -136,6 +136,17 @@ impl Diagnostic {
         self
     }
 
+    /// In one line, for where there is no room to draw.
+    pub fn one_line(&self) -> String {
+        let place = self.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
+        let word = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let help = self.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
+        format!("{place}{word}: {}{help}", self.message)
+    }
+
     fn order(&self) -> (Option<(&str, usize, usize)>, Severity, &str, &str) {
         let place = self.place.as_ref().map(|at| (at.file.as_str(), at.bytes.start, at.bytes.end));
         (place, self.severity, &self.code, &self.message)

@@ -31,6 +31,11 @@ impl Files {
         self.files.get(path)?.as_deref()
     }
 
+    /// Every file with its contents; those that are only known to exist are empty.
+    pub fn contents(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_deref().unwrap_or_default()))
+    }
+
     /// Whether the file exists.
     pub fn contains(&self, path: &str) -> bool {
         self.files.contains_key(path)

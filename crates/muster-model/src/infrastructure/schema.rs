@@ -1,6 +1,6 @@
 //! The published schema of an infrastructure file (JSON Schema 2020-12).
 //!
-//! The document is described once more here, as types without values, because the walker gives better messages
+//! The document is described once more here, as words and their kinds, because the walker gives better messages
 //! than any schema and the schema gives editors what the walker cannot. A test holds both to the same
 //! examples. What only several entries decide together (duplicate names, unknown networks) is beyond a schema.
 
@@ -12,49 +12,57 @@ use super::syntax::{BACKUP_DAYS_MAX, KEEP_MAX, VERSION};
 use crate::infrastructure::COUNT_MAX;
 use crate::infrastructure::size::CPU_MAX;
 
+mod map;
+
+use map::Map;
+
 /// The schema of an infrastructure file in the present format.
 pub fn infrastructure_schema() -> serde_json::Value {
-    let mut schema =
-        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<InfrastructureFile>();
-    schema.insert("title".to_owned(), "Muster infrastructure file".into());
-    finish(&mut schema);
-    schema.to_value()
+    titled::<InfrastructureFile>("Muster infrastructure file")
 }
 
 /// The schema of `muster.yaml` and of `MUSTER_HOME/config.yaml`.
 pub fn config_schema() -> serde_json::Value {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<ConfigFile>();
-    schema.insert("title".to_owned(), "Muster configuration".into());
-    finish(&mut schema);
+    titled::<ConfigFile>("Muster configuration")
+}
+
+fn titled<T: JsonSchema>(title: &str) -> serde_json::Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
     schema.to_value()
 }
 
-/// What the derive cannot say: keys that start with `x-` are the person's own in every map of our words, and a
-/// field that may be left out may not be `null`.
-fn finish(schema: &mut Schema) {
-    if schema.get("additionalProperties") == Some(&serde_json::Value::Bool(false)) {
-        schema.insert("patternProperties".to_owned(), serde_json::json!({"^x-": true}));
-    }
-    let null = serde_json::json!({"type": "null"});
-    if let Some(serde_json::Value::Array(choices)) = schema.get_mut("anyOf") {
-        choices.retain(|choice| *choice != null);
-    }
-    // What was "this or null" is only "this" now.
-    if let Some(serde_json::Value::Array(choices)) = schema.get("anyOf")
-        && let [serde_json::Value::Object(only)] = choices.as_slice()
-    {
-        let only = only.clone();
-        schema.remove("anyOf");
-        for (word, rule) in only {
-            if schema.get(&word).is_none() {
-                schema.insert(word, rule);
+macro_rules! needed {
+    (must) => {
+        true
+    };
+    (may) => {
+        false
+    };
+}
+
+/// Maps of our words. What `must` be there is required; `null` is not the same as leaving a field out.
+macro_rules! maps {
+    ($($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $doc:literal])* $how:ident $field:ident: $of:ty,)+ })+) => {$(
+        $(#[doc = $about])+
+        struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let mut map = Map::default();
+                $(map.field(
+                    stringify!($field),
+                    needed!($how),
+                    &[$($doc),*],
+                    generator.subschema_for::<$of>(),
+                );)+
+                map.schema(&[$($about),+])
             }
         }
-    }
-    if let Some(serde_json::Value::Array(types)) = schema.get_mut("type") {
-        types.retain(|name| name != "null");
-    }
-    schemars::transform::transform_subschemas(&mut finish, schema);
+    )+};
 }
 
 macro_rules! written {
@@ -129,6 +137,7 @@ written! {
                 "help": {"type": "string"}
             },
             "required": ["type"],
+            "patternProperties": {"^x-": true},
             "additionalProperties": false
         }
     ]};
@@ -241,139 +250,122 @@ impl JsonSchema for PlaybookVars {
     }
 }
 
-/// The only source of truth for a set of servers and networks.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[allow(dead_code)] // Described, never made: only the schema is read.
-struct InfrastructureFile {
-    version: Version,
-    /// Which account; `onecloud` where nothing is said.
-    account: Option<Text>,
-    /// Where everything stands: the provider's own word, or its public title if only one place has it. `SdnSpb`
-    /// where nothing is said.
-    location: Option<Text>,
-    /// Put before every name of servers and networks.
-    prefix: Option<Prefix>,
-    /// Variables, used as `${var:name}` and overridden by `--var name=value`.
-    vars: Option<Vars>,
-    /// Private networks by name.
-    networks: Option<Named<OrNothing<Network>>>,
-    /// Servers by key: `web` with `count: 3` makes web-1, web-2, web-3.
-    servers: Option<Named<Server>>,
-    /// What `muster infra deploy` does, in order.
-    deploy: Option<Vec<Deploy>>,
-    /// Whether node_exporter is installed after creation and scraped; yes where nothing is said.
-    stats: Option<Flag>,
-}
-
-/// A private network.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[allow(dead_code)] // Described, never made.
-struct Network {
-    /// Whether the provider hands out addresses; yes where nothing is said.
-    dhcp: Option<Flag>,
-    /// Where it stands; the file's location where nothing is said.
-    location: Option<Text>,
-    /// Whether it outlives its own removal from the file.
-    protect: Option<Flag>,
-    /// Instead of the file's prefix; empty for none.
-    prefix: Option<Prefix>,
-}
-
-/// One server, or several that are alike.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[allow(dead_code)] // Described, never made.
-struct Server {
-    /// How many; 0 means none. One where nothing is said.
-    count: Option<Whole<0, COUNT_MAX>>,
-    /// The image by its name, or `id:NUMBER`.
-    image: ImageWords,
-    /// Cores; 1 where nothing is said.
-    cpu: Option<Whole<1, CPU_MAX>>,
-    /// Memory; 1 GiB where nothing is said.
-    ram: Option<Ram>,
-    /// The disk; 40 GiB ssd where nothing is said.
-    disk: Option<Disk>,
-    /// The pool; base where nothing is said.
-    performance: Option<PerformanceWord>,
-    /// Where it stands; the file's location where nothing is said.
-    location: Option<Text>,
-    /// Networks it is linked to.
-    networks: Option<OneOrMany<Name>>,
-    /// Groups it is in besides its key.
-    groups: Option<OneOrMany<Name>>,
-    /// Further public keys for root, installed at creation.
-    keys: Option<OneOrMany<PublicKey>>,
-    /// Whether it runs; running where nothing is said.
-    power: Option<PowerWord>,
-    /// Whether it outlives its own removal from the file.
-    protect: Option<Flag>,
-    /// Earlier keys, or full names of single servers: renamed without replacing.
-    was: Option<OneOrMany<Text>>,
-    /// Instead of the file's prefix; empty for none.
-    prefix: Option<Prefix>,
-    /// Days between the provider's backups; 0 = none.
-    backup_days: Option<Whole<0, BACKUP_DAYS_MAX>>,
-    /// Playbooks that `deploy` runs on it before the entries of `deploy:`.
-    playbooks: Option<OneOrMany<Path>>,
-}
-
 /// One entry of `deploy:`.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[allow(dead_code)] // Described, never made.
-enum Deploy {
+struct Deploy;
+
+impl JsonSchema for Deploy {
+    fn schema_name() -> Cow<'static, str> {
+        "Deploy".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let kinds = [generator.subschema_for::<PlaybookEntry>(), generator.subschema_for::<CodeEntry>()];
+        json_schema!({"description": "One entry of `deploy:`.", "anyOf": kinds})
+    }
+}
+
+maps! {
+    /// The only source of truth for a set of servers and networks.
+    InfrastructureFile {
+        must version: Version,
+        /// Which account; `onecloud` where nothing is said.
+        may account: Text,
+        /// Where everything stands: the provider's own word, or its public title if only one place has it. `SdnSpb`
+        /// where nothing is said.
+        may location: Text,
+        /// Put before every name of servers and networks.
+        may prefix: Prefix,
+        /// Variables, used as `${var:name}` and overridden by `--var name=value`.
+        may vars: Vars,
+        /// Private networks by name.
+        may networks: Named<OrNothing<Network>>,
+        /// Servers by key: `web` with `count: 3` makes web-1, web-2, web-3.
+        may servers: Named<Server>,
+        /// What `muster infra deploy` does, in order.
+        may deploy: Vec<Deploy>,
+        /// Whether node_exporter is installed after creation and scraped; yes where nothing is said.
+        may stats: Flag,
+    }
+
+    /// A private network.
+    Network {
+        /// Whether the provider hands out addresses; yes where nothing is said.
+        may dhcp: Flag,
+        /// Where it stands; the file's location where nothing is said.
+        may location: Text,
+        /// Whether it outlives its own removal from the file.
+        may protect: Flag,
+        /// Instead of the file's prefix; empty for none.
+        may prefix: Prefix,
+    }
+
+    /// One server, or several that are alike.
+    Server {
+        /// How many; 0 means none. One where nothing is said.
+        may count: Whole<0, COUNT_MAX>,
+        /// The image by its name, or `id:NUMBER`.
+        must image: ImageWords,
+        /// Cores; 1 where nothing is said.
+        may cpu: Whole<1, CPU_MAX>,
+        /// Memory; 1 GiB where nothing is said.
+        may ram: Ram,
+        /// The disk; 40 GiB ssd where nothing is said.
+        may disk: Disk,
+        /// The pool; base where nothing is said.
+        may performance: PerformanceWord,
+        /// Where it stands; the file's location where nothing is said.
+        may location: Text,
+        /// Networks it is linked to.
+        may networks: OneOrMany<Name>,
+        /// Groups it is in besides its key.
+        may groups: OneOrMany<Name>,
+        /// Further public keys for root, installed at creation.
+        may keys: OneOrMany<PublicKey>,
+        /// Whether it runs; running where nothing is said.
+        may power: PowerWord,
+        /// Whether it outlives its own removal from the file.
+        may protect: Flag,
+        /// Earlier keys, or full names of single servers: renamed without replacing.
+        may was: OneOrMany<Text>,
+        /// Instead of the file's prefix; empty for none.
+        may prefix: Prefix,
+        /// Days between the provider's backups; 0 = none.
+        may backup_days: Whole<0, BACKUP_DAYS_MAX>,
+        /// Playbooks that `deploy` runs on it before the entries of `deploy:`.
+        may playbooks: OneOrMany<Path>,
+    }
+
     /// Run a playbook.
-    Playbook(PlaybookFields),
-    /// Deliver code.
-    Code(CodeFields),
-}
+    PlaybookEntry {
+        must playbook: Path,
+        /// Groups or servers, or `all`.
+        must hosts: OneOrMany<Name>,
+        /// Whether it may be run again without asking.
+        may repeatable: Flag,
+        /// Variables for it; secrets may stand here.
+        may vars: PlaybookVars,
+    }
 
-/// Run a playbook.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, rename = "PlaybookEntry")]
-#[allow(dead_code)] // Described, never made.
-struct PlaybookFields {
-    playbook: Path,
-    /// Groups or servers, or `all`.
-    hosts: OneOrMany<Name>,
-    /// Whether it may be run again without asking.
-    repeatable: Option<Flag>,
-    /// Variables for it; secrets may stand here.
-    vars: Option<PlaybookVars>,
-}
+    /// Deliver a directory, with an atomic switch of a `current` link.
+    CodeEntry {
+        must code: CodeBody,
+        /// Groups or servers, or `all`.
+        must hosts: OneOrMany<Name>,
+    }
 
-/// Deliver a directory, with an atomic switch of a `current` link.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, rename = "CodeEntry")]
-#[allow(dead_code)] // Described, never made.
-struct CodeFields {
-    code: CodeBody,
-    /// Groups or servers, or `all`.
-    hosts: OneOrMany<Name>,
-}
+    /// What is delivered, and where to.
+    CodeBody {
+        must from: Path,
+        must to: Target,
+        /// Releases kept besides the current one; 3 where nothing is said.
+        may keep: Whole<0, KEEP_MAX>,
+    }
 
-/// What is delivered, and where to.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[allow(dead_code)] // Described, never made.
-struct CodeBody {
-    from: Path,
-    to: Target,
-    /// Releases kept besides the current one; 3 where nothing is said.
-    keep: Option<Whole<0, KEEP_MAX>>,
-}
-
-/// Settings of a root (`muster.yaml`) or of a person (`config.yaml`).
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[allow(dead_code)] // Described, never made.
-struct ConfigFile {
-    version: Option<Version>,
-    /// The account for files that name none.
-    account: Option<Text>,
-    /// Directories searched for infrastructure files besides `infra` and `templates`.
-    templates: Option<OneOrMany<Path>>,
+    /// Settings of a root (`muster.yaml`) or of a person (`config.yaml`).
+    ConfigFile {
+        may version: Version,
+        /// The account for files that name none.
+        may account: Text,
+        /// Directories searched for infrastructure files besides `infra` and `templates`.
+        may templates: OneOrMany<Path>,
+    }
 }

@@ -23,16 +23,12 @@ fn inventory() -> Inventory {
     Inventory::build([host("web-1", &["web", "front-end"]), host("db-1", &["db"])]).unwrap()
 }
 
-fn files(list: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
-    list.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
-}
-
 fn problems_with(list: &[(&str, &str)], change: impl FnOnce(&mut Question<'_>)) -> String {
     let inventory = inventory();
     let mut question = Question { playbook: "site.yml", inventory: Some(&inventory), ..Question::default() };
     change(&mut question);
-    let problems = check(&files(list), &question);
-    problems.iter().map(|problem| format!("{problem}\n")).collect()
+    let problems = check(list.iter().map(|(path, text)| (*path, text.as_bytes())), &question);
+    problems.items.iter().map(|problem| problem.one_line() + "\n").collect()
 }
 
 fn problems(list: &[(&str, &str)]) -> String {
@@ -132,7 +128,7 @@ fn finds_everything_that_is_missing_at_once() {
     );
     assert_eq!(
         problems(&[("sites.yml", "")]),
-        "site.yml:1:1: error: there is no playbook `site.yml` (did you mean `sites.yml`?)\n"
+        "error: there is no playbook `site.yml` (did you mean `sites.yml`?)\n"
     );
     assert_eq!(
         problems(&[("site.yml", "hosts: all\n")]),
@@ -160,10 +156,10 @@ fn finds_undefined_variables() {
         found,
         "roles/app/templates/a.j2:2:6: error: the variable `app_nmae` is used here but defined nowhere (did you mean `app_name`?)\n\
          roles/app/templates/a.j2:2:30: error: the variable `hosts_list` is used here but defined nowhere\n\
-         site.yml:5:21: error: the variable `prot` is used here but defined nowhere (did you mean `port`?)\n\
-         site.yml:6:16: error: the variable `result` is used here but defined nowhere\n\
-         site.yml:6:16: error: the variable `user_name` is used here but defined nowhere\n\
-         site.yml:7:21: warning: the variable `maybe` is used here but defined nowhere\n\
+         site.yml:5:25: error: the variable `prot` is used here but defined nowhere (did you mean `port`?)\n\
+         site.yml:6:24: error: the variable `result` is used here but defined nowhere\n\
+         site.yml:6:44: error: the variable `user_name` is used here but defined nowhere\n\
+         site.yml:7:25: warning: the variable `maybe` is used here but defined nowhere\n\
          site.yml:8:13: warning: the variable `wanted` is used here but defined nowhere\n"
     );
 }

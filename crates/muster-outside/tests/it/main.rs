@@ -6,6 +6,8 @@ mod onecloud;
 mod secret;
 #[path = "../../../../testing/skip.rs"]
 mod skip;
+#[path = "../../../../testing/spy.rs"]
+mod spy;
 mod ssh;
 mod sshd;
 mod transport;

@@ -6,6 +6,7 @@ use muster_model::id::Attempt;
 use muster_model::run::{EntryKind, FailureClass, Output};
 
 use super::StepState;
+use crate::journal::Stop;
 use crate::step::{self, Looked, StepContext, StepError};
 
 /// Attempts at one step in one sitting.
@@ -29,7 +30,7 @@ pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<O
         };
         let (class, message) = error;
         let again = class != FailureClass::Refused && tried + 1 < ATTEMPTS_MAX && may_try_again(&ctx, class);
-        let message = format!("{}: {message}", ctx.step.target);
+        let message = about(&ctx.step.target, message);
         ctx.output.flush().await;
         let kind =
             EntryKind::Failed { step: ctx.step.number, attempt, class, message: message.clone(), again };
@@ -43,6 +44,16 @@ pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<O
         tokio::time::sleep(Duration::from_millis(pause_ms + jitter_ms)).await;
     }
     Err(StepError::refused(format!("{}: gave up after {ATTEMPTS_MAX} attempts", ctx.step.target)))
+}
+
+/// A message that names its target, once: what our hands say names the machine already.
+fn about(target: &str, message: String) -> String {
+    let part_of_a_name = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_');
+    let named = message.match_indices(target).any(|(at, _)| {
+        let (before, after) = (&message[..at], &message[at + target.len()..]);
+        !before.ends_with(part_of_a_name) && !after.starts_with(part_of_a_name)
+    });
+    if named { message } else { format!("{target}: {message}") }
 }
 
 /// What cannot be looked at is never begun again by itself.
@@ -64,10 +75,33 @@ async fn once(ctx: &StepContext, attempt: Attempt) -> Result<Output, StepError> 
         }
         Looked::Act(intent, facts) => (intent, facts),
     };
+    // Nothing begins unless this node may still act for as long as one request takes.
+    if !ctx.engine.lease.may_start().await {
+        return Err(Stop::Fenced.into());
+    }
     ctx.journal.write(EntryKind::Started { step, attempt }, facts).await?;
+    // The commit may have taken long.
+    if !ctx.engine.lease.may_start().await {
+        return Err(Stop::Fenced.into());
+    }
     let (output, facts) = step::act(ctx, intent).await?;
     ctx.output.flush().await;
     let kind = EntryKind::Succeeded { step, attempt, already: false, output: output.clone() };
     ctx.journal.write(kind, facts).await?;
     Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::about;
+
+    #[test]
+    fn the_target_is_named_once() {
+        let about = |message: &str| about("web-1", message.to_owned());
+        assert_eq!(about("HTTP 500"), "web-1: HTTP 500");
+        let said = "web-1 (192.0.2.1): root was not let in";
+        assert_eq!(about(said), said);
+        assert_eq!(about("server web-1 is gone"), "server web-1 is gone");
+        assert_eq!(about("web-10 holds the name"), "web-1: web-10 holds the name");
+    }
 }

@@ -11,9 +11,12 @@ use muster_model::run::{Fact, Output};
 use muster_outside::cloud::CloudErrorKind;
 use muster_store::About;
 
-use super::server::store_failed;
+use super::server::{linked, store_failed};
 use super::settle::{Settled, settle, unowned};
 use super::{Intent, Looked, StepContext, StepError};
+
+/// Servers of a network that are asked about one by one; a list that lags behind more is left to the next update.
+const SERVERS_ASKED_MAX: usize = 100;
 
 fn object(id: &ProviderId) -> Output {
     Output::Object { kind: "network".into(), id: id.clone() }
@@ -28,7 +31,7 @@ pub(super) async fn look(ctx: &StepContext, action: &NetworkAction) -> Result<Lo
             let networks = ctx.session.watch.fresh_networks().await?;
             match networks.iter().find(|seen| seen.id == *network) {
                 None => Ok(Looked::Already(Output::None, vec![forget(ctx, network)])),
-                Some(seen) if !seen.servers.is_empty() => Err(StepError::refused(format!(
+                Some(seen) if is_used(ctx, seen).await? => Err(StepError::refused(format!(
                     "network {} still has {} servers linked; it is deleted only when it is empty",
                     seen.name,
                     seen.servers.len()
@@ -37,6 +40,21 @@ pub(super) async fn look(ctx: &StepContext, action: &NetworkAction) -> Result<Lo
             }
         }
     }
+}
+
+/// Whether a server is linked to it. The list of networks may lag behind an unlink or a deletion, so each server is
+/// asked about at its own address, until one is linked.
+async fn is_used(ctx: &StepContext, network: &SeenNetwork) -> Result<bool, StepError> {
+    if network.servers.len() > SERVERS_ASKED_MAX {
+        return Ok(true);
+    }
+    for id in &network.servers {
+        let seen = ctx.session.cloud.server(id).await?;
+        if seen.is_some_and(|seen| linked(&seen, &network.id).is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) async fn act(

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_model::Secret;
-use muster_model::ansible::{Inventory, Question, Severity, check};
+use muster_model::ansible::{Inventory, Question, check};
+use muster_model::diagnostic::{Diagnostic, Severity};
 use muster_model::document::{Kind, Placeholder, resolve};
 use muster_model::id::{ProviderId, SecretName, StepNumber};
 use muster_model::ownership::Provisioned;
@@ -218,14 +219,14 @@ fn check_first(
     vars: &Vars,
     tags: bool,
 ) -> Result<(), StepError> {
-    let texts: BTreeMap<String, &[u8]> =
-        files.iter().map(|(path, file)| (path.clone(), file.content.as_ref())).collect();
+    let texts = files.iter().map(|(path, file)| (path.as_str(), file.content.as_ref()));
     let extra_vars: BTreeSet<String> = vars.keys().cloned().collect();
     let question = Question { playbook: path, inventory: Some(inventory), extra_vars, tags };
-    let problems: Vec<String> = check(&texts, &question)
-        .into_iter()
+    let problems: Vec<String> = check(texts, &question)
+        .items
+        .iter()
         .filter(|problem| problem.severity == Severity::Error)
-        .map(|problem| problem.to_string())
+        .map(Diagnostic::one_line)
         .collect();
     if problems.is_empty() {
         return Ok(());
@@ -273,8 +274,16 @@ fn complaint(
         })
         .collect();
     let what = if failed.is_empty() { outcome.complaint.clone() } else { failed.join("; ") };
+    // Ansible's own words, the same since version 1.
+    let next = if what.contains("Missing sudo password") {
+        "; sudo there wants a password: run it again with `--ask-become-pass`"
+    } else if what.contains("Incorrect sudo password") {
+        "; the password given at `--ask-become-pass` is not the one that sudo wants there"
+    } else {
+        ""
+    };
     format!(
-        "{} failed on {} of {} servers: {what}",
+        "{} failed on {} of {} servers: {what}{next}",
         shown(playbook),
         outcome.hosts.values().filter(|result| !result.stats.well()).count(),
         targets.len()

@@ -7,8 +7,8 @@ use muster_model::ownership::ObjectKind;
 use muster_model::plan::{DeleteServer, LinkNetwork, ResizeServer, ServerAction, SetPower, UnlinkNetwork};
 use muster_model::run::{Fact, Output};
 use muster_model::server::{Power, SeenServer, ServerState};
-use muster_outside::cloud::GRACEFUL_STOP_WAIT;
 use muster_outside::cloud::watch::SeenServers;
+use muster_outside::cloud::{CloudError, CloudErrorKind, GRACEFUL_STOP_WAIT};
 
 use super::{Intent, Looked, StepContext, StepError, create};
 
@@ -60,13 +60,33 @@ pub(super) async fn recent(ctx: &StepContext) -> Result<std::sync::Arc<SeenServe
 }
 
 async fn find(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<SeenServer, StepError> {
-    let list = recent(ctx).await?;
-    list.get(id).cloned().ok_or_else(|| {
+    let listed = recent(ctx).await?.get(id).cloned();
+    // A list may lag behind a create; only the server's own address tells whether it is gone.
+    let seen = if listed.is_some() { listed } else { ctx.session.cloud.server(id).await? };
+    seen.ok_or_else(|| {
         StepError::refused(format!(
             "server {name} (id {id}) is gone at the provider; `muster infra update {}` plans anew",
             ctx.infrastructure
         ))
     })
+}
+
+/// What became of a change that was asked for because a list showed the need. The list may lag behind an earlier
+/// attempt, and the provider refuses what is so already: the server's own address tells before it counts as failed.
+async fn accepted(
+    ctx: &StepContext,
+    id: &ProviderId,
+    sent: Result<(), CloudError>,
+    so: impl Fn(&SeenServer) -> bool,
+) -> Result<(), StepError> {
+    let Err(error) = sent else { return Ok(()) };
+    if error.kind == CloudErrorKind::Refused
+        && let Ok(Some(seen)) = ctx.session.cloud.server(id).await
+        && so(&seen)
+    {
+        return Ok(());
+    }
+    Err(error.into())
 }
 
 /// Waits until a server is Active and has an address; any other end is told with what to do.
@@ -166,8 +186,9 @@ async fn look_resize(ctx: &StepContext, resize: &ResizeServer) -> Result<Looked,
 
 async fn act_resize(ctx: &StepContext, resize: &ResizeServer) -> Result<(Output, Vec<Fact>), StepError> {
     let id = ctx.resolve(&resize.server)?;
-    ctx.session.cloud.resize_server(&id, &resize.to).await?;
     let to = resize.to.clone();
+    let sent = ctx.session.cloud.resize_server(&id, &to).await;
+    accepted(ctx, &id, sent, |server| server.size == to).await?;
     wait(ctx, &resize.name, &id, "have its new size", move |server| server.size == to).await?;
     Ok((object(&id), Vec::new()))
 }
@@ -192,7 +213,8 @@ async fn act_power(ctx: &StepContext, power: &SetPower) -> Result<(Output, Vec<F
     let id = ctx.resolve(&power.server)?;
     let to = power.to;
     let graceful = to == Power::Stopped;
-    ctx.session.cloud.set_power(&id, to, graceful).await?;
+    let sent = ctx.session.cloud.set_power(&id, to, graceful).await;
+    accepted(ctx, &id, sent, |server| server.power() == to).await?;
     if graceful {
         let stopped = ctx
             .session
@@ -225,7 +247,7 @@ async fn act_power(ctx: &StepContext, power: &SetPower) -> Result<(Output, Vec<F
 
 // ---- networks ----
 
-fn linked(server: &SeenServer, network: &ProviderId) -> Option<bool> {
+pub(super) fn linked(server: &SeenServer, network: &ProviderId) -> Option<bool> {
     server.links.iter().find(|link| link.network == *network).map(|link| link.ready)
 }
 
@@ -245,7 +267,8 @@ async fn act_link(ctx: &StepContext, link: &LinkNetwork) -> Result<(Output, Vec<
     let id = ctx.resolve(&link.server)?;
     let network = ctx.resolve(&link.network)?;
     if linked(&find(ctx, &link.name, &id).await?, &network).is_none() {
-        ctx.session.cloud.link_network(&id, &network).await?;
+        let sent = ctx.session.cloud.link_network(&id, &network).await;
+        accepted(ctx, &id, sent, |server| linked(server, &network).is_some()).await?;
     }
     let what = format!("be linked to {}", link.network_name);
     wait(ctx, &link.name, &id, &what, move |server| linked(server, &network) == Some(true)).await?;
@@ -265,7 +288,8 @@ async fn look_unlink(ctx: &StepContext, unlink: &UnlinkNetwork) -> Result<Looked
 async fn act_unlink(ctx: &StepContext, unlink: &UnlinkNetwork) -> Result<(Output, Vec<Fact>), StepError> {
     let id = ctx.resolve(&unlink.server)?;
     let network = unlink.network.clone();
-    ctx.session.cloud.unlink_network(&id, &network).await?;
+    let sent = ctx.session.cloud.unlink_network(&id, &network).await;
+    accepted(ctx, &id, sent, |server| linked(server, &network).is_none()).await?;
     let what = format!("be unlinked from {}", unlink.network_name);
     wait(ctx, &unlink.name, &id, &what, move |server| linked(server, &network).is_none()).await?;
     Ok((object(&id), Vec::new()))

@@ -127,3 +127,72 @@ fn several_candidates_are_refused_with_their_ids() {
     let message = run.message.unwrap();
     assert!(twins.iter().all(|id| message.contains(id.as_str())), "{message} names {twins:?}");
 }
+
+/// A change whose answer is lost, in front of lists that lag 20 s behind: the second attempt is refused because it is
+/// so already, which only the server's own address tells. The update converges by itself.
+#[test]
+fn what_is_so_already_behind_lagging_lists_is_done() {
+    let file = |servers: &str, networks: &str| {
+        format!(
+            "version: 1\naccount: onecloud\nlocation: SdnSpb\nnetworks: {networks}\nservers:\n  \
+             web: {{ count: 1, image: Ubuntu 20.04, ram: 1 GiB, disk: 40 GiB ssd, {servers} }}\n"
+        )
+    };
+    let both = "{ back: { dhcp: true } }";
+    let cases = [
+        ("POST", "/server/*", file("cpu: 1", both), file("cpu: 1, networks: [back]", both)),
+        ("POST", "/server/*", file("cpu: 1, networks: [back]", both), file("cpu: 1", both)),
+        ("POST", "/server/*", file("cpu: 1", "{}"), file("cpu: 1, power: stopped", "{}")),
+        ("PUT", "/server/*", file("cpu: 1", "{}"), file("cpu: 2", "{}")),
+        ("DELETE", "/network/*", file("cpu: 1, networks: [back]", both), file("cpu: 1", "{}")),
+    ];
+    for (method, path, before, after) in cases {
+        let stage = Stage::new(11);
+        let made = stage.process(Cut::Never, async |engine: Engine| {
+            update(&engine, &before, outside_only()).await.unwrap().1.unwrap().state
+        });
+        assert_eq!(made.result, Some(RunState::Succeeded));
+        stage.clock.pass(std::time::Duration::from_secs(60));
+        for list in ["/server", "/network"] {
+            stage
+                .fault(json!({"match": {"method": "GET", "path": list}, "fault": {"stale_list_ms": 20_000}}));
+        }
+        stage.fault(json!({"match": {"method": method, "path": path}, "fault": "drop_answer_after_effect"}));
+        let lived = stage.process(Cut::Never, async |engine: Engine| {
+            let mut policy = outside_only();
+            policy.allow_deletes = Some(1);
+            update(&engine, &after, policy).await.unwrap().1.unwrap()
+        });
+        let run = lived.result.unwrap();
+        assert_eq!(run.state, RunState::Succeeded, "{method} {path}: {:?}\n{after}", run.message);
+        let left = stage.process(Cut::Never, async |engine: Engine| {
+            update(&engine, &after, outside_only()).await.unwrap().0
+        });
+        assert_eq!(left.result, Some(0), "{after}");
+    }
+}
+
+/// The list of networks alone lags: it still shows a server that is unlinked, or gone.
+#[test]
+fn a_network_that_only_a_lagging_list_calls_used_is_deleted() {
+    const WITH: &str = "version: 1\naccount: onecloud\nlocation: SdnSpb\nnetworks: { back: { dhcp: true } }\nservers:\n  \
+        web: { count: 1, image: Ubuntu 20.04, cpu: 1, ram: 1 GiB, disk: 40 GiB ssd, networks: [back] }\n";
+    let stage = Stage::new(12);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        update(&engine, WITH, outside_only()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+        let without = WITH.replace("{ back: { dhcp: true } }", "{}").replace(", networks: [back]", "");
+        // The plan and the look before the first effect; then the look before the deletion, which sees the link again.
+        for (times, behind_ms) in [(2, 1_000), (1, 60_000)] {
+            stage.fault(json!({
+                "match": {"method": "GET", "path": "/network"},
+                "times": times,
+                "fault": {"stale_list_ms": behind_ms},
+            }));
+        }
+        update(&engine, &without, outside_only()).await.unwrap().1.unwrap()
+    });
+    let run = lived.result.unwrap();
+    assert_eq!(run.state, RunState::Succeeded, "{:?}", run.message);
+    assert!(stage.simulator.networks_of(0).iter().all(|network| network.name != "back"));
+}

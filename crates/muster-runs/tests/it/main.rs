@@ -7,5 +7,6 @@ mod laws;
 mod people;
 mod process;
 mod provision;
+mod reach;
 mod seed;
 mod world;

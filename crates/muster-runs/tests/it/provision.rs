@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use muster_model::Secret;
 use muster_model::bundle::{Manifest, ManifestFile, sha256_hex};
+use muster_model::id::PlanId;
 use muster_model::policy::{Policy, Purpose};
 use muster_model::run::{Run, RunState};
-use muster_runs::{Engine, Proposal};
+use muster_runs::{Engine, EngineError, Proposal};
 
 use crate::process::*;
 
@@ -31,8 +32,16 @@ const SITE: &str = "
 const HIDDEN: [&str; 2] = ["correct-horse-battery", "/srv/secret-place"];
 
 async fn deploy(engine: &Engine) -> Run {
+    let plan = submit(engine, SITE).await.unwrap();
+    let view = engine.planned(plan).await.unwrap();
+    assert!(view.plan.is_some(), "{:?}", view.message);
+    let run = engine.approve(&me(), plan, None).await.unwrap();
+    ended(engine, run).await
+}
+
+async fn submit(engine: &Engine, site: &'static str) -> Result<PlanId, EngineError> {
     let mut files = BTreeMap::new();
-    for (path, text) in [("infra/shop.yaml", SHOP), ("playbooks/site.yml", SITE)] {
+    for (path, text) in [("infra/shop.yaml", SHOP), ("playbooks/site.yml", site)] {
         let sha256 = sha256_hex(text.as_bytes());
         engine.put_blob(&sha256, Bytes::from_static(text.as_bytes())).await.unwrap();
         files.insert(path.to_owned(), ManifestFile { sha256, mode: 0o644, size: text.len() as u64 });
@@ -49,11 +58,23 @@ async fn deploy(engine: &Engine) -> Run {
         policy: Policy { purpose: Purpose::Deploy, ..Policy::default() },
         idempotency_key: None,
     };
-    let plan = engine.submit(&me(), proposal).await.unwrap();
-    let view = engine.planned(plan).await.unwrap();
-    assert!(view.plan.is_some(), "{:?}", view.message);
-    let run = engine.approve(&me(), plan, None).await.unwrap();
-    ended(engine, run).await
+    engine.submit(&me(), proposal).await
+}
+
+/// ICT-27: whoever asks, also past the command line, gets the problems of a playbook and no plan.
+#[test]
+fn a_playbook_that_cannot_work_makes_no_plan() {
+    let stage = Stage::new(5);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        submit(&engine, "- hosts: all\n  tasks: [{ debug: { msg: \"{{ pasword }}\" } }]\n").await
+    });
+    let Some(Err(EngineError::Document(problems))) = lived.result else { panic!("it has a plan") };
+    assert_eq!(problems.items.len(), 1, "{problems}");
+    assert_eq!(
+        problems.items[0].one_line(),
+        "playbooks/site.yml:2:31: error: the variable `pasword` is used here but defined nowhere \
+         (did you mean `password`?)"
+    );
 }
 
 /// ICT-48: the engine's part of a deploy, with machines and Ansible as stand-ins. Secrets are opened for the

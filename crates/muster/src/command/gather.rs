@@ -1,6 +1,6 @@
 //! Gathering a bundle: reads the disk as `muster-model` says, and sends only the blobs that the server lacks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +8,11 @@ use bytes::Bytes;
 use muster_api::Client;
 use muster_api::blob::manifest_said;
 use muster_model::Secret;
+use muster_model::ansible::deploy::{check_deploy, reads};
 use muster_model::bundle::{
     IGNORE_FILE, Ignore, Manifest, ManifestFile, documents_to_read, files_to_gather, link_target, sha256_hex,
 };
+use muster_model::diagnostic::Diagnostics;
 use muster_model::document::DOCUMENT_BYTES_MAX;
 use muster_model::document::Files;
 use muster_model::document::path;
@@ -188,6 +190,31 @@ impl Gathered {
             client.put_blob(&missing, Bytes::from(contents)).await?;
         }
         Ok(())
+    }
+
+    /// What is wrong with the playbooks of the document, all of it.
+    ///
+    /// # Errors
+    /// A file that cannot be read any more.
+    pub fn playbook_problems(
+        &self,
+        checked: &Checked,
+        extra_vars: &BTreeSet<String>,
+        tags: bool,
+    ) -> Result<Diagnostics, Failure> {
+        let mut files = Files::new();
+        for (below, entry) in &self.manifest.files {
+            match self.sources.get(&entry.sha256) {
+                Some(path) if reads(checked, below) => {
+                    files.insert(
+                        below.as_str(),
+                        std::fs::read(path).map_err(|error| unreadable(path, &error))?,
+                    );
+                }
+                Some(_) | None => files.list(below.as_str()),
+            }
+        }
+        Ok(check_deploy(&checked.infrastructure, &files, extra_vars, tags))
     }
 
     /// The manifest in the words of the API.

@@ -25,12 +25,18 @@ pub fn validate(arguments: &Validate, here: &Path, home: &Path) -> Result<Answer
     let document = read(found, given, here)?;
     let gathered = gather(&document)?;
     let checked = &document.checked;
+    let mut problems = gathered.playbook_problems(checked, &Default::default(), false)?;
+    problems.append(checked.warnings.clone());
+    let problems = problems.sorted();
+    if problems.has_errors() {
+        return Err(Failure::document(&problems));
+    }
     Answer::done(Report::Validated(Box::new(Validated {
         name: document.found.name.clone(),
         path: document.found.root.join(&document.found.entry).display().to_string(),
         servers: checked.infrastructure.servers.len(),
         networks: checked.infrastructure.networks.len(),
         files: gathered.manifest.files.len(),
-        warnings: checked.warnings.items.clone(),
+        warnings: problems.items,
     })))
 }

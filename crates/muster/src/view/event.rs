@@ -8,7 +8,7 @@ use super::style::{BAD, FAINT, GOOD, STRONG, WARN};
 pub fn line(event: &Event) -> Option<String> {
     let target = event.target.as_deref().unwrap_or("run");
     let action = event.action.as_deref().unwrap_or("");
-    let because = |message: &str| if message.is_empty() { String::new() } else { format!(": {message}") };
+    let because = |message: &str| reason(target, message);
     Some(match &event.what {
         Happened::Run { state, message } => {
             let message = message.as_deref().unwrap_or("");
@@ -36,12 +36,23 @@ pub fn line(event: &Event) -> Option<String> {
         }
         Happened::Progress { message, .. } => format!("{target}: {message}"),
         Happened::Task { host, task, outcome, message, .. } => match outcome.as_str() {
-            "failed" | "unreachable" => format!("{host}: {BAD}{task} {outcome}{BAD:#}{}", because(message)),
+            "failed" | "unreachable" => {
+                format!("{host}: {BAD}{task} {outcome}{BAD:#}{}", reason(host, message))
+            }
             "changed" => format!("{host}: {WARN}{task} changed{WARN:#}"),
             "skipped" => return None,
             _ => format!("{host}: {FAINT}{task} {outcome}{FAINT:#}"),
         },
     })
+}
+
+/// Why, without the name that the line begins with.
+fn reason(target: &str, message: &str) -> String {
+    let rest = message.strip_prefix(target).unwrap_or_default();
+    if rest.starts_with(": ") || rest.starts_with(" (") {
+        return rest.to_owned();
+    }
+    if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
 #[cfg(test)]
@@ -78,6 +89,13 @@ mod tests {
             failed(true, "transient"),
             failed(false, "refused"),
             failed(false, "unknown-outcome"),
+            Happened::Failed {
+                step: 1,
+                attempt: 2,
+                class: "refused".into(),
+                message: "web-1 (192.0.2.1): root was not let in".into(),
+                again: false,
+            },
             Happened::Skipped { step: 1, message: "the run ended before".into() },
             Happened::Progress { step: Some(1), message: "waiting for the provider".into() },
             Happened::Task {

@@ -171,6 +171,34 @@ async fn problems_of_a_document_are_exit_2_with_their_places() {
     assert_eq!(failure["problems"][0]["code"], "document");
 }
 
+/// ICT-27: playbooks that cannot work are told like any other problem, by `validate` and by `deploy`, before anybody
+/// is asked anything.
+#[tokio::test]
+async fn problems_of_playbooks_are_exit_2_with_their_places() {
+    let shop = format!("{SHOP}deploy:\n  - playbook: site.yml\n    hosts: web\n");
+    let place = Place::new(&shop);
+    let site = "- hosts: web\n  roles: [ngnix]\n- hosts: wbe\n  tasks:\n    - debug: { msg: hi }\n";
+    for (path, text) in
+        [("muster.yaml", "version: 1\n"), ("site.yml", site), ("roles/nginx/tasks/main.yml", "[]\n")]
+    {
+        let path = place.project().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let validated = place.run(&["validate", "shop"]);
+    assert_eq!(validated.code, 2, "{validated:?}");
+    for words in ["--> site.yml:2:11", "did you mean `nginx`?", "--> site.yml:3:10", "did you mean `web`?"] {
+        assert!(validated.err.contains(words), "{words}: {}", validated.err);
+    }
+    let deployed = place.run(&["infra", "deploy", "shop", "--yes"]);
+    assert_eq!((deployed.code, &deployed.err), (2, &validated.err), "the same words");
+    assert_eq!(place.writes().await, Vec::<String>::new());
+    let updated = place.run(&with(UPDATE, &["--dry-run"]));
+    assert_eq!(updated.code, 0, "an update reads no playbooks: {updated:?}");
+    let without = place.run(&["infra", "deploy", "shop", "--dry-run", "--skip-provision"]);
+    assert_eq!(without.code, 0, "{without:?}");
+}
+
 #[tokio::test]
 async fn destroy_names_the_budget_it_needs() {
     let place = Place::new(SHOP);

@@ -1,5 +1,6 @@
 //! Tests of this room, one binary.
 
+mod become_pass;
 mod conformance;
 mod control_plane;
 mod examples;
@@ -7,9 +8,12 @@ mod flow;
 mod kill;
 mod machines;
 mod offers;
+mod password;
 mod place;
 #[path = "../../../../testing/skip.rs"]
 mod skip;
 mod source;
+#[path = "../../../../testing/spy.rs"]
+mod spy;
 mod tidy;
 mod transcripts;

@@ -8,22 +8,21 @@
 mod reach;
 mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::files::{Files, Search, join, parent};
 use super::inventory::Inventory;
+use super::place::{Mark, Places};
 use super::playbook::{self, Entry, Evaluated, Placed, Play};
-use super::problem::{Problem, Severity, nearest};
 use super::template::is_template;
 use super::variables::Known;
 use super::yaml;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest, shown};
 
 /// Playbooks, roles and task files that import each other deeper than this are not followed.
 const DEPTH_MAX: usize = 32;
 /// Files read in one check.
 const FILES_READ_MAX: usize = 5_000;
-/// Problems reported; beyond, one sentence says that there are more.
-const PROBLEMS_MAX: usize = 200;
 
 /// What is about to be run.
 #[derive(Debug, Clone, Default)]
@@ -39,13 +38,17 @@ pub struct Question<'q> {
 }
 
 /// Finds all problems, in the order of files and lines.
-pub fn check<B: AsRef<[u8]>>(files: &BTreeMap<String, B>, question: &Question<'_>) -> Vec<Problem> {
+pub fn check<'f>(
+    files: impl IntoIterator<Item = (&'f str, &'f [u8])>,
+    question: &Question<'_>,
+) -> Diagnostics {
     let mut checker = Checker {
         files: Files::new(files),
         question,
         known: Known::default(),
         uses: Vec::new(),
-        problems: Vec::new(),
+        problems: Diagnostics::new(),
+        places: Places::default(),
         visited: BTreeSet::new(),
         groups_at_run_time: false,
         patterns: Vec::new(),
@@ -76,7 +79,8 @@ struct Checker<'f, 'q> {
     question: &'q Question<'q>,
     known: Known,
     uses: Vec<Use>,
-    problems: Vec<Problem>,
+    problems: Diagnostics,
+    places: Places,
     visited: BTreeSet<(String, Option<String>, bool)>,
     /// `add_host` or `group_by`: groups come into being while it runs.
     groups_at_run_time: bool,
@@ -97,9 +101,10 @@ impl Checker<'_, '_> {
         if self.files.get(path).is_none() {
             let playbooks =
                 self.files.paths().filter(|path| path.ends_with(".yml") || path.ends_with(".yaml"));
-            let message = format!("there is no playbook `{path}`");
-            let help = nearest(path, playbooks);
-            self.report(path, (1, 1), "ansible-missing-playbook", Severity::Error, message, help);
+            let message = format!("there is no playbook `{}`", shown(path));
+            let problem = Diagnostic::error("ansible-missing-playbook", message);
+            let problem = problem.help_maybe(did_you_mean(nearest(path, playbooks)));
+            self.report(path, (1, 1), Mark::Line, problem);
             return;
         }
         self.playbook(path.to_owned(), 0);
@@ -130,7 +135,7 @@ impl Checker<'_, '_> {
             }
             Err((line, column, message)) => {
                 self.known.unclear = true;
-                self.report(path, (line, column), "ansible-yaml", Severity::Error, message, None);
+                self.report(path, (line, column), Mark::Line, Diagnostic::error("ansible-yaml", message));
                 None
             }
         }
@@ -152,7 +157,8 @@ impl Checker<'_, '_> {
         let entries = match playbook::read_playbook(&document) {
             Ok(entries) => entries,
             Err((line, column, message)) => {
-                self.report(&path, (line, column), "ansible-playbook", Severity::Error, message, None);
+                let problem = Diagnostic::error("ansible-playbook", message);
+                self.report(&path, (line, column), Mark::Line, problem);
                 return;
             }
         };
@@ -241,26 +247,28 @@ impl Checker<'_, '_> {
     fn missing(&mut self, path: &str, file: &Placed<String>, what: &str, code: &'static str, left_out: bool) {
         let name = file.value.rsplit('/').next().unwrap_or(&file.value);
         let names = self.files.paths().map(|path| path.rsplit('/').next().unwrap_or(path));
-        let help = nearest(name, names).filter(|help| !help.contains(&format!("`{name}`")));
-        let severity = if left_out { Severity::Warning } else { Severity::Error };
-        let message = format!("{what} `{}` is not in the bundle", file.value);
-        self.report(path, (file.line, file.column), code, severity, message, help);
+        let near = nearest(name, names.filter(|known| *known != name));
+        let message = format!("{what} `{}` is not in the bundle", shown(&file.value));
+        let problem = problem(code, left_out, message).help_maybe(did_you_mean(near));
+        self.report(path, (file.line, file.column), Mark::Value(&file.value), problem);
         self.known.unclear |= code != "ansible-missing-file" || what != "the file";
     }
 
-    fn report(
-        &mut self,
-        path: &str,
-        at: (usize, usize),
-        code: &'static str,
-        severity: Severity,
-        message: String,
-        help: Option<String>,
-    ) {
-        let (line, column) = (at.0.max(1), at.1.max(1));
-        let problem = Problem { path: path.to_owned(), line, column, code, severity, message, help };
-        if self.problems.len() < PROBLEMS_MAX && !self.problems.contains(&problem) {
+    fn report(&mut self, path: &str, at: (usize, usize), mark: Mark<'_>, problem: Diagnostic) {
+        let place = self.places.of(&self.files, path, at, mark);
+        let problem = Diagnostic { place, ..problem };
+        if !self.problems.items.contains(&problem) {
             self.problems.push(problem);
         }
     }
+}
+
+/// An error where Ansible is sure to stop, a warning where it may leave the part out.
+fn problem(code: &'static str, may_be_left_out: bool, message: String) -> Diagnostic {
+    let severity = if may_be_left_out { Severity::Warning } else { Severity::Error };
+    Diagnostic { severity, ..Diagnostic::error(code, message) }
+}
+
+fn did_you_mean(near: Option<&str>) -> Option<String> {
+    near.map(|near| format!("did you mean `{near}`?"))
 }

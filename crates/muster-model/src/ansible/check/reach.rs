@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checker, Context, DEPTH_MAX, Use};
+use super::{Checker, Context, DEPTH_MAX, Use, did_you_mean, problem};
 use crate::ansible::files::{Search, join, parent};
+use crate::ansible::place::Mark;
 use crate::ansible::playbook::{self, Evaluated, Placed, RoleUse, Task};
-use crate::ansible::problem::{Severity, nearest};
 use crate::ansible::template::is_template;
 use crate::ansible::variables::names_of_free_form;
+use crate::diagnostic::{nearest, shown};
 
 impl Checker<'_, '_> {
     pub(super) fn role(&mut self, path: &str, role: &RoleUse, context: &Context, may_be_left_out: bool) {
@@ -33,11 +34,11 @@ impl Checker<'_, '_> {
             }
             Search::Missing => {
                 let known = self.role_names();
-                let help = nearest(name, known.iter().map(String::as_str));
-                let severity = if may_be_left_out { Severity::Warning } else { Severity::Error };
-                let message = format!("there is no role `{name}`");
-                let at = (role.name.line, role.name.column);
-                self.report(path, at, "ansible-unknown-role", severity, message, help);
+                let near = nearest(name, known.iter().map(String::as_str));
+                let message = format!("there is no role `{}`", shown(name));
+                let problem = problem("ansible-unknown-role", may_be_left_out, message);
+                let problem = problem.help_maybe(did_you_mean(near));
+                self.report(path, (role.name.line, role.name.column), Mark::Value(name), problem);
                 // Its variables are missing with it: one problem is enough.
                 self.known.unclear = true;
                 return;

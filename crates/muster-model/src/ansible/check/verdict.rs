@@ -1,12 +1,13 @@
 //! The second pass: names that are evaluated but defined nowhere, and `hosts:` patterns that match nobody.
 
-use super::{Checker, Use};
+use super::{Checker, Use, did_you_mean, problem};
 use crate::ansible::inventory::group_name;
-use crate::ansible::problem::{Problem, Severity, nearest};
+use crate::ansible::place::{Mark, words};
 use crate::ansible::template::{is_template, needed, needed_by_expression};
+use crate::diagnostic::{Diagnostic, Diagnostics, nearest, shown};
 
 impl Checker<'_, '_> {
-    pub(super) fn finish(mut self) -> Vec<Problem> {
+    pub(super) fn finish(mut self) -> Diagnostics {
         self.host_patterns();
         if !self.known.unclear {
             for used in std::mem::take(&mut self.uses) {
@@ -15,10 +16,7 @@ impl Checker<'_, '_> {
                 }
             }
         }
-        self.problems.sort_by(|one, other| {
-            (&one.path, one.line, one.column).cmp(&(&other.path, other.line, other.column))
-        });
-        self.problems
+        self.problems.sorted()
     }
 
     fn undefined(&mut self, used: &Use) {
@@ -28,21 +26,14 @@ impl Checker<'_, '_> {
             if self.known.has(&need.name) {
                 continue;
             }
-            let at = match used.evaluated.line {
-                // A template file: count to the very place.
-                0 => {
-                    let before = &text[..need.at];
-                    let line = before.matches('\n').count() + 1;
-                    let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
-                    (line, column)
-                }
-                line => (line, used.evaluated.column),
-            };
+            // A template file has no place of its own: it begins with its first line.
+            let at = (used.evaluated.line, used.evaluated.column);
+            let before = words(text, &need.name).take_while(|before| *before < need.at).count();
             let certain = !used.conditional && !self.question.tags;
-            let severity = if certain { Severity::Error } else { Severity::Warning };
             let message = format!("the variable `{}` is used here but defined nowhere", need.name);
-            let help = nearest(&need.name, self.known.names());
-            self.report(&used.path, at, "ansible-undefined-variable", severity, message, help);
+            let problem = problem("ansible-undefined-variable", !certain, message)
+                .help_maybe(did_you_mean(nearest(&need.name, self.known.names())));
+            self.report(&used.path, at, Mark::Name { name: &need.name, before }, problem);
         }
     }
 
@@ -64,11 +55,11 @@ impl Checker<'_, '_> {
                 let as_group = group_name(word);
                 let help = match inventory.knows(&as_group) {
                     true => Some(format!("in Ansible this group is called `{as_group}`")),
-                    false => nearest(word, names.collect::<Vec<_>>()),
+                    false => did_you_mean(nearest(word, names)),
                 };
-                let message = format!("`hosts: {word}` names no group and no server");
-                let at = (pattern.line, pattern.column);
-                self.report(&path, at, "ansible-unknown-hosts", Severity::Error, message, help);
+                let message = format!("`hosts: {}` names no group and no server", shown(word));
+                let problem = Diagnostic::error("ansible-unknown-hosts", message).help_maybe(help);
+                self.report(&path, (pattern.line, pattern.column), Mark::Value(word), problem);
             }
         }
     }

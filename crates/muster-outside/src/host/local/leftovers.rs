@@ -38,8 +38,9 @@ pub(super) async fn count(machines: &Path, own: Option<u32>) -> Result<Leftovers
     // Slots and their namespaces change under this lock only.
     let lock = slot::lock().await?;
     let held = slot::numbers()?;
+    // Every name of ours has a slot's number; others may begin with `muster-` too.
     let ours =
-        |number: Option<u32>| number.is_none_or(|number| own == Some(number) || !held.contains(&number));
+        |number: Option<u32>| number.is_some_and(|number| own == Some(number) || !held.contains(&number));
     let links = network::link_names(&run(&argv::links(), "", SHORT).await?);
     let slot_of = |name: &str, prefix: &str| -> Option<Option<u32>> {
         let rest = name.strip_prefix(prefix)?;
@@ -55,10 +56,7 @@ pub(super) async fn count(machines: &Path, own: Option<u32>) -> Result<Leftovers
             .into_iter()
             .filter(|name| slot_of(name, "muster-").is_some_and(ours))
             .collect(),
-        interfaces: links
-            .into_iter()
-            .filter(|name| slot_of(name, "muster").is_some_and(|number| number.is_some() && ours(number)))
-            .collect(),
+        interfaces: links.into_iter().filter(|name| slot_of(name, "muster").is_some_and(ours)).collect(),
         processes: processes(&folder),
         cgroups: cgroup::find(|name| slot_of(name, "muster-").is_some_and(ours))
             .iter()

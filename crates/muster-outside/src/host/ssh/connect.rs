@@ -50,7 +50,16 @@ impl Connection {
                 timeout(settings.login_limit, shake).await
             }
             Some(jump) => {
-                let stream = jump.direct(&host.address, host.port, settings).await?;
+                let stream = jump.direct(&host.address, host.port, settings).await;
+                let stream = stream.map_err(|error| match error {
+                    // About the machine behind, not about the one on the way.
+                    SshError::Unreachable { host: through, source, .. } => SshError::Unreachable {
+                        host: host.name.clone(),
+                        address: format!("{}:{} through {through}", host.address, host.port),
+                        source,
+                    },
+                    other => other,
+                })?;
                 let shake = client::connect_stream(config, stream, judge);
                 timeout(settings.login_limit, shake).await
             }
@@ -136,8 +145,8 @@ impl Connection {
         match timeout(settings.connect_limit, open).await {
             Ok(Ok(channel)) => Ok(channel.into_stream()),
             Ok(Err(russh::Error::ChannelOpenFailure(reason))) => Err(SshError::Unreachable {
-                host: format!("{address}:{port} through {}", self.host_shown),
-                address: format!("{address}:{port}"),
+                host: self.host_shown.clone(),
+                address: format!("{address}:{port} from there"),
                 source: std::io::Error::other(format!("{reason:?}")),
             }),
             Ok(Err(source)) => Err(self.protocol("opening a tunnel", source)),

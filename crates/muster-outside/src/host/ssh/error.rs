@@ -1,5 +1,6 @@
 //! What can go wrong with a machine over SSH, each with what was being attempted and where.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,11 +18,10 @@ pub enum SshErrorKind {
     UnknownOutcome,
 }
 
-/// A failure, with the machine and the attempt in its text.
+/// A failure. Its text begins with the machine, once, and goes on with what was being attempted.
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
     /// The address belongs to simulated servers, which have no machine.
-    #[error("{host} at {address} is a simulated server without a machine; it cannot be reached over SSH")]
     Simulated {
         /// The machine.
         host: String,
@@ -29,7 +29,6 @@ pub enum SshError {
         address: String,
     },
     /// The host name has no address.
-    #[error("looking up the address of {host} ({address})")]
     Lookup {
         /// The machine.
         host: String,
@@ -39,7 +38,6 @@ pub enum SshError {
         source: io::Error,
     },
     /// No connection.
-    #[error("connecting to {host} at {address}: {source}")]
     Unreachable {
         /// The machine.
         host: String,
@@ -49,7 +47,6 @@ pub enum SshError {
         source: io::Error,
     },
     /// A wait ended.
-    #[error("{doing} on {host} took longer than {} s", limit.as_secs_f32())]
     TimedOut {
         /// The machine.
         host: String,
@@ -61,7 +58,6 @@ pub enum SshError {
         started: bool,
     },
     /// The machine did not become reachable in time.
-    #[error("waited {} s for SSH on {host}; the last try: {last}", waited.as_secs())]
     WaitedInVain {
         /// The machine.
         host: String,
@@ -71,7 +67,6 @@ pub enum SshError {
         last: Box<SshError>,
     },
     /// Nobody knows this host key yet.
-    #[error("the host key of {host} is not known: {fingerprint}; add it to {files} if it is the right one")]
     HostKeyUnknown {
         /// The machine.
         host: String,
@@ -81,10 +76,6 @@ pub enum SshError {
         files: String,
     },
     /// Another host key than the one recorded.
-    #[error(
-        "the host key of {host} has changed: {expected} is recorded ({recorded_in}), {found} was shown; \
-         either the machine was made anew, or somebody stands in between"
-    )]
     HostKeyChanged {
         /// The machine.
         host: String,
@@ -96,7 +87,6 @@ pub enum SshError {
         recorded_in: String,
     },
     /// The host key is marked as stolen.
-    #[error("the host key of {host} ({fingerprint}) is marked @revoked in {recorded_in}")]
     HostKeyRevoked {
         /// The machine.
         host: String,
@@ -106,7 +96,6 @@ pub enum SshError {
         recorded_in: String,
     },
     /// No login.
-    #[error("{host} refused to let {user} in; tried {tried}, the host offers {offered}")]
     Login {
         /// The machine.
         host: String,
@@ -118,7 +107,6 @@ pub enum SshError {
         offered: String,
     },
     /// A private key file cannot be used.
-    #[error("reading the private key {} for {host}", path.display())]
     KeyFile {
         /// The machine.
         host: String,
@@ -128,7 +116,6 @@ pub enum SshError {
         source: Box<KeyFileError>,
     },
     /// `ssh -G` failed, or a setting cannot be used.
-    #[error("reading the SSH configuration for {host}: {message}")]
     Config {
         /// The machine.
         host: String,
@@ -136,7 +123,6 @@ pub enum SshError {
         message: String,
     },
     /// The protocol failed before anything was started.
-    #[error("{doing} on {host}: {source}")]
     Protocol {
         /// The machine.
         host: String,
@@ -146,7 +132,6 @@ pub enum SshError {
         source: Box<russh::Error>,
     },
     /// The connection ended while something ran.
-    #[error("the connection to {host} ended while {doing}; whether it finished is not known")]
     Lost {
         /// The machine.
         host: String,
@@ -154,7 +139,6 @@ pub enum SshError {
         doing: &'static str,
     },
     /// A file operation failed.
-    #[error("{doing} {path} on {host}: {message}")]
     Copy {
         /// The machine.
         host: String,
@@ -166,7 +150,6 @@ pub enum SshError {
         message: String,
     },
     /// What arrived is not what was sent.
-    #[error("the copy of {path} on {host} is damaged: SHA-256 {found} instead of {expected}")]
     Checksum {
         /// The machine.
         host: String,
@@ -178,7 +161,6 @@ pub enum SshError {
         found: String,
     },
     /// A command of ours (not the person's) failed.
-    #[error("{doing} on {host} failed ({end}): {stderr}")]
     Command {
         /// The machine.
         host: String,
@@ -190,9 +172,6 @@ pub enum SshError {
         stderr: String,
     },
     /// Somebody with a newer token has been there.
-    #[error(
-        "{host} has seen a newer owner of this run (token {newest}, ours is {token}); nothing was started"
-    )]
     OlderToken {
         /// The machine.
         host: String,
@@ -202,7 +181,6 @@ pub enum SshError {
         newest: u64,
     },
     /// An answer through a tunnel is no HTTP.
-    #[error("GET {path} from port {port} of {host}: {message}")]
     Http {
         /// The machine.
         host: String,
@@ -226,7 +204,85 @@ pub enum KeyFileError {
     Key(#[from] LoginKeyError),
 }
 
+impl fmt::Display for SshError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.host(), self.what())
+    }
+}
+
 impl SshError {
+    /// The machine, as people call it.
+    fn host(&self) -> &str {
+        match self {
+            SshError::Simulated { host, .. }
+            | SshError::Lookup { host, .. }
+            | SshError::Unreachable { host, .. }
+            | SshError::TimedOut { host, .. }
+            | SshError::WaitedInVain { host, .. }
+            | SshError::HostKeyUnknown { host, .. }
+            | SshError::HostKeyChanged { host, .. }
+            | SshError::HostKeyRevoked { host, .. }
+            | SshError::Login { host, .. }
+            | SshError::KeyFile { host, .. }
+            | SshError::Config { host, .. }
+            | SshError::Protocol { host, .. }
+            | SshError::Lost { host, .. }
+            | SshError::Copy { host, .. }
+            | SshError::Checksum { host, .. }
+            | SshError::Command { host, .. }
+            | SshError::OlderToken { host, .. }
+            | SshError::Http { host, .. } => host,
+        }
+    }
+
+    /// What went wrong there, without its name: whoever has named it already does not do so twice.
+    fn what(&self) -> String {
+        match self {
+            SshError::Simulated { address, .. } => {
+                format!("a simulated server without a machine ({address}), which cannot be reached over SSH")
+            }
+            SshError::Lookup { address, .. } => format!("looking up the address of {address}"),
+            SshError::Unreachable { address, source, .. } => format!("connecting to {address}: {source}"),
+            SshError::TimedOut { doing, limit, .. } => {
+                format!("{doing} took longer than {} s", limit.as_secs_f32())
+            }
+            SshError::WaitedInVain { host, waited, last } => {
+                // One on the way names itself.
+                let name = |shown: &str| shown.split(" (").next().unwrap_or_default().to_owned();
+                let last = if name(last.host()) == name(host) { last.what() } else { last.to_string() };
+                format!("waited {} s for SSH; the last try: {last}", waited.as_secs())
+            }
+            SshError::HostKeyUnknown { fingerprint, files, .. } => {
+                format!("its host key is not known: {fingerprint}; add it to {files} if it is the right one")
+            }
+            SshError::HostKeyChanged { expected, found, recorded_in, .. } => format!(
+                "its host key has changed: {expected} is recorded ({recorded_in}), {found} was shown; either the \
+                 machine was made anew, or somebody stands in between"
+            ),
+            SshError::HostKeyRevoked { fingerprint, recorded_in, .. } => {
+                format!("its host key ({fingerprint}) is marked @revoked in {recorded_in}")
+            }
+            SshError::Login { user, tried, offered, .. } => {
+                format!("{user} was not let in; tried {tried}; SSH there takes {offered}")
+            }
+            SshError::KeyFile { path, .. } => format!("reading the private key {}", path.display()),
+            SshError::Config { message, .. } => format!("reading the SSH configuration: {message}"),
+            SshError::Protocol { doing, source, .. } => format!("{doing}: {source}"),
+            SshError::Lost { doing, .. } => {
+                format!("the connection ended while {doing}; whether it finished is not known")
+            }
+            SshError::Copy { doing, path, message, .. } => format!("{doing} {path}: {message}"),
+            SshError::Checksum { path, expected, found, .. } => {
+                format!("the copy of {path} is damaged: SHA-256 {found} instead of {expected}")
+            }
+            SshError::Command { doing, end, stderr, .. } => format!("{doing} failed ({end}): {stderr}"),
+            SshError::OlderToken { token, newest, .. } => format!(
+                "it has seen a newer owner of this run (token {newest}, ours is {token}); nothing was started"
+            ),
+            SshError::Http { port, path, message, .. } => format!("GET {path} from port {port}: {message}"),
+        }
+    }
+
     /// What it means for the step.
     pub fn kind(&self) -> SshErrorKind {
         match self {
@@ -248,6 +304,16 @@ impl SshError {
             | SshError::Config { .. }
             | SshError::Command { .. }
             | SshError::OlderToken { .. } => SshErrorKind::Refused,
+        }
+    }
+
+    /// The same, where this wait was the last of several that took so long together.
+    pub fn after(self, altogether: Duration) -> SshError {
+        match self {
+            SshError::WaitedInVain { host, last, .. } => {
+                SshError::WaitedInVain { host, waited: altogether, last }
+            }
+            other => other,
         }
     }
 

@@ -56,7 +56,10 @@ impl Host {
     pub(crate) fn pool_key(&self) -> String {
         let mut key = String::new();
         for host in self.jumps.iter().chain([self]) {
-            key.push_str(&format!("{}@{}:{};", host.user, host.address, host.port));
+            // One that a password opened proves nothing about keys.
+            let by =
+                if host.logins.iter().any(|login| matches!(login, Login::Password(_))) { "*" } else { "" };
+            key.push_str(&format!("{}{by}@{}:{};", host.user, host.address, host.port));
         }
         key
     }

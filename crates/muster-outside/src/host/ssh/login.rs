@@ -117,7 +117,8 @@ async fn with_key(
     handle.authenticate_publickey(&host.user, key).await
 }
 
-/// Some images ask for the password this way only. Every hidden question gets the password.
+/// Some images ask for the password this way only. The first hidden question gets it; a further one is the same again
+/// (it was wrong) or wants a new one (it has run out), and neither is ours to answer.
 async fn keyboard_interactive(
     handle: &mut Handle<KeyJudge>,
     host: &Host,
@@ -126,13 +127,22 @@ async fn keyboard_interactive(
     use russh::client::KeyboardInteractiveAuthResponse as Response;
     const ROUNDS_MAX: usize = 4;
     let mut answer = handle.authenticate_keyboard_interactive_start(&host.user, None).await?;
+    let mut told = false;
     for _ in 0..ROUNDS_MAX {
         match answer {
             Response::Success => return Ok(true),
             Response::Failure { .. } => return Ok(false),
             Response::InfoRequest { prompts, .. } => {
-                let hidden = |echo: bool| if echo { String::new() } else { password.expose().to_owned() };
-                let answers = prompts.iter().map(|prompt| hidden(prompt.echo)).collect();
+                let mut answers = Vec::with_capacity(prompts.len());
+                for prompt in prompts {
+                    if prompt.echo {
+                        answers.push(String::new());
+                    } else if std::mem::replace(&mut told, true) {
+                        return Ok(false);
+                    } else {
+                        answers.push(password.expose().to_owned());
+                    }
+                }
                 answer = handle.authenticate_keyboard_interactive_respond(answers).await?;
             }
         }

@@ -102,14 +102,13 @@ fn the_node_exporter_playbook_is_sound() {
         sha256: "AB".repeat(32),
     };
     let (files, vars) = node_exporter(&source);
-    let bundle: BTreeMap<String, Bytes> =
-        files.iter().map(|(path, file)| (path.clone(), file.content.clone())).collect();
+    let bundle = files.iter().map(|(path, file)| (path.as_str(), file.content.as_ref()));
     let question = Question {
         playbook: NODE_EXPORTER_PLAYBOOK,
         extra_vars: vars.keys().cloned().collect(),
         ..Question::default()
     };
-    assert_eq!(check(&bundle, &question), []);
+    assert_eq!(check(bundle, &question).items, []);
     assert_eq!(vars["node_exporter_sha256"], "ab".repeat(32));
     if !is_installed() {
         return;

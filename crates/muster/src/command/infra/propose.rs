@@ -50,6 +50,16 @@ pub async fn proposed(
         None => None,
     };
     let gathered = document.as_ref().map(gather).transpose()?;
+    if let (Some(gathered), Some(document), PurposeSaid::Deploy, false) =
+        (&gathered, &document, purpose, options.skip_provision)
+    {
+        let tags = !options.tags.is_empty() || !options.skip_tags.is_empty();
+        let names = extra_vars.keys().cloned().collect();
+        let problems = gathered.playbook_problems(&document.checked, &names, tags)?;
+        if problems.has_errors() {
+            return Err(Failure::document(&problems));
+        }
+    }
     if let Some(gathered) = &gathered {
         gathered.send(&context.client).await?;
     }

@@ -1,0 +1,141 @@
+//! What a node does besides its lanes: it shows that it lives, takes over from nodes that do not, and takes lanes that
+//! are ready.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use muster_model::id::RunId;
+use muster_store::{ClaimNext, FORM, Lease as Heard, StoreError};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::sleep;
+
+use crate::engine::{Inner, Role};
+use crate::lease::{HEARTBEAT_AGAIN, HEARTBEAT_EVERY, LEASE_TTL};
+use crate::runner::Local;
+
+/// Lanes that one node executes at once.
+const LANES_MAX: usize = 64;
+/// How often ready lanes are looked for without a hint.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Starts the duties of this node. They end with the engine.
+pub(crate) fn begin(inner: &Arc<Inner>) {
+    tokio::spawn(heartbeats(Arc::downgrade(inner)));
+    if let Role::Server { worker: true, .. } = inner.config.role {
+        tokio::spawn(lanes(Arc::downgrade(inner)));
+    }
+    if let Role::Server { .. } = inner.config.role {
+        tokio::spawn(hints(Arc::downgrade(inner)));
+    }
+}
+
+/// What happens on other nodes is told to followers on this one.
+async fn hints(inner: Weak<Inner>) {
+    let Some(mut heard) = inner.upgrade().map(|inner| inner.store.hints()) else { return };
+    // Ends with the store.
+    while !matches!(heard.recv().await, Err(RecvError::Closed)) {
+        let Some(inner) = inner.upgrade() else { return };
+        inner.committed.notify_waiters();
+    }
+}
+
+/// One heartbeat a while; a lost lease stops everything here.
+async fn heartbeats(inner: Weak<Inner>) {
+    let mut pause = HEARTBEAT_EVERY;
+    loop {
+        sleep(pause).await;
+        let Some(inner) = inner.upgrade() else { return };
+        if inner.lease.is_lost() {
+            return;
+        }
+        let sent = inner.lease.monotonic();
+        match inner.store.heartbeat(inner.lease.holder(), LEASE_TTL).await {
+            Ok(Heard::Held) => {
+                inner.lease.renewed(sent);
+                pause = HEARTBEAT_EVERY;
+            }
+            Ok(Heard::Lost) => {
+                tracing::error!(node = %inner.node, "the lease of this node lapsed; it stops its runs");
+                inner.lease.lose();
+                inner.tell_all(Local::Drop).await;
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a heartbeat failed; nothing new is started until one succeeds");
+                pause = HEARTBEAT_AGAIN;
+                continue;
+            }
+        }
+        if let Role::Server { .. } = inner.config.role {
+            inner.take_over().await;
+        }
+    }
+}
+
+/// Takes ready lanes while there is room.
+async fn lanes(inner: Weak<Inner>) {
+    let Some(mut heard) = inner.upgrade().map(|inner| inner.store.hints()) else { return };
+    loop {
+        {
+            let Some(inner) = inner.upgrade() else { return };
+            if inner.lease.is_lost() || inner.is_leaving() {
+                return;
+            }
+            inner.take_lanes(Vec::new()).await;
+        }
+        tokio::select! {
+            hint = heard.recv() => if matches!(hint, Err(RecvError::Closed)) { return },
+            () = sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+impl Inner {
+    /// Nodes whose lease lapsed, or whose process is proven dead, lose their lanes.
+    async fn take_over(&self) {
+        if let Err(error) = self.bury_the_dead().await {
+            tracing::warn!(%error, "dead nodes of this machine could not be looked for");
+        }
+        let now = self.world.clock.now();
+        match self.store.take_over(now, "the node that executed it did not renew its lease".into()).await {
+            Ok(done) if done.nodes.is_empty() => {}
+            Ok(done) => {
+                tracing::warn!(
+                    nodes = done.nodes.len(),
+                    lanes = done.ready.len(),
+                    interrupted = done.interrupted.len(),
+                    "took over from nodes whose lease had lapsed"
+                );
+                self.committed.notify_waiters();
+            }
+            Err(error) => tracing::warn!(%error, "lapsed nodes could not be looked for"),
+        }
+    }
+
+    /// Claims lanes that are ready (of these runs, or any) and executes them.
+    pub(crate) async fn take_lanes(self: &Arc<Inner>, only: Vec<RunId>) {
+        let room = LANES_MAX.saturating_sub(self.lanes_here.lock().await.len());
+        if room == 0 || !self.lease.may_start().await {
+            return;
+        }
+        let wish = ClaimNext { holder: self.lease.holder(), limit: room as u32, forms: vec![FORM], only };
+        let claims = match self.store.claim_next(wish).await {
+            Ok(claims) => claims,
+            Err(StoreError::Lapsed(message)) => {
+                tracing::error!("{message}");
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "ready lanes could not be looked for");
+                return;
+            }
+        };
+        for claim in claims {
+            let lane = (claim.run, claim.lane);
+            if let Err(error) = self.hold(claim.clone()).await {
+                tracing::error!(run = %lane.0, lane = lane.1.0, %error, "a claimed lane cannot be executed");
+                self.give_back(claim);
+            }
+        }
+    }
+}
