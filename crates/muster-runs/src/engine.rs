@@ -12,7 +12,7 @@ use muster_model::id::{LaneNumber, NodeId, RunId};
 use muster_model::{Secret, World};
 use muster_outside::Outside;
 use muster_outside::secret::Sealer;
-use muster_store::{Blobs, NodeRow, SqliteStore, Store, WriterMode};
+use muster_store::{Contents, DirectoryContents, NodeRow, SqliteStore, Store, WriterMode};
 use ring::digest::{SHA256, digest};
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -119,7 +119,7 @@ pub(crate) struct Inner {
     pub(crate) world: World,
     pub(crate) outside: Outside,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) blobs: Blobs,
+    pub(crate) contents: Arc<dyn Contents>,
     pub(crate) sealer: Sealer,
     pub(crate) home: Home,
     pub(crate) node: NodeId,
@@ -184,13 +184,13 @@ impl Engine {
             started_at: now,
         };
         store.join(row).await?;
-        let blobs = Blobs::open(&home.blobs())?;
+        let contents = Arc::new(DirectoryContents::open(&home.blobs(), &home.output())?);
         let inner = Arc::new(Inner {
             config,
             world,
             outside,
             store,
-            blobs,
+            contents,
             sealer,
             home,
             node,
@@ -219,14 +219,14 @@ impl Engine {
                 "the content has the SHA-256 {found}, not {expected}; it was changed on the way or while it was read"
             )));
         }
-        if content.len() as u64 > muster_store::blob::BLOB_MAX {
+        if content.len() as u64 > muster_store::contents::BLOB_MAX {
             return Err(EngineError::Invalid(format!(
                 "the content has {} bytes; a blob may have {}",
                 content.len(),
-                muster_store::blob::BLOB_MAX
+                muster_store::contents::BLOB_MAX
             )));
         }
-        Ok(self.inner.blobs.put(expected, &content)?)
+        Ok(self.inner.contents.put(expected, &content).await?)
     }
 
     /// Ends what this engine does: steps under way are finished, then its runs become *interrupted*, or, where other
