@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -11,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::process::Child;
 use tokio::time::Instant;
 
-use super::argv;
+use super::argv::{self, Unit};
 use super::cgroup;
 use super::command::tail;
 use super::error::{LocalError, file};
@@ -21,20 +22,20 @@ use super::process::ProcessId;
 use super::record::{Folder, MachineRecord, read, remove, text, write_bytes};
 
 /// From power-on to sshd's greeting. Measured: 0.6 s alone, 74 s as the last of 200.
-const BOOT_LIMIT: Duration = Duration::from_secs(180);
+pub(super) const BOOT_LIMIT: Duration = Duration::from_secs(180);
 /// For services to end; then the plug is pulled.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// For a machine without power to be gone; then everything of it is killed.
 const TEARDOWN_LIMIT: Duration = Duration::from_secs(20);
 /// After that there is nothing more to do.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
 /// A keeper that has not even begun by then never will.
 const KEEPER_LIMIT: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(25);
+pub(super) const POLL: Duration = Duration::from_millis(25);
 /// One try to read sshd's greeting.
 const GREETING_LIMIT: Duration = Duration::from_secs(2);
 /// A machine that is just booting does not hear yet; it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What can be seen of a machine from outside.
 #[derive(Debug, Clone, Copy)]
@@ -64,19 +65,22 @@ pub(super) fn launch(
     let path = folder.keeper_log();
     let log = std::fs::File::create(&path).map_err(file("create", &path))?;
     let errors = log.try_clone().map_err(file("create", &path))?;
-    let argv = argv::keeper(
-        &machine.label(),
-        systemd_runs(),
-        &launcher.words(),
-        &launcher.environment,
-        &text(&folder.0),
-    );
+    let unit =
+        systemd_runs().then(|| Unit { name: unit_name(&machine.label()), memory: machine.memory_bytes_max });
+    let argv = argv::keeper(unit.as_ref(), &launcher.words(), &launcher.environment, &text(&folder.0));
     let mut command = argv.command();
     // It lives for months: it gets no secret from our environment, and none of our pipes.
     command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     command.envs(launcher.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
     command.spawn().map_err(file("start", &launcher.program))
+}
+
+/// A name for each launch: the service of a keeper that was killed lives on as long as its machine does, and systemd
+/// refuses a second one of its name.
+fn unit_name(label: &str) -> String {
+    static LAUNCHES: AtomicU32 = AtomicU32::new(1);
+    format!("{label}.{}-{}", std::process::id(), LAUNCHES.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Waits until sshd greets, or the machine turns out to have gone off.
@@ -117,7 +121,7 @@ fn last_words(folder: &Folder) -> String {
 }
 
 /// Whether an SSH server answers there.
-async fn greets(address: Ipv4Addr) -> bool {
+pub(super) async fn greets(address: Ipv4Addr) -> bool {
     let greeting = async {
         let mut stream = TcpStream::connect((address, 22)).await.ok()?;
         let mut start = [0; 4];
@@ -204,14 +208,15 @@ async fn destroy(folder: &Folder) -> Result<(), LocalError> {
 
 /// Removes the groups that a machine had, also when its keeper was killed.
 pub(super) async fn remove_groups(folder: &Folder) {
-    for group in groups(folder) {
+    // systemd removes those of a service itself.
+    let ours = if systemd_runs() { Vec::new() } else { groups(folder) };
+    for group in ours {
         cgroup::remove(&group).await;
     }
 }
 
 fn groups(folder: &Folder) -> Vec<PathBuf> {
-    // Under systemd the groups belong to the service and are not ours to touch.
-    if systemd_runs() { Vec::new() } else { read(&folder.cgroups()).ok().flatten().unwrap_or_default() }
+    read(&folder.cgroups()).ok().flatten().unwrap_or_default()
 }
 
 /// Restarts the machine from inside, cleanly, and waits until it is back.
