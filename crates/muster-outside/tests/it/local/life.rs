@@ -105,13 +105,13 @@ async fn a_killed_keeper_is_replaced(home: &Home, web: &Machine) {
     run("kill", &["-KILL", &keeper]);
     until("the keeper's end", || !Path::new(&format!("/proc/{keeper}")).exists()).await;
     assert_eq!(home.get("web").await.state, MachineState::Running);
-    let boot = home.ssh(&web, "cat /proc/sys/kernel/random/boot_id");
+    let boot = home.ssh(web, "cat /proc/sys/kernel/random/boot_id");
     home.machines.start(&web.name).await.unwrap();
-    assert_eq!(home.ssh(&web, "cat /proc/sys/kernel/random/boot_id"), boot, "it was not touched");
+    assert_eq!(home.ssh(web, "cat /proc/sys/kernel/random/boot_id"), boot, "it was not touched");
     // The new keeper does its work.
-    let _ = home.try_ssh(&web, "systemctl reboot");
+    let _ = home.try_ssh(web, "systemctl reboot");
     until("the reboot", || {
-        home.try_ssh(&web, "cat /proc/sys/kernel/random/boot_id").is_ok_and(|second| second != boot)
+        home.try_ssh(web, "cat /proc/sys/kernel/random/boot_id").is_ok_and(|second| second != boot)
     })
     .await;
     // Killed once more: also without any keeper a machine can be deleted.
