@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -19,7 +18,7 @@ use super::error::{LocalError, file};
 use super::keeper::{CONSOLE_TAIL, Launcher, console_tail, systemd_runs};
 use super::lock::Lock;
 use super::process::ProcessId;
-use super::record::{Folder, MachineRecord, read, remove, text, write_bytes};
+use super::record::{Folder, MachineRecord, read, remove, text, write, write_bytes};
 
 /// From power-on to sshd's greeting. Measured: 0.6 s alone, 74 s as the last of 200.
 pub(super) const BOOT_LIMIT: Duration = Duration::from_secs(180);
@@ -65,8 +64,13 @@ pub(super) fn launch(
     let path = folder.keeper_log();
     let log = std::fs::File::create(&path).map_err(file("create", &path))?;
     let errors = log.try_clone().map_err(file("create", &path))?;
-    let unit =
-        systemd_runs().then(|| Unit { name: unit_name(&machine.label()), memory: machine.memory_bytes_max });
+    let unit = match systemd_runs() {
+        true => {
+            let name = unit_name(folder, &machine.label())?;
+            Some(Unit { name, memory: machine.memory_bytes_max })
+        }
+        false => None,
+    };
     let argv = argv::keeper(unit.as_ref(), &launcher.words(), &launcher.environment, &text(&folder.0));
     let mut command = argv.command();
     // It lives for months: it gets no secret from our environment, and none of our pipes.
@@ -78,9 +82,10 @@ pub(super) fn launch(
 
 /// A name for each launch: the service of a keeper that was killed lives on as long as its machine does, and systemd
 /// refuses a second one of its name.
-fn unit_name(label: &str) -> String {
-    static LAUNCHES: AtomicU32 = AtomicU32::new(1);
-    format!("{label}.{}-{}", std::process::id(), LAUNCHES.fetch_add(1, Ordering::Relaxed))
+fn unit_name(folder: &Folder, label: &str) -> Result<String, LocalError> {
+    let launch = read::<u64>(&folder.launches())?.unwrap_or(0) + 1;
+    write(&folder.launches(), &launch)?;
+    Ok(format!("{label}.{}-{launch}", std::process::id()))
 }
 
 /// Waits until sshd greets, or the machine turns out to have gone off.
@@ -249,4 +254,19 @@ pub(super) async fn restart(
         tokio::time::sleep(POLL).await;
     }
     wait_up(folder, machine, address, None).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_launch_is_a_service_of_its_own() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder(place.path().to_path_buf());
+        let name = || unit_name(&folder, "muster-0-web").unwrap();
+        let pid = std::process::id();
+        assert_eq!(name(), format!("muster-0-web.{pid}-1"));
+        assert_eq!(name(), format!("muster-0-web.{pid}-2"));
+    }
 }

@@ -203,6 +203,10 @@ impl Folder {
     pub(super) fn keeper_process(&self) -> PathBuf {
         self.0.join("keeper.json")
     }
+    /// How often a keeper was started as a service.
+    pub(super) fn launches(&self) -> PathBuf {
+        self.0.join("launches.json")
+    }
     /// Who runs the machine now.
     pub(super) fn nspawn_process(&self) -> PathBuf {
         self.0.join("nspawn.json")
