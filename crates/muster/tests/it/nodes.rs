@@ -97,7 +97,7 @@ fn names(place: &Place) -> Vec<String> {
     names
 }
 
-/// NEP-29, NEP-31: three nodes over one database. What one is asked, another carries out; a worker that is told to end
+/// NEP-31, EDG-01, EDG-14: three nodes over one database. What one is asked, another carries out; a worker that is told to end
 /// hands its lanes over at once; one that is killed loses them after its lease; nothing is made twice.
 #[tokio::test]
 async fn three_nodes_share_one_database() {
@@ -166,7 +166,7 @@ async fn a_node_that_wakes_up_late_is_fenced() {
     drop((sleeper, other));
 }
 
-/// NEP-26, NEP-27, NEP-30: a detached run outlives the command; whoever attaches later gets what was missed and goes on
+/// NEP-23, NEP-24, NEP-26, NEP-27, NEP-28, NEP-32: a detached run outlives the command; whoever attaches later gets what was missed and goes on
 /// to the end; from any cursor the rest is byte for byte the same.
 #[tokio::test]
 async fn a_run_goes_on_in_the_background() {
@@ -193,7 +193,7 @@ async fn a_run_goes_on_in_the_background() {
     place.end_background();
 }
 
-/// NEP-28: a run is paused between steps, holds its locks meanwhile, and goes on where it was.
+/// A run is paused between steps, holds its locks meanwhile, and goes on where it was.
 #[tokio::test]
 async fn a_run_is_paused_and_goes_on() {
     let place = Place::slow(FLEET, SLOW);
@@ -252,7 +252,7 @@ async fn commands_go_where_the_context_says() {
     assert_eq!(place.run(&["run", "list", "--format", "json"]).json(0).as_array().unwrap().len(), 0);
 }
 
-/// NEP-32: whoever follows a run can leave it with Ctrl-\ without stopping it, also where his own process carries it out.
+/// NEP-32, NEP-33: whoever follows a run can leave it with Ctrl-\ without stopping it, also where his own process carries it out.
 #[tokio::test]
 async fn a_follower_leaves_and_the_run_goes_on() {
     let place = Place::slow(FLEET, SLOW);
