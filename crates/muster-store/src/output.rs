@@ -165,6 +165,67 @@ fn blocks_of(content: &[u8]) -> (Vec<Block>, usize) {
     (blocks, at)
 }
 
+/// Some whole blocks of a run's output, and where to go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputPart {
+    /// Lines with their numbers in the run, from 0.
+    pub lines: Vec<(u64, OutputRecord)>,
+    /// The place after them; the same as before if there was nothing.
+    pub next: u64,
+}
+
+/// Reads about `bytes_max` bytes of whole blocks from a place that an earlier answer named (0 = the beginning), without
+/// reading what stands before: for those who follow a long output to its end.
+pub fn read_output_part(
+    directory: &Path,
+    run: RunId,
+    from: u64,
+    bytes_max: usize,
+) -> Result<OutputPart, StoreError> {
+    let path = path_of(directory, run);
+    let failed = |source| StoreError::File { doing: format!("read {}", path.display()), source };
+    let mut file = match fs::File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(OutputPart { lines: Vec::new(), next: from });
+        }
+        Err(source) => return Err(failed(source)),
+    };
+    file.seek(SeekFrom::Start(from)).map_err(failed)?;
+    let mut content = Vec::new();
+    // A block may be larger than asked for: one always fits.
+    let most = bytes_max.max(BLOCK_BYTES + HEADER + LINE_MAX * 2) as u64;
+    file.take(most).read_to_end(&mut content).map_err(failed)?;
+    let (blocks, whole) = blocks_of(&content);
+    let mut lines = Vec::new();
+    for block in &blocks {
+        for (number, line) in (block.first..).zip(text_of(&content, block)?.lines()) {
+            if let Some(record) = record_of(line) {
+                lines.push((number, record));
+            }
+        }
+    }
+    Ok(OutputPart { lines, next: from + whole as u64 })
+}
+
+fn text_of(content: &[u8], block: &Block) -> Result<String, StoreError> {
+    let raw = lz4_flex::decompress(&content[block.start..block.end], block.raw as usize)
+        .map_err(|error| StoreError::Form { noun: "output block", message: error.to_string() })?;
+    Ok(String::from_utf8_lossy(&raw).into_owned())
+}
+
+fn record_of(line: &str) -> Option<OutputRecord> {
+    let mut parts = line.splitn(4, '\t');
+    let (at, step, target, text) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let at = at.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    Some(OutputRecord {
+        at: at.unwrap_or(Timestamp::UNIX_EPOCH),
+        step: step.parse().unwrap_or(0),
+        target: target.to_owned(),
+        text: text.to_owned(),
+    })
+}
+
 /// Reads lines from number `after` on, of one step or of all.
 pub fn read_output(
     directory: &Path,
@@ -186,30 +247,15 @@ pub fn read_output(
         if block.first + u64::from(block.count) <= after {
             continue;
         }
-        let raw = lz4_flex::decompress(&content[block.start..block.end], block.raw as usize)
-            .map_err(|error| StoreError::Form { noun: "output block", message: error.to_string() })?;
-        let text = String::from_utf8_lossy(&raw);
+        let text = text_of(&content, &block)?;
         for (line, number) in text.lines().zip(block.first..) {
             if number < after || records.len() >= limit {
                 continue;
             }
-            let mut parts = line.splitn(4, '\t');
-            let (Some(at), Some(of), Some(target), Some(text)) =
-                (parts.next(), parts.next(), parts.next(), parts.next())
-            else {
-                continue;
-            };
-            let of = of.parse().unwrap_or(0);
-            if step.is_some_and(|wanted| wanted != of) {
-                continue;
+            let Some(record) = record_of(line) else { continue };
+            if step.is_none_or(|wanted| wanted == record.step) {
+                records.push(record);
             }
-            let at = at.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-            records.push(OutputRecord {
-                at: at.unwrap_or(Timestamp::UNIX_EPOCH),
-                step: of,
-                target: target.to_owned(),
-                text: text.to_owned(),
-            });
         }
     }
     Ok(records)

@@ -20,6 +20,8 @@ use tower::ServiceExt;
 use crate::exit::{Exit, Failure};
 use crate::home;
 
+pub mod sink;
+
 /// Private keys that OpenSSH tries by itself, below `~/.ssh`.
 const KEY_FILES: &[&str] = &["id_ed25519", "id_ecdsa", "id_rsa"];
 
@@ -29,27 +31,33 @@ pub struct Connection {
     pub client: Client,
     /// The engine in this process, where there is one.
     engine: Option<Engine>,
+    /// The sending of its records, where that is set up.
+    shipping: Option<muster_runs::sink::Shipping>,
 }
 
 impl Connection {
     /// Ends what runs in this process in the background; runs under way become *interrupted*.
     pub async fn close(self) -> Result<(), Failure> {
-        match self.engine {
+        let closed = match self.engine {
             Some(engine) => engine.close().await.map_err(engine_failure),
             None => Ok(()),
-        }
+        };
+        // After the engine's last entries.
+        sink::end(self.shipping).await;
+        closed
     }
 }
 
 /// Connects: to the server whose socket answers below the home, else to an engine of our own.
 pub async fn connect(home: &Path) -> Result<Connection, Failure> {
     if let Some(client) = running_server(home).await? {
-        return Ok(Connection { client, engine: None });
+        return Ok(Connection { client, engine: None, shipping: None });
     }
     let engine = open_engine(home).await?;
+    let shipping = sink::begin(&engine, home)?;
     let router = muster_server::router(muster_server::App::in_process(engine.clone()));
     let authority = Authority::local(home::actor());
-    Ok(Connection { client: Client::new(InProcess { router, authority }), engine: Some(engine) })
+    Ok(Connection { client: Client::new(InProcess { router, authority }), engine: Some(engine), shipping })
 }
 
 async fn running_server(home: &Path) -> Result<Option<Client>, Failure> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use muster_server::listen::{Listen, check_address, serve as listen};
 use muster_server::token;
 
-use crate::connect::{engine_failure, open_engine};
+use crate::connect::{engine_failure, open_engine, sink};
 use crate::exit::{Exit, Failure};
 use crate::home;
 
@@ -14,6 +14,7 @@ use crate::home;
 pub async fn serve(home: &Path, address: SocketAddr, quiet: bool) -> Result<(), Failure> {
     check_address(address).map_err(Failure::usage)?;
     let engine = open_engine(home).await?;
+    let shipping = sink::begin(&engine, home)?;
     let random = muster_runs::world::real().random;
     let token = token::read_or_make(home, &*random)
         .map_err(|error| Failure::new(Exit::Failed, format!("the owner's token: {error}")))?;
@@ -29,6 +30,7 @@ pub async fn serve(home: &Path, address: SocketAddr, quiet: bool) -> Result<(), 
     };
     let served = listen(engine.clone(), place, ready, stop_signal()).await;
     let closed = engine.close().await.map_err(engine_failure);
+    sink::end(shipping).await;
     served.map_err(|error| Failure::new(Exit::Failed, format!("the server ended: {error}")))?;
     closed
 }
