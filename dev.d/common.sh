@@ -53,5 +53,6 @@ list_absent() {
 
 clean() {
   if [ -e "$WORK/demo/simulator.pid" ]; then demo --clean; fi
+  if [ -e "$DOCKER" ]; then docker_stop; fi
   rm -rf "$WORK" "$ROOT/target"
 }

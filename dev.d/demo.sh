@@ -36,8 +36,17 @@ demo() {
   say "The demo took $(($(seconds) - before)) s"
 }
 
-# Empty when local machines can run here, else what is missing.
+# Empty when local machines can run here, in one way or the other, else what is missing.
 machines_missing() {
+  local missing
+  missing=$(nspawn_missing)
+  if [ "${MUSTER_MACHINES:-nspawn}" = nspawn ] && [ -z "$missing" ]; then return; fi
+  if timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; then return; fi
+  echo "${missing:-docker}, and no Docker engine answers"
+}
+
+# What systemd-nspawn lacks.
+nspawn_missing() {
   is_root || {
     echo "root"
     return

@@ -29,6 +29,9 @@ prepare_test_run() {
   : >"$MUSTER_TEST_SKIPS"
   TESTS_PASSED=0
   TESTS_FAILED=0
+  unset MUSTER_MACHINES MUSTER_MACHINE_NETWORK # the tests choose for themselves
+  trap docker_stop EXIT
+  docker_start
 }
 
 # One build for all tests, one process for each test. The numbers come from nextest's report file: the

@@ -12,7 +12,7 @@ use muster_model::id::{LaneNumber, NodeId, RunId};
 use muster_model::{Secret, World};
 use muster_outside::Outside;
 use muster_outside::secret::Sealer;
-use muster_store::{Blobs, NodeRow, SqliteStore, Store, WriterMode};
+use muster_store::{Contents, Folders, NodeRow, Opened, Store, WriterMode};
 use ring::digest::{SHA256, digest};
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -59,6 +59,8 @@ pub struct EngineConfig {
     pub home: PathBuf,
     /// What it is there for.
     pub role: Role,
+    /// The database, `sqlite:PATH` or `postgres://…`; none = the SQLite file of the home.
+    pub database: Option<String>,
     /// Steps of one run that work on hosts at once: connections, processes, memory.
     pub parallel_steps: usize,
     /// Steps of one run that wait for a provider at once. They are cheap, since one list serves them all, and the
@@ -84,6 +86,7 @@ impl EngineConfig {
         EngineConfig {
             home,
             role: Role::Foreground,
+            database: None,
             parallel_steps: 64,
             parallel_waits: 512,
             environment_account: None,
@@ -119,7 +122,7 @@ pub(crate) struct Inner {
     pub(crate) world: World,
     pub(crate) outside: Outside,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) blobs: Blobs,
+    pub(crate) contents: Arc<dyn Contents>,
     pub(crate) sealer: Sealer,
     pub(crate) home: Home,
     pub(crate) node: NodeId,
@@ -135,14 +138,13 @@ impl Engine {
     /// Opens (and migrates) the store below `config.home`, and takes note of runs whose process died.
     pub async fn open(config: EngineConfig, world: World, outside: Outside) -> Result<Engine, EngineError> {
         let home = Home::open(&config.home)?;
-        let mode = if config.single_threaded { WriterMode::Task } else { WriterMode::Thread };
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database(), mode)?);
+        let Opened { store, contents } = opened(&config, &home).await?;
         #[cfg(feature = "crash-points")]
         let store = match crate::crash::from_environment() {
             Some(fate) => crate::crash::fated(store, fate),
             None => store,
         };
-        Engine::open_over(config, world, outside, home, store).await
+        Engine::open_over(config, world, outside, home, Opened { store, contents }).await
     }
 
     /// The same over a given store: for tests that cut the journal at a chosen commit.
@@ -154,9 +156,9 @@ impl Engine {
         wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Result<Engine, EngineError> {
         let home = Home::open(&config.home)?;
-        let mode = if config.single_threaded { WriterMode::Task } else { WriterMode::Thread };
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&home.database(), mode)?);
-        Engine::open_over(config, world, outside, home, wrap(store)).await
+        let Opened { store, contents } = opened(&config, &home).await?;
+        let store = wrap(store);
+        Engine::open_over(config, world, outside, home, Opened { store, contents }).await
     }
 
     async fn open_over(
@@ -164,8 +166,9 @@ impl Engine {
         world: World,
         outside: Outside,
         home: Home,
-        store: Arc<dyn Store>,
+        opened: Opened,
     ) -> Result<Engine, EngineError> {
+        let Opened { store, contents } = opened;
         let sealer = Sealer::open(&home.key(), world.clone())
             .map_err(|error| EngineError::Store(crate::error::chain(&error)))?;
         let node = NodeId(world.ids.next());
@@ -184,13 +187,12 @@ impl Engine {
             started_at: now,
         };
         store.join(row).await?;
-        let blobs = Blobs::open(&home.blobs())?;
         let inner = Arc::new(Inner {
             config,
             world,
             outside,
             store,
-            blobs,
+            contents,
             sealer,
             home,
             node,
@@ -206,6 +208,16 @@ impl Engine {
         Ok(Engine { inner })
     }
 
+    /// This node's id.
+    pub fn node(&self) -> NodeId {
+        self.inner.node
+    }
+
+    /// Whether any lane executes here.
+    pub async fn is_busy(&self) -> bool {
+        !self.inner.lanes_here.lock().await.is_empty()
+    }
+
     /// Read access.
     pub fn reads(&self) -> Reads {
         Reads { engine: self.clone() }
@@ -219,14 +231,14 @@ impl Engine {
                 "the content has the SHA-256 {found}, not {expected}; it was changed on the way or while it was read"
             )));
         }
-        if content.len() as u64 > muster_store::blob::BLOB_MAX {
+        if content.len() as u64 > muster_store::contents::BLOB_MAX {
             return Err(EngineError::Invalid(format!(
                 "the content has {} bytes; a blob may have {}",
                 content.len(),
-                muster_store::blob::BLOB_MAX
+                muster_store::contents::BLOB_MAX
             )));
         }
-        Ok(self.inner.blobs.put(expected, &content)?)
+        Ok(self.inner.contents.put(expected, &content).await?)
     }
 
     /// Ends what this engine does: steps under way are finished, then its runs become *interrupted*, or, where other
@@ -251,6 +263,17 @@ impl Engine {
     }
 }
 
+/// The store that the configuration names, or the one of the home.
+async fn opened(config: &EngineConfig, home: &Home) -> Result<Opened, EngineError> {
+    let mode = if config.single_threaded { WriterMode::Task } else { WriterMode::Thread };
+    let folders = Folders { blobs: home.blobs(), output: home.output() };
+    let url = match &config.database {
+        Some(url) => url.clone(),
+        None => format!("sqlite:{}", home.database().display()),
+    };
+    Ok(muster_store::open(&url, &folders, mode).await?)
+}
+
 impl Inner {
     /// Says something to every lane that executes here; gives what tells their ends.
     pub(crate) async fn tell_all(&self, word: Local) -> Vec<watch::Receiver<bool>> {
@@ -270,7 +293,9 @@ impl Inner {
     /// Nodes whose process is gone leave: their runs become *interrupted*, and their locks are free.
     pub(crate) async fn bury_the_dead(&self) -> Result<(), EngineError> {
         for node in self.store.nodes().await? {
-            if node.id != self.node && self.home.is_dead(node.id) {
+            // Nodes of other machines have no life lock here, and only their lease tells.
+            let of_here = self.config.database.is_none() || self.home.knows(node.id);
+            if node.id != self.node && of_here && self.home.is_dead(node.id) {
                 let why = format!("its process (pid {} on {}) died", node.pid, node.host);
                 self.store.bury(node.id, self.world.clock.now(), why).await?;
                 self.home.forget_node(node.id);

@@ -96,6 +96,11 @@ impl Home {
         Ok(LifeLock { _file: file, path })
     }
 
+    /// Whether a node lives, or lived, in this home.
+    pub fn knows(&self, node: NodeId) -> bool {
+        self.node_lock(node).exists()
+    }
+
     /// Whether a node's process is gone: nobody holds its life lock.
     pub fn is_dead(&self, node: NodeId) -> bool {
         let Ok(file) = fs::File::open(self.node_lock(node)) else { return true };

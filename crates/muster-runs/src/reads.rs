@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use muster_model::account::{Account, AccountIdentity, Provider};
-use muster_model::id::{InfrastructureName, PlanId, RunId, SecretName, Sequence, SpaceName};
+use muster_model::id::{InfrastructureName, LaneNumber, PlanId, RunId, SecretName, Sequence, SpaceName};
 use muster_model::ownership::Ownership;
 use muster_model::plan::{Plan, Subject};
 use muster_model::run::{Entry, Run};
@@ -119,9 +119,9 @@ impl Reads {
         after: u64,
         limit: u32,
     ) -> ReadResult<Vec<OutputLine>> {
-        let directory = self.engine.inner.home.output();
+        let contents = self.engine.inner.contents.as_ref();
         let limit = limit.min(PAGE_MAX) as usize;
-        Ok(muster_store::output::read_output(&directory, run, step, after, limit)?)
+        Ok(muster_store::output::read_output(contents, run, LaneNumber(0), step, after, limit).await?)
     }
 
     /// Registered accounts, and the one from the environment unless a registered one has its name.
@@ -176,7 +176,7 @@ impl Reads {
     pub async fn missing_blobs(&self, digests: &[String]) -> ReadResult<Vec<String>> {
         let mut missing = Vec::new();
         for digest in digests {
-            if !self.engine.inner.blobs.has(digest)? {
+            if !self.engine.inner.contents.has(digest).await? {
                 missing.push(digest.clone());
             }
         }

@@ -119,7 +119,7 @@ impl Inner {
         proposal.bundle.check().map_err(|problem| EngineError::Invalid(problem.to_string()))?;
         let mut files = Files::new();
         for (path, file) in &proposal.bundle.files {
-            if !self.blobs.has(&file.sha256)? {
+            if !self.contents.has(&file.sha256).await? {
                 return Err(EngineError::Invalid(format!(
                     "the content of {path} ({}) was not sent; send it first (PUT /api/v1/blobs/{})",
                     file.sha256, file.sha256
@@ -130,7 +130,7 @@ impl Inner {
         // Only documents are read here; code and other files are known to exist, and that is enough.
         for path in documents_to_read(entry, &proposal.var_files, &files) {
             if let Some(file) = proposal.bundle.files.get(&path) {
-                files.insert(path, self.blobs.get(&file.sha256)?);
+                files.insert(path, self.contents.get(&file.sha256).await?);
             }
         }
         let inputs = Inputs {
@@ -141,7 +141,7 @@ impl Inner {
         };
         let checked = check::load(&proposal.infrastructure, &files, entry, &inputs)
             .map_err(|problems| EngineError::Document(Box::new(problems)))?;
-        let playbooks = self.playbook_problems(proposal, &checked)?;
+        let playbooks = self.playbook_problems(proposal, &checked).await?;
         let mut infrastructure = checked.infrastructure;
         if proposal.policy.purpose == Purpose::Destroy {
             infrastructure.servers.clear();
@@ -158,7 +158,11 @@ impl Inner {
     ///
     /// # Errors
     /// What is certainly wrong with them.
-    fn playbook_problems(&self, proposal: &Proposal, checked: &Checked) -> Result<Diagnostics, EngineError> {
+    async fn playbook_problems(
+        &self,
+        proposal: &Proposal,
+        checked: &Checked,
+    ) -> Result<Diagnostics, EngineError> {
         let policy = &proposal.policy;
         if policy.purpose != Purpose::Deploy || policy.skip_provision {
             return Ok(Diagnostics::new());
@@ -166,7 +170,7 @@ impl Inner {
         let mut files = Files::new();
         for (path, file) in &proposal.bundle.files {
             match deploy::reads(checked, path) {
-                true => files.insert(path.as_str(), self.blobs.get(&file.sha256)?),
+                true => files.insert(path.as_str(), self.contents.get(&file.sha256).await?),
                 false => files.list(path.as_str()),
             }
         }

@@ -17,8 +17,8 @@ pub const SOCKET_FILE: &str = "engine.sock";
 
 /// Where and for whom to listen.
 pub struct Listen {
-    /// The address; loopback only in this version.
-    pub address: SocketAddr,
+    /// The address, loopback only in this version; none = only the socket file.
+    pub address: Option<SocketAddr>,
     /// `MUSTER_HOME`, for the socket file.
     pub home: PathBuf,
     /// The owner's token.
@@ -42,17 +42,29 @@ pub fn check_address(address: SocketAddr) -> Result<(), String> {
 pub async fn serve(
     engine: Engine,
     listen: Listen,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(Option<SocketAddr>),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    check_address(listen.address).map_err(io::Error::other)?;
+    if let Some(address) = listen.address {
+        check_address(address).map_err(io::Error::other)?;
+    }
     let (close, closing) = watch::channel(false);
     let app = App::with_owner(engine, listen.token, listen.owner, closing.clone());
     let router = crate::router(app);
-    let tcp = TcpListener::bind(listen.address).await?;
-    let address = tcp.local_addr()?;
-    let tcp_done = closed(closing.clone());
-    let over_tcp = axum::serve(tcp, router.clone()).with_graceful_shutdown(tcp_done);
+    let tcp = match listen.address {
+        Some(address) => Some(TcpListener::bind(address).await?),
+        None => None,
+    };
+    let address = tcp.as_ref().map(TcpListener::local_addr).transpose()?;
+    let over_tcp = {
+        let (router, closing) = (router.clone(), closing.clone());
+        async move {
+            match tcp {
+                Some(tcp) => axum::serve(tcp, router).with_graceful_shutdown(closed(closing)).await,
+                None => Ok(()),
+            }
+        }
+    };
     let socket_path = listen.home.join(SOCKET_FILE);
     let socket = bind_socket(&socket_path).await?;
     let over_socket = axum::serve(socket, router).with_graceful_shutdown(closed(closing));
@@ -62,7 +74,7 @@ pub async fn serve(
         // Nobody listens any more only if both servers ended already.
         let _ = close.send(true);
     };
-    let (tcp_end, socket_end, ()) = tokio::join!(over_tcp, over_socket, stopping);
+    let (tcp_end, socket_end, ()) = tokio::join!(over_tcp, over_socket.into_future(), stopping);
     let _ = std::fs::remove_file(&socket_path);
     tcp_end.and(socket_end)
 }

@@ -1,13 +1,15 @@
 //! What we remember: the only SQL of the house.
 //!
-//! [`Store`] is narrow on purpose: batch verbs, each one transaction. [`SqliteStore`] keeps it in one file with
-//! one writer that commits in groups. Blobs and detail output sit beside it in directories. The store decides
-//! nothing and holds opaque sealed bytes only.
+//! [`Store`] is narrow on purpose: batch verbs, each one transaction; [`Lanes`] is how several nodes share the work,
+//! and [`Contents`] keeps what is large. [`SqliteStore`] is one file with one writer that commits in groups;
+//! [`PostgresStore`] is for several machines. The store decides nothing and holds opaque sealed bytes only.
 
-pub mod blob;
+pub mod contents;
+mod directory;
 pub mod error;
 pub mod form;
 pub mod lanes;
+mod open;
 pub mod output;
 mod postgres;
 mod refusal;
@@ -15,11 +17,13 @@ pub mod sqlite;
 pub mod store;
 mod word;
 
-pub use blob::Blobs;
+pub use contents::{Block, Contents, OutputEnd};
+pub use directory::DirectoryContents;
 pub use error::StoreError;
 pub use form::FORM;
 pub use lanes::*;
+pub use open::{Folders, Opened, open};
 pub use output::{OutputLog, OutputRecord};
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresContents, PostgresStore};
 pub use sqlite::{SqliteStore, WriterMode};
 pub use store::*;

@@ -1,27 +1,28 @@
-//! Detail output: one append-only file of compressed blocks per run.
+//! Detail output: lines become blocks, and blocks become durable before their step's outcome is.
 //!
-//! Not in the database: millions of lines must not stand behind the journal's single writer. A block is
-//! durable before its step's outcome is ([`OutputLog::flush`]). A torn last block (a crash) is left out on read
-//! and cut off by the next writer.
+//! Not in the journal: millions of lines must not stand behind its single writer. Adding a line never waits; full
+//! blocks are written meanwhile, and [`OutputLog::flush`] waits until everything added so far is durable.
 
-use std::fs;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use muster_model::id::RunId;
+use muster_model::id::{LaneNumber, RunId};
 
+use crate::contents::{Block, Contents};
 use crate::error::StoreError;
+use crate::store::StoreResult;
 
-/// A block is written when it reaches this size.
-const BLOCK_BYTES: usize = 64 * 1024;
-/// The most bytes of text one run keeps; what follows is cut, and the last line says so.
+/// A block is closed when it reaches this size. (A row of PostgreSQL holds at most 64 KiB of it, compressed.)
+const BLOCK_BYTES: usize = 48 * 1024;
+/// The most bytes of text one lane keeps; what follows is cut, and the last line says so.
 pub const RUN_OUTPUT_MAX: u64 = 512 * 1024 * 1024;
 /// The most bytes of one line; the rest is cut and marked.
 pub const LINE_MAX: usize = 16 * 1024;
-/// Marks the start of a block: `MBLK`.
-const MAGIC: u32 = 0x4b4c_424d;
-const HEADER: usize = 24;
+/// The most closed blocks that may wait for a slow store; lines beyond are left out, and a line says how many.
+const WAITING_MAX: usize = 1_024;
+/// Blocks read at once.
+const READ_BLOCKS: u32 = 32;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,96 +37,146 @@ pub struct OutputRecord {
     pub text: String,
 }
 
-/// The writer of one run's output.
+/// The writer of one lane's output. Cheap to clone.
+#[derive(Clone)]
 pub struct OutputLog {
-    path: PathBuf,
-    file: fs::File,
-    lines: u64,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    contents: Arc<dyn Contents>,
+    run: RunId,
+    lane: LaneNumber,
+    lines: Mutex<Lines>,
+    /// One writer at a time: blocks stay in order, and a flush waits for the one before it.
+    writing: tokio::sync::Mutex<()>,
+    behind: AtomicBool,
+}
+
+#[derive(Default)]
+struct Lines {
+    number: u64,
     bytes: u64,
-    pending: Vec<u8>,
-    pending_first: u64,
+    open: Vec<u8>,
+    open_first: u64,
+    closed: Vec<Block>,
+    left_out: u64,
 }
 
 impl OutputLog {
-    /// Opens a run's output for appending; cuts a torn last block off.
-    pub fn open(directory: &Path, run: RunId) -> Result<OutputLog, StoreError> {
-        let path = path_of(directory, run);
-        let failed = |source| StoreError::File { doing: format!("open {}", path.display()), source };
-        fs::create_dir_all(directory).map_err(failed)?;
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).map_err(failed)?;
-        let (blocks, whole) = blocks_of(&content);
-        let lines = blocks.last().map_or(0, |block| block.first + u64::from(block.count));
-        let bytes = blocks.iter().map(|block| u64::from(block.raw)).sum();
-        file.set_len(whole as u64).map_err(failed)?;
-        file.seek(SeekFrom::Start(whole as u64)).map_err(failed)?;
-        Ok(OutputLog { path, file, lines, bytes, pending: Vec::new(), pending_first: lines })
+    /// Goes on where the lane's output ends.
+    pub async fn open(contents: Arc<dyn Contents>, run: RunId, lane: LaneNumber) -> StoreResult<OutputLog> {
+        let end = contents.output_end(run, lane).await?;
+        let lines = Lines { number: end.lines, bytes: end.bytes, open_first: end.lines, ..Lines::default() };
+        let shared = Shared {
+            contents,
+            run,
+            lane,
+            lines: Mutex::new(lines),
+            writing: tokio::sync::Mutex::new(()),
+            behind: AtomicBool::new(false),
+        };
+        Ok(OutputLog { shared: Arc::new(shared) })
     }
 
-    /// Adds a line; writes a block when there is enough for one.
-    pub fn push(&mut self, record: &OutputRecord) -> Result<(), StoreError> {
-        if self.bytes >= RUN_OUTPUT_MAX {
+    /// Adds a line. Blocks that are full are written in the background.
+    pub fn push(&self, record: &OutputRecord) -> StoreResult<()> {
+        let full = {
+            let mut lines = self.shared.lines.lock().map_err(|_| StoreError::Closed)?;
+            lines.add(record);
+            !lines.closed.is_empty()
+        };
+        if full && !self.shared.behind.swap(true, Ordering::SeqCst) {
+            let shared = self.shared.clone();
+            tokio::spawn(async move {
+                // Whoever flushes next meets the same error and tells it.
+                let _ = shared.write(false).await;
+                shared.behind.store(false, Ordering::SeqCst);
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes everything added so far durable.
+    pub async fn flush(&self) -> StoreResult<()> {
+        self.shared.write(true).await
+    }
+}
+
+impl Shared {
+    async fn write(&self, open_too: bool) -> StoreResult<()> {
+        let _turn = self.writing.lock().await;
+        let blocks = {
+            let mut lines = self.lines.lock().map_err(|_| StoreError::Closed)?;
+            if open_too {
+                lines.close();
+            }
+            std::mem::take(&mut lines.closed)
+        };
+        if blocks.is_empty() {
             return Ok(());
+        }
+        let outcome = self.contents.append_output(self.run, self.lane, &blocks).await;
+        if outcome.is_err() {
+            let mut lines = self.lines.lock().map_err(|_| StoreError::Closed)?;
+            let later = std::mem::replace(&mut lines.closed, blocks);
+            lines.closed.extend(later);
+        }
+        outcome
+    }
+}
+
+impl Lines {
+    fn add(&mut self, record: &OutputRecord) {
+        if self.bytes >= RUN_OUTPUT_MAX {
+            return;
+        }
+        if self.closed.len() >= WAITING_MAX {
+            self.left_out += 1;
+            return;
+        }
+        if self.left_out > 0 {
+            let said = format!("{} lines were left out: the store was slower than they came", self.left_out);
+            self.left_out = 0;
+            self.line(record, &said);
         }
         let mut text = clean(&record.text);
         if text.len() > LINE_MAX {
-            let mut end = LINE_MAX;
-            while !text.is_char_boundary(end) {
-                end -= 1;
-            }
-            text.truncate(end);
+            text.truncate(text.floor_char_boundary(LINE_MAX));
             text.push_str(" … (line cut)");
         }
+        self.line(record, &text);
+        if self.bytes >= RUN_OUTPUT_MAX {
+            let said = format!(
+                "the output of this run reached its limit of {RUN_OUTPUT_MAX} bytes; the rest is not kept"
+            );
+            self.line(record, &said);
+        }
+        if self.open.len() >= BLOCK_BYTES {
+            self.close();
+        }
+    }
+
+    fn line(&mut self, record: &OutputRecord, text: &str) {
         let line =
             format!("{}\t{}\t{}\t{text}\n", record.at.as_millisecond(), record.step, clean(&record.target));
         self.bytes += line.len() as u64;
-        self.pending.extend_from_slice(line.as_bytes());
-        self.lines += 1;
-        if self.bytes >= RUN_OUTPUT_MAX {
-            let said = format!(
-                "{}\t{}\t\tthe output of this run reached its limit of {RUN_OUTPUT_MAX} bytes; the rest is not kept\n",
-                record.at.as_millisecond(),
-                record.step
-            );
-            self.pending.extend_from_slice(said.as_bytes());
-            self.lines += 1;
-        }
-        if self.pending.len() >= BLOCK_BYTES { self.write_block() } else { Ok(()) }
+        self.open.extend_from_slice(line.as_bytes());
+        self.number += 1;
     }
 
-    /// Makes everything pushed so far durable.
-    pub fn flush(&mut self) -> Result<(), StoreError> {
-        if self.pending.is_empty() {
-            return Ok(());
+    fn close(&mut self) {
+        if self.open.is_empty() {
+            return;
         }
-        self.write_block()?;
-        self.file
-            .sync_data()
-            .map_err(|source| StoreError::File { doing: format!("sync {}", self.path.display()), source })
-    }
-
-    fn write_block(&mut self) -> Result<(), StoreError> {
-        let packed = lz4_flex::compress(&self.pending);
-        let mut block = Vec::with_capacity(HEADER + packed.len());
-        block.extend_from_slice(&MAGIC.to_le_bytes());
-        block.extend_from_slice(&(packed.len() as u32).to_le_bytes());
-        block.extend_from_slice(&(self.pending.len() as u32).to_le_bytes());
-        block.extend_from_slice(&((self.lines - self.pending_first) as u32).to_le_bytes());
-        block.extend_from_slice(&self.pending_first.to_le_bytes());
-        block.extend_from_slice(&packed);
-        self.file
-            .write_all(&block)
-            .map_err(|source| StoreError::File { doing: format!("write {}", self.path.display()), source })?;
-        self.pending.clear();
-        self.pending_first = self.lines;
-        Ok(())
+        self.closed.push(Block {
+            first: self.open_first,
+            lines: (self.number - self.open_first) as u32,
+            raw: self.open.len() as u32,
+            body: lz4_flex::compress(&self.open),
+        });
+        self.open.clear();
+        self.open_first = self.number;
     }
 }
 
@@ -134,82 +185,38 @@ fn clean(text: &str) -> String {
     text.replace(['\n', '\r'], " ").replace('\t', "    ")
 }
 
-fn path_of(directory: &Path, run: RunId) -> PathBuf {
-    directory.join(format!("{run}.blocks"))
-}
-
-struct Block {
-    first: u64,
-    count: u32,
-    raw: u32,
-    start: usize,
-    end: usize,
-}
-
-/// The whole blocks of a file, and where the last whole one ends.
-fn blocks_of(content: &[u8]) -> (Vec<Block>, usize) {
-    let mut blocks = Vec::new();
-    let mut at = 0;
-    while let Some(header) = content.get(at..at + HEADER) {
-        let number = |from: usize| {
-            u32::from_le_bytes([header[from], header[from + 1], header[from + 2], header[from + 3]])
-        };
-        let end = at + HEADER + number(4) as usize;
-        if number(0) != MAGIC || end > content.len() {
-            break;
-        }
-        let first = u64::from(number(16)) | (u64::from(number(20)) << 32);
-        blocks.push(Block { first, count: number(12), raw: number(8), start: at + HEADER, end });
-        at = end;
-    }
-    (blocks, at)
-}
-
-/// Some whole blocks of a run's output, and where to go on.
+/// Some lines of a lane, and where to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputPart {
-    /// Lines with their numbers in the run, from 0.
+    /// Lines with their numbers in the lane, from 0.
     pub lines: Vec<(u64, OutputRecord)>,
-    /// The place after them; the same as before if there was nothing.
+    /// The number after them; the same as before if there was nothing.
     pub next: u64,
 }
 
-/// Reads about `bytes_max` bytes of whole blocks from a place that an earlier answer named (0 = the beginning), without
-/// reading what stands before: for those who follow a long output to its end.
-pub fn read_output_part(
-    directory: &Path,
+/// Reads a bounded number of lines from number `from` on, with their numbers: for those who follow a long output to
+/// its end and must tell its lines apart.
+pub async fn read_output_part(
+    contents: &dyn Contents,
     run: RunId,
+    lane: LaneNumber,
     from: u64,
-    bytes_max: usize,
-) -> Result<OutputPart, StoreError> {
-    let path = path_of(directory, run);
-    let failed = |source| StoreError::File { doing: format!("read {}", path.display()), source };
-    let mut file = match fs::File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(OutputPart { lines: Vec::new(), next: from });
-        }
-        Err(source) => return Err(failed(source)),
-    };
-    file.seek(SeekFrom::Start(from)).map_err(failed)?;
-    let mut content = Vec::new();
-    // A block may be larger than asked for: one always fits.
-    let most = bytes_max.max(BLOCK_BYTES + HEADER + LINE_MAX * 2) as u64;
-    file.take(most).read_to_end(&mut content).map_err(failed)?;
-    let (blocks, whole) = blocks_of(&content);
-    let mut lines = Vec::new();
-    for block in &blocks {
-        for (number, line) in (block.first..).zip(text_of(&content, block)?.lines()) {
-            if let Some(record) = record_of(line) {
-                lines.push((number, record));
+) -> StoreResult<OutputPart> {
+    let mut part = OutputPart { lines: Vec::new(), next: from };
+    for block in contents.output(run, lane, from, READ_BLOCKS).await? {
+        let text = text_of(&block)?;
+        for (line, number) in text.split('\n').zip(block.first..block.end()) {
+            if let (true, Some(record)) = (number >= from, record_of(line)) {
+                part.lines.push((number, record));
             }
         }
+        part.next = block.end();
     }
-    Ok(OutputPart { lines, next: from + whole as u64 })
+    Ok(part)
 }
 
-fn text_of(content: &[u8], block: &Block) -> Result<String, StoreError> {
-    let raw = lz4_flex::decompress(&content[block.start..block.end], block.raw as usize)
+fn text_of(block: &Block) -> Result<String, StoreError> {
+    let raw = lz4_flex::decompress(&block.body, block.raw as usize)
         .map_err(|error| StoreError::Form { noun: "output block", message: error.to_string() })?;
     Ok(String::from_utf8_lossy(&raw).into_owned())
 }
@@ -227,36 +234,43 @@ fn record_of(line: &str) -> Option<OutputRecord> {
 }
 
 /// Reads lines from number `after` on, of one step or of all.
-pub fn read_output(
-    directory: &Path,
+pub async fn read_output(
+    contents: &dyn Contents,
     run: RunId,
+    lane: LaneNumber,
     step: Option<u32>,
     after: u64,
     limit: usize,
-) -> Result<Vec<OutputRecord>, StoreError> {
-    let path = path_of(directory, run);
-    let content = match fs::read(&path) {
-        Ok(content) => content,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => {
-            return Err(StoreError::File { doing: format!("read {}", path.display()), source });
-        }
-    };
+) -> StoreResult<Vec<OutputRecord>> {
     let mut records = Vec::new();
-    for block in blocks_of(&content).0 {
-        if block.first + u64::from(block.count) <= after {
-            continue;
-        }
-        let text = text_of(&content, &block)?;
-        for (line, number) in text.lines().zip(block.first..) {
-            if number < after || records.len() >= limit {
-                continue;
-            }
-            let Some(record) = record_of(line) else { continue };
-            if step.is_none_or(|wanted| wanted == record.step) {
-                records.push(record);
-            }
+    let mut from = after;
+    while records.len() < limit {
+        let blocks = contents.output(run, lane, from, READ_BLOCKS).await?;
+        let Some(last) = blocks.last() else { break };
+        from = last.end();
+        for block in &blocks {
+            lines_of(block, step, after, limit, &mut records)?;
         }
     }
     Ok(records)
+}
+
+fn lines_of(
+    block: &Block,
+    step: Option<u32>,
+    after: u64,
+    limit: usize,
+    records: &mut Vec<OutputRecord>,
+) -> Result<(), StoreError> {
+    let text = text_of(block)?;
+    for (line, number) in text.split('\n').zip(block.first..block.end()) {
+        if number < after || records.len() >= limit {
+            continue;
+        }
+        let Some(record) = record_of(line) else { continue };
+        if step.is_none_or(|wanted| wanted == record.step) {
+            records.push(record);
+        }
+    }
+    Ok(())
 }

@@ -13,14 +13,20 @@ use http::{Request, Response};
 use muster_api::Client;
 use muster_api::client::http_transport::HttpTransport;
 use muster_api::client::{Body, Broken, Transport};
+use muster_model::Secret;
 use muster_model::rights::Authority;
-use muster_runs::{Engine, EngineConfig, EngineError, EnvironmentAccount};
+use muster_runs::{Engine, EngineConfig, EngineError, EnvironmentAccount, Role};
 use tower::ServiceExt;
 
 use crate::exit::{Exit, Failure};
 use crate::home;
 
+pub mod background;
+pub mod contexts;
 pub mod sink;
+
+/// The variable that names the database which all nodes share.
+pub const DATABASE_URL: &str = "MUSTER_DATABASE_URL";
 
 /// Private keys that OpenSSH tries by itself, below `~/.ssh`.
 const KEY_FILES: &[&str] = &["id_ed25519", "id_ecdsa", "id_rsa"];
@@ -48,19 +54,37 @@ impl Connection {
     }
 }
 
-/// Connects: to the server whose socket answers below the home, else to an engine of our own.
-pub async fn connect(home: &Path) -> Result<Connection, Failure> {
+/// How a command wants to be carried out.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// The context that was named, if one was.
+    pub context: Option<String>,
+    /// Whether its runs must outlive it.
+    pub outlives: bool,
+}
+
+/// Connects: to the control plane of the context; else to the engine whose socket answers below the home; else to an
+/// engine of our own, in the background if the runs must outlive this process.
+pub async fn connect(home: &Path, wish: &Wish) -> Result<Connection, Failure> {
+    let contexts = contexts::Contexts::read(home)?;
+    if let Some((name, remote)) = contexts.chosen(wish.context.as_deref())? {
+        let token = contexts::token(home, &name, remote)?;
+        return Ok(Connection { client: to_url(&remote.url, token)?, engine: None, shipping: None });
+    }
     if let Some(client) = running_server(home).await? {
         return Ok(Connection { client, engine: None, shipping: None });
     }
-    let engine = open_engine(home).await?;
+    if wish.outlives {
+        return Ok(Connection { client: background::start(home).await?, engine: None, shipping: None });
+    }
+    let engine = open_engine(home, Role::Foreground, None).await?;
     let shipping = sink::begin(&engine, home)?;
     let router = muster_server::router(muster_server::App::in_process(engine.clone()));
     let authority = Authority::local(home::actor());
     Ok(Connection { client: Client::new(InProcess { router, authority }), engine: Some(engine), shipping })
 }
 
-async fn running_server(home: &Path) -> Result<Option<Client>, Failure> {
+pub(crate) async fn running_server(home: &Path) -> Result<Option<Client>, Failure> {
     let socket = home.join(muster_server::listen::SOCKET_FILE);
     if tokio::net::UnixStream::connect(&socket).await.is_err() {
         return Ok(None);
@@ -76,8 +100,22 @@ async fn running_server(home: &Path) -> Result<Option<Client>, Failure> {
     Ok(Some(Client::new(transport)))
 }
 
-/// An engine over the store of this home.
-pub async fn open_engine(home: &Path) -> Result<Engine, Failure> {
+/// A client of the control plane at an address.
+pub fn to_url(url: &str, token: Secret) -> Result<Client, Failure> {
+    home::checked_url(url).map_err(Failure::usage)?;
+    let plain = url.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
+    if plain.is_some_and(|host| !matches!(host, "127.0.0.1" | "localhost" | "[")) {
+        return Err(Failure::usage(format!(
+            "{url} would send the token in clear text to another machine; use https://, or an SSH tunnel to 127.0.0.1"
+        )));
+    }
+    let transport =
+        HttpTransport::to_url(url, token).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    Ok(Client::new(transport))
+}
+
+/// An engine over the store of this home, or over the database that is named.
+pub async fn open_engine(home: &Path, role: Role, database: Option<String>) -> Result<Engine, Failure> {
     home::prepare(home)?;
     let environment_account = home::environment_account()?.map(|account| EnvironmentAccount {
         key: account.key,
@@ -91,6 +129,8 @@ pub async fn open_engine(home: &Path) -> Result<Engine, Failure> {
         ssh_keys: person.keys,
         known_hosts: person.known_hosts,
         runtime_dir: person.runtime_dir,
+        role,
+        database: database.or_else(|| home::variable(DATABASE_URL)),
         ..EngineConfig::new(PathBuf::from(home))
     };
     Engine::open(config, muster_runs::world::real(), hands(home)?).await.map_err(engine_failure)

@@ -1,38 +1,108 @@
-//! `muster server`: the control plane on loopback, until it is told to stop.
+//! `muster server` and `muster engine`: the control plane, until it is told to stop.
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
+use muster_runs::{Engine, Role};
 use muster_server::listen::{Listen, check_address, serve as listen};
 use muster_server::token;
 
+use crate::cli::ServerRole;
 use crate::connect::{engine_failure, open_engine, sink};
 use crate::exit::{Exit, Failure};
 use crate::home;
 
-/// Serves until Ctrl-C or SIGTERM.
-pub async fn serve(home: &Path, address: SocketAddr, quiet: bool) -> Result<(), Failure> {
-    check_address(address).map_err(Failure::usage)?;
-    let engine = open_engine(home).await?;
+/// How often an engine in the background looks whether it is still needed.
+const IDLE_POLL: Duration = Duration::from_secs(1);
+
+/// A node of the control plane.
+pub struct Node {
+    /// Where it answers, if it does.
+    pub address: SocketAddr,
+    /// What it does.
+    pub roles: Vec<ServerRole>,
+    /// The database that all nodes share; none = the one of the home.
+    pub database: Option<String>,
+    /// Say nothing.
+    pub quiet: bool,
+}
+
+/// Serves until Ctrl-C or SIGTERM; then answers under way end, and lanes are handed over.
+pub async fn serve(home: &Path, node: Node) -> Result<(), Failure> {
+    let does = |role| node.roles.contains(&role);
+    if does(ServerRole::Api) {
+        check_address(node.address).map_err(Failure::usage)?;
+    }
+    let role = Role::Server { worker: does(ServerRole::Worker), scheduler: does(ServerRole::Scheduler) };
+    let engine = open_engine(home, role, node.database.clone()).await?;
     let shipping = sink::begin(&engine, home)?;
+    let served = if does(ServerRole::Api) {
+        answer(home, &engine, Some(node.address), node.quiet, stop_signal()).await
+    } else {
+        if !node.quiet {
+            anstream::println!("Muster works here as node {}; it answers no requests", engine.node());
+        }
+        stop_signal().await;
+        Ok(())
+    };
+    let closed = engine.close().await.map_err(engine_failure);
+    sink::end(shipping).await;
+    served.and(closed)
+}
+
+/// Carries runs out in the background of this machine and answers at the home's socket only; ends by itself when there
+/// has been nothing to do for a while.
+pub async fn engine(home: &Path, idle: Duration, quiet: bool) -> Result<(), Failure> {
+    let role = Role::Server { worker: true, scheduler: false };
+    let engine = open_engine(home, role, None).await?;
+    let shipping = sink::begin(&engine, home)?;
+    let watched = engine.clone();
+    let stop = async move {
+        tokio::select! {
+            () = stop_signal() => {}
+            () = unneeded(&watched, idle) => {}
+        }
+    };
+    let served = answer(home, &engine, None, quiet, stop).await;
+    let closed = engine.close().await.map_err(engine_failure);
+    sink::end(shipping).await;
+    served.and(closed)
+}
+
+/// Resolves when no run has executed here for a while.
+async fn unneeded(engine: &Engine, idle: Duration) {
+    let mut since = tokio::time::Instant::now();
+    while since.elapsed() < idle {
+        tokio::time::sleep(IDLE_POLL).await;
+        if engine.is_busy().await {
+            since = tokio::time::Instant::now();
+        }
+    }
+}
+
+async fn answer(
+    home: &Path,
+    engine: &Engine,
+    address: Option<SocketAddr>,
+    quiet: bool,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Failure> {
     let random = muster_runs::world::real().random;
     let token = token::read_or_make(home, &*random)
         .map_err(|error| Failure::new(Exit::Failed, format!("the owner's token: {error}")))?;
     let place = Listen { address, home: home.to_owned(), token, owner: home::actor() };
     let token_path = home.join(token::TOKEN_FILE);
-    let ready = move |bound: SocketAddr| {
-        if !quiet {
+    let ready = move |bound: Option<SocketAddr>| {
+        if let (Some(bound), false) = (bound, quiet) {
             anstream::println!(
                 "Muster answers at http://{bound}; the owner's token is in {}",
                 token_path.display()
             );
         }
     };
-    let served = listen(engine.clone(), place, ready, stop_signal()).await;
-    let closed = engine.close().await.map_err(engine_failure);
-    sink::end(shipping).await;
-    served.map_err(|error| Failure::new(Exit::Failed, format!("the server ended: {error}")))?;
-    closed
+    let served = listen(engine.clone(), place, ready, stop).await;
+    served.map_err(|error| Failure::new(Exit::Failed, format!("the server ended: {error}")))
 }
 
 /// Resolves at Ctrl-C or SIGTERM.

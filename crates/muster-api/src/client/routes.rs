@@ -81,7 +81,12 @@ impl Client {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/cancel")).await?.data)
     }
 
-    /// Takes up an interrupted run.
+    /// Lets steps under way finish and begins nothing further until the run is resumed.
+    pub async fn pause(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
+        Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/pause")).await?.data)
+    }
+
+    /// Takes up an interrupted or paused run.
     pub async fn resume(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/resume")).await?.data)
     }

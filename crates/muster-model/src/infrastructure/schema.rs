@@ -120,6 +120,8 @@ written! {
     Name = {"type": "string", "pattern": NAME_OR_REFERENCE};
     #[doc = "The base address of a server, without credentials."]
     Address = {"type": "string", "pattern": ADDRESS};
+    #[doc = "A whole number of MiB."]
+    SpillMib = {"type": "integer", "minimum": 1, "maximum": SPILL_MIB_MAX};
     #[doc = "The beginning of an index's name."]
     IndexPrefix = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.-]{0,99}$"};
     #[doc = "A public key: one OpenSSH line."]
@@ -383,6 +385,6 @@ maps! {
         /// The beginning of the indices' names; `muster` where nothing is said.
         may prefix: IndexPrefix,
         /// Disk space for what cannot be sent, in MiB; 256 where nothing is said.
-        may spill_mib: Whole<1, SPILL_MIB_MAX>,
+        may spill_mib: SpillMib,
     }
 }

@@ -31,7 +31,7 @@ pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<O
         let (class, message) = error;
         let again = class != FailureClass::Refused && tried + 1 < ATTEMPTS_MAX && may_try_again(&ctx, class);
         let message = about(&ctx.step.target, message);
-        ctx.output.flush();
+        ctx.output.flush().await;
         let kind =
             EntryKind::Failed { step: ctx.step.number, attempt, class, message: message.clone(), again };
         ctx.journal.write(kind, Vec::new()).await?;
@@ -85,7 +85,7 @@ async fn once(ctx: &StepContext, attempt: Attempt) -> Result<Output, StepError> 
         return Err(Stop::Fenced.into());
     }
     let (output, facts) = step::act(ctx, intent).await?;
-    ctx.output.flush();
+    ctx.output.flush().await;
     let kind = EntryKind::Succeeded { step, attempt, already: false, output: output.clone() };
     ctx.journal.write(kind, facts).await?;
     Ok(output)

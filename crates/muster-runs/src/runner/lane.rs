@@ -1,7 +1,7 @@
 //! One lane under this process's claim: which step next, how the loop over steps ends, and what is written then.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -67,11 +67,12 @@ impl Lane {
                 Err(message) => return self.end(RunState::Failed, Some(message), &graph).await,
             }
         }
-        let log = OutputLog::open(&self.inner.home.output(), run)
+        let log = OutputLog::open(self.inner.contents.clone(), run, self.journal.claim().lane)
+            .await
             .map_err(|error| Stop::Store(error.to_string()))?;
-        let output = Arc::new(OutputSink { log: Mutex::new(log) });
+        let output = Arc::new(OutputSink { log });
         let ending = self.steps(&mut graph, &session, &output, began).await;
-        output.flush();
+        output.flush().await;
         match ending {
             Ending::Stopped => Err(Stop::Fenced),
             Ending::HandedOver => self.hand_over().await,

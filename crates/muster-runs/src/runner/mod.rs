@@ -1,7 +1,7 @@
 //! The runner: claims a lane, orders its steps, retries, ends. It has no opinions; they are all in the plan.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -48,24 +48,20 @@ pub(crate) enum Local {
 
 /// Where the detail output of a run goes.
 pub(crate) struct OutputSink {
-    log: Mutex<OutputLog>,
+    log: OutputLog,
 }
 
 impl OutputSink {
     pub(crate) fn push(&self, at: Timestamp, step: StepNumber, target: &str, text: &str) {
         let record = OutputRecord { at, step: step.0, target: target.to_owned(), text: text.to_owned() };
-        if let Ok(mut log) = self.log.lock()
-            && let Err(error) = log.push(&record)
-        {
+        if let Err(error) = self.log.push(&record) {
             tracing::warn!(%error, "a line of output could not be kept");
         }
     }
 
     /// Makes what was said durable; called before a step's outcome is written.
-    pub(crate) fn flush(&self) {
-        if let Ok(mut log) = self.log.lock()
-            && let Err(error) = log.flush()
-        {
+    pub(crate) async fn flush(&self) {
+        if let Err(error) = self.log.flush().await {
             tracing::warn!(%error, "output could not be made durable");
         }
     }

@@ -37,8 +37,8 @@ pub(crate) struct RunCursor {
     pub(crate) started_at: Timestamp,
     /// The last number of each lane.
     pub(crate) lanes: BTreeMap<LaneNumber, Sequence>,
-    /// The place in its output.
-    pub(crate) output: u64,
+    /// The next line of each lane's output.
+    pub(crate) output: BTreeMap<LaneNumber, u64>,
     /// Steps that were begun and have no outcome yet.
     pub(crate) under_way: BTreeMap<u32, UnderWay>,
     /// Steps whose outcome was seen.
@@ -63,7 +63,7 @@ impl RunCursor {
         RunCursor {
             started_at,
             lanes: BTreeMap::new(),
-            output: 0,
+            output: BTreeMap::new(),
             under_way: BTreeMap::new(),
             outcomes: 0,
             caught_up: false,

@@ -17,7 +17,7 @@ use rustix::fs::FlockOperation;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Role};
 use crate::error::EngineError;
 
 mod cursor;
@@ -83,6 +83,13 @@ impl Shipping {
 }
 
 impl Engine {
+    /// Whether this node is one of those that send. A home of its own is sent by whoever works there; of a shared
+    /// database the schedulers do it.
+    pub fn may_ship(&self) -> bool {
+        let config = &self.inner.config;
+        config.database.is_none() || matches!(config.role, Role::Server { scheduler: true, .. })
+    }
+
     /// Sends what runs do to a sink, from now on and what was not sent before. Of several processes over one home,
     /// one does it; among several homes that share a store each does, and the documents' ids keep them single.
     ///

@@ -18,8 +18,6 @@ use crate::error::EngineError;
 
 /// Entries of one run read at once.
 const ENTRIES_PAGE: u32 = 500;
-/// Bytes of output of one run read at once.
-const OUTPUT_PAGE: usize = 256 * 1024;
 /// Runs asked for first, newest first; doubled until all are known.
 const RUNS_FIRST: u32 = 64;
 /// The most runs looked back at; older ones are not sent.
@@ -65,7 +63,7 @@ impl Reader {
             let about = About { prefix, run: &run, plan: plan.as_deref(), purpose: &purpose, host: &host };
             let before = read.documents.len();
             let more = entries(inner, &about, &mut cursor, &mut read.documents).await?
-                | lines(inner, &about, &mut cursor, &mut read.documents)?;
+                | lines(inner, &about, &mut cursor, &mut read.documents).await?;
             if !more && run.state.is_final() {
                 let lost = self.lost(inner, &run, &cursor, from).await?;
                 if lost > 0 {
@@ -198,15 +196,20 @@ async fn entries(
 }
 
 /// Reads output; says whether there may be more.
-fn lines(
+async fn lines(
     inner: &Inner,
     about: &About<'_>,
     cursor: &mut RunCursor,
     documents: &mut Vec<Document>,
 ) -> Result<bool, EngineError> {
-    let part = read_output_part(&inner.home.output(), about.run.id, cursor.output, OUTPUT_PAGE)?;
-    let more = part.next != cursor.output;
-    cursor.output = part.next;
-    documents.extend(part.lines.iter().map(|(number, line)| of_line(about, *number, line)));
+    let mut more = false;
+    // A lane that writes output has written entries before.
+    for lane in cursor.lanes.keys() {
+        let from = cursor.output.get(lane).copied().unwrap_or_default();
+        let part = read_output_part(&*inner.contents, about.run.id, *lane, from).await?;
+        documents.extend(part.lines.iter().map(|(number, line)| of_line(about, *number, line)));
+        more |= part.next != from;
+        cursor.output.insert(*lane, part.next);
+    }
     Ok(more)
 }

@@ -102,7 +102,7 @@ async fn exec(
     lines.end();
     match outcome {
         Outcome::Finished(code) => {
-            ctx.output.flush();
+            ctx.output.flush().await;
             // The outcome is safe in our output and follows in the journal; what is kept there is only in the way.
             let _ = hosts.forget(&reached.host, &attempt).await;
             if code == 0 {

@@ -128,7 +128,7 @@ pub(super) async fn bundle_files(
         .map_err(|error| StepError::refused(format!("the bundle's manifest cannot be read: {error}")))?;
     let mut files = BTreeMap::new();
     for (path, entry) in manifest.below(below) {
-        let content = ctx.engine.blobs.get(&entry.sha256).map_err(store_failed)?;
+        let content = ctx.engine.contents.get(&entry.sha256).await.map_err(store_failed)?;
         files.insert(path.to_owned(), DeliveredFile { content: Bytes::from(content), mode: entry.mode });
     }
     Ok(files)

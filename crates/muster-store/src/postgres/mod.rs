@@ -15,6 +15,7 @@ mod ask;
 mod batch;
 mod claim;
 mod connect;
+mod contents;
 mod facts;
 mod journal;
 mod lanes;
@@ -28,6 +29,8 @@ mod settings;
 mod shared;
 mod verbs;
 mod writer;
+
+pub use contents::PostgresContents;
 
 mod migrations {
     refinery::embed_migrations!("migrations/postgres");
@@ -54,6 +57,11 @@ impl PostgresStore {
         let listener = tokio::spawn(listen::listen(address.clone(), hints.clone()));
         let writer = writer::Writer::start(connect::pool(&address, Some(1))?);
         Ok(PostgresStore { pool, writer, hints, listener })
+    }
+
+    /// Blobs and output in the same database.
+    pub fn contents(&self) -> PostgresContents {
+        PostgresContents { pool: self.pool.clone() }
     }
 
     async fn client(&self) -> Result<Object, StoreError> {

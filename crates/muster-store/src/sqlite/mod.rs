@@ -110,7 +110,8 @@ impl SqliteStore {
     }
 }
 
-fn on_many_threads() -> bool {
+/// Whether blocking here would stop no other task.
+pub(crate) fn on_many_threads() -> bool {
     tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread)
 }

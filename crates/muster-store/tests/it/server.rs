@@ -121,8 +121,7 @@ impl Server {
 
     /// An empty store in a database of its own.
     pub async fn scene(&self) -> Scene {
-        let home = Home::Postgres { url: self.database().await };
-        Scene { store: home.open().await, home }
+        Home::Postgres { url: self.database().await }.scene().await
     }
 }
 

@@ -36,6 +36,9 @@ pub struct Change {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// Do not wait for the end; the run goes on in the background
+    #[arg(long)]
+    pub detach: bool,
     /// Only show the plan
     #[arg(long, conflicts_with = "check")]
     pub dry_run: bool,

@@ -29,6 +29,9 @@ pub struct Global {
     /// Say only what was asked for, and problems
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub quiet: bool,
+    /// Where the command is carried out: `local`, or a name of `muster context list`
+    #[arg(long, global = true, value_name = "NAME", env = crate::connect::contexts::CONTEXT, help_heading = "Global options")]
+    pub context: Option<String>,
     /// No colours
     #[arg(long, global = true, help_heading = "Global options")]
     pub no_color: bool,
@@ -85,6 +88,15 @@ pub enum Command {
     /// Simulated worlds for tests and demonstrations
     #[command(subcommand)]
     Sim(Sim),
+    /// Control planes that commands can be sent to
+    #[command(subcommand)]
+    Context(ContextCommand),
+    /// Carry runs out in the background of this machine; `--detach` starts it by itself
+    Engine {
+        /// End after so many seconds without a run
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        idle: u64,
+    },
     /// Look whether everything Muster needs is here
     Doctor,
     /// Print the completion script for a shell
@@ -150,9 +162,32 @@ pub struct Server {
     /// Serve the control plane at this address (loopback only)
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7474")]
     pub listen: SocketAddr,
+    /// What this node does
+    #[arg(
+        long = "role",
+        value_enum,
+        value_delimiter = ',',
+        value_name = "ROLE",
+        default_value = "api,worker,scheduler"
+    )]
+    pub roles: Vec<ServerRole>,
+    /// The database that all nodes share: sqlite:PATH or postgres://USER@HOST/NAME
+    #[arg(long, value_name = "URL", env = crate::connect::DATABASE_URL, hide_env_values = true)]
+    pub database: Option<String>,
     /// Or do something with servers.
     #[command(subcommand)]
     pub command: Option<ServerCommand>,
+}
+
+/// What a node of the control plane does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ServerRole {
+    /// Answers requests
+    Api,
+    /// Carries runs out
+    Worker,
+    /// Looks after what nobody asks for: retention of ended runs
+    Scheduler,
 }
 
 /// Something with servers.
@@ -181,6 +216,9 @@ pub enum ServerCommand {
         /// Names of servers
         #[arg(required = true)]
         names: Vec<String>,
+        /// Do not wait for the end; the run goes on in the background
+        #[arg(long)]
+        detach: bool,
         /// The command and its arguments, after `--`; no shell reads them
         #[arg(last = true, required = true)]
         command: Vec<String>,
@@ -202,6 +240,33 @@ pub struct ServerList {
     /// Only `running` or `stopped` ones
     #[arg(long)]
     pub power: Option<String>,
+}
+
+/// Contexts.
+#[derive(Debug, Subcommand)]
+pub enum ContextCommand {
+    /// Remember a control plane; its token is sealed
+    Add {
+        /// A name for it
+        name: String,
+        /// Its address
+        url: String,
+        /// The token; `-` reads it from stdin, and without this it is asked for
+        #[arg(long, value_name = "TOKEN")]
+        token: Option<String>,
+    },
+    /// Send commands there from now on; `local` is this machine
+    Use {
+        /// The context's name
+        name: String,
+    },
+    /// Contexts, and which one is used
+    List,
+    /// Forget a control plane
+    Remove {
+        /// The context's name
+        name: String,
+    },
 }
 
 /// Secrets.
@@ -235,12 +300,20 @@ pub enum Run {
         /// Its id
         id: String,
     },
-    /// Follow a run: what was missed, then live
+    /// Follow a run: what was missed, then live; with --format json one event a line
     Attach {
         /// Its id
         id: String,
+        /// Only what came after this cursor, e.g. 0:17
+        #[arg(long, value_name = "CURSOR")]
+        from: Option<String>,
     },
-    /// Take up an interrupted run
+    /// Let steps under way finish and begin nothing further until `resume`; the run keeps its locks
+    Pause {
+        /// Its id
+        id: String,
+    },
+    /// Take up an interrupted or paused run
     Resume {
         /// Its id
         id: String,

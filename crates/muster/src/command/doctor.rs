@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::report::Check;
 use super::{Answer, Report};
-use crate::connect::connect;
+use crate::connect::{Wish, connect};
 use crate::exit::{Exit, Failure};
 
 /// Longest wait for a program to say its version.
@@ -15,7 +15,7 @@ pub async fn doctor(home: &Path) -> Result<Answer, Failure> {
     let mut checks = vec![home_check(home), key_check(home)];
     checks.push(program("ssh", &["-V"], false, "`server ssh`, and settings of ~/.ssh/config").await);
     checks.push(program("ansible-playbook", &["--version"], false, "playbooks and node_exporter").await);
-    match connect(home).await {
+    match connect(home, &Wish::default()).await {
         Ok(connection) => {
             checks.push(check("store", true, "opens".to_owned()));
             checks.extend(account_checks(&connection.client).await);

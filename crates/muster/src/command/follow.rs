@@ -15,14 +15,15 @@ pub fn run_id(text: &str) -> Result<RunId, Failure> {
     text.parse().map_err(|_| Failure::usage(format!("`{text}` is no run's id")))
 }
 
-/// Follows a run from its beginning; the plan, where it is at hand, says how much there is to do.
+/// Follows a run from a cursor; the plan, where it is at hand, says how much there is to do.
 pub async fn follow(
     run: &str,
+    from: Cursor,
     plan: Option<&PlanAttributes>,
     context: &Context<'_>,
 ) -> Result<Resource<RunAttributes>, Failure> {
     let id = run_id(run)?;
-    let mut events = context.client.events(id, Cursor::start());
+    let mut events = context.client.events(id, from);
     let mut signals = Signals::new()?;
     let mut interrupted = false;
     context.screen.begin(run, plan);

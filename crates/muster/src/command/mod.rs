@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use muster_api::Client;
 
 use crate::ask::{Ask, Terminal};
-use crate::cli::{Cli, Command};
-use crate::connect::{Connection, connect};
+use crate::cli::infra::Infra;
+use crate::cli::{Cli, Command, Server, ServerCommand};
+use crate::connect::{Connection, Wish, connect};
 use crate::exit::{Exit, Failure};
 use crate::view::{Screen, View};
 
 pub mod account;
 pub mod completions;
+pub mod context;
 pub mod doctor;
 pub mod find;
 pub mod first_run;
@@ -45,6 +47,8 @@ pub struct Context<'a> {
     pub ask: &'a dyn Ask,
     /// What is shown while the command works.
     pub screen: &'a dyn Screen,
+    /// Whether events are printed as they come, one line of JSON each.
+    pub stream: bool,
 }
 
 /// What a command gives back.
@@ -87,14 +91,22 @@ async fn answer(cli: Cli, view: &View) -> Result<Answer, Failure> {
             sim::onecloud(arguments, &crate::home::directory()?, quiet).await
         }
         Command::Completions { shell } => completions::completions(shell),
-        Command::Server(crate::cli::Server { listen, command: None }) => {
-            crate::serve::serve(&crate::home::directory()?, listen, quiet).await?;
+        Command::Server(crate::cli::Server { listen, roles, database, command: None }) => {
+            let node = crate::serve::Node { address: listen, roles, database, quiet };
+            crate::serve::serve(&crate::home::directory()?, node).await?;
             Answer::done(Report::Nothing)
         }
+        Command::Engine { idle } => {
+            let idle = std::time::Duration::from_secs(idle);
+            crate::serve::engine(&crate::home::directory()?, idle, quiet).await?;
+            Answer::done(Report::Nothing)
+        }
+        Command::Context(command) => context::context(&command, &crate::home::directory()?, &Terminal).await,
         Command::Doctor => doctor::doctor(&crate::home::directory()?).await,
         command => {
             let home = crate::home::directory()?;
-            let connection = connect(&home).await?;
+            let wish = Wish { context: cli.global.context, outlives: outlives(&command) };
+            let connection = connect(&home, &wish).await?;
             let answer = spoken(command, &connection, home, view).await;
             let closed = connection.close().await;
             let answer = answer?;
@@ -106,8 +118,15 @@ async fn answer(cli: Cli, view: &View) -> Result<Answer, Failure> {
 
 /// The commands that speak the API.
 async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -> Result<Answer, Failure> {
-    let context =
-        Context { client: to.client.clone(), home, here: here()?, ask: &Terminal, screen: view.screen() };
+    let stream = view.is_json();
+    let context = Context {
+        client: to.client.clone(),
+        home,
+        here: here()?,
+        ask: &Terminal,
+        screen: view.screen(),
+        stream,
+    };
     match command {
         Command::Infra(command) => infra::infra(command, &context).await,
         Command::Register(arguments) => register::register(&arguments, &context).await,
@@ -123,7 +142,20 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
         | Command::Validate(_)
         | Command::Sim(_)
         | Command::Doctor
+        | Command::Context(_)
+        | Command::Engine { .. }
         | Command::Completions { .. } => Answer::done(Report::Nothing),
+    }
+}
+
+/// Whether the runs of a command must go on without it.
+fn outlives(command: &Command) -> bool {
+    match command {
+        Command::Infra(Infra::Update(change) | Infra::Deploy(change) | Infra::Destroy(change)) => {
+            change.detach
+        }
+        Command::Server(Server { command: Some(ServerCommand::Exec { detach, .. }), .. }) => *detach,
+        _ => false,
     }
 }
 

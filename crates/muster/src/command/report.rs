@@ -48,6 +48,8 @@ pub enum Outcome {
     Declined,
     /// It was carried out; the run tells how.
     Ran,
+    /// It is being carried out; nobody waits for it here.
+    Detached,
 }
 
 /// A plan and what became of it.
@@ -95,6 +97,17 @@ pub struct Validated {
     pub warnings: Vec<muster_model::diagnostic::Diagnostic>,
 }
 
+/// A control plane that commands can be sent to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KnownContext {
+    /// Its name.
+    pub name: String,
+    /// Its address; none is this machine.
+    pub url: Option<String>,
+    /// Whether commands go there.
+    pub current: bool,
+}
+
 /// One thing that `doctor` looked at.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
@@ -133,6 +146,8 @@ pub enum Report {
     Accounts(Vec<Row<AccountAttributes>>),
     /// What the provider says about an account.
     AccountTest(Box<Row<AccountTestAttributes>>),
+    /// Contexts.
+    Contexts(Vec<KnownContext>),
     /// What an account's provider offers.
     Offers(Box<OffersAttributes>),
     /// One server.

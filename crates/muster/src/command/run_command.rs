@@ -20,10 +20,26 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
         Run::Show { id } => {
             Answer::done(Report::Run(Box::new(context.client.run(run_id(&id)?).await?.into())))
         }
-        Run::Attach { id } => followed(&id, context).await,
+        Run::Attach { id, from } => {
+            let from = match from {
+                None => Cursor::start(),
+                Some(text) => text.parse().map_err(Failure::usage)?,
+            };
+            match context.stream {
+                true => streamed(&id, from, context).await,
+                false => followed(&id, from, context).await,
+            }
+        }
+        Run::Pause { id } => {
+            let run = context.client.pause(run_id(&id)?).await?;
+            context.screen.say(&format!(
+                "Steps under way are finished, then it waits, and keeps its locks. Go on: muster run resume {id}"
+            ));
+            Answer::done(Report::Run(Box::new(run.into())))
+        }
         Run::Resume { id } => {
             context.client.resume(run_id(&id)?).await?;
-            followed(&id, context).await
+            followed(&id, Cursor::start(), context).await
         }
         Run::Cancel { id } => {
             let run = context.client.cancel(run_id(&id)?).await?;
@@ -39,10 +55,26 @@ async fn plan_of(run: &RunAttributes, context: &Context<'_>) -> Result<PlanAttri
     Ok(context.client.plan(plan_id(&run.plan)?, 0).await?.attributes)
 }
 
-async fn followed(id: &str, context: &Context<'_>) -> Result<Answer, Failure> {
+/// Every event as one line of JSON, at once.
+async fn streamed(id: &str, from: Cursor, context: &Context<'_>) -> Result<Answer, Failure> {
+    let run = run_id(id)?;
+    let mut events = context.client.events(run, from);
+    while let Some(event) = events.next().await? {
+        if context.screen.line(&event).is_err() {
+            // The reader has gone (`| head`); the run goes on without it.
+            return Answer::done(Report::Nothing);
+        }
+    }
+    let run = context.client.run(run).await?;
+    let plan = plan_of(&run.attributes, context).await?;
+    let exit = Exit::of_run(&run.attributes.state, super::infra::consent::waits(&plan));
+    Ok(Answer { exit, report: Report::Nothing })
+}
+
+async fn followed(id: &str, from: Cursor, context: &Context<'_>) -> Result<Answer, Failure> {
     let run = context.client.run(run_id(id)?).await?;
     let plan = plan_of(&run.attributes, context).await?;
-    let run = follow(id, Some(&plan), context).await?;
+    let run = follow(id, from, Some(&plan), context).await?;
     let exit = Exit::of_run(&run.attributes.state, super::infra::consent::waits(&plan));
     Ok(Answer { exit, report: Report::Run(Box::new(run.into())) })
 }

@@ -20,7 +20,7 @@ pub async fn server(command: ServerCommand, context: &Context<'_>) -> Result<Ans
         ServerCommand::List(which) => Answer::done(Report::Servers(list(&which, context).await?)),
         ServerCommand::Show { name, account } => show(&name, account, context).await,
         ServerCommand::Ssh { name, command } => ssh(&name, &command, context).await,
-        ServerCommand::Exec { names, command } => exec(names, command, context).await,
+        ServerCommand::Exec { names, detach, command } => exec(names, command, detach, context).await,
     }
 }
 
@@ -79,11 +79,19 @@ async fn ssh(name: &str, command: &[String], context: &Context<'_>) -> Result<An
     Ok(Answer { exit, report: Report::Nothing })
 }
 
-async fn exec(servers: Vec<String>, argv: Vec<String>, context: &Context<'_>) -> Result<Answer, Failure> {
+async fn exec(
+    servers: Vec<String>,
+    argv: Vec<String>,
+    detach: bool,
+    context: &Context<'_>,
+) -> Result<Answer, Failure> {
     let request = ExecRequest { space: default_space(), servers, argv };
     let plan = finished(context.client.exec(request).await?, context).await?;
     // The command was typed out; there is nothing left to ask.
-    let mut answer = deal(PurposeSaid::Deploy, plan, Manner::Yes, context).await?;
+    let mut answer = deal(PurposeSaid::Deploy, plan, Manner::Yes, detach, context).await?;
+    if detach {
+        return Ok(answer);
+    }
     if let Report::Planned(planned) = &answer.report
         && let Some(run) = &planned.run
     {

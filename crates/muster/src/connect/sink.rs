@@ -34,6 +34,9 @@ pub const END_MAX: Duration = Duration::from_secs(3);
 pub fn begin(engine: &Engine, home: &Path) -> Result<Option<Shipping>, Failure> {
     let Some(settings) = settings(home)? else { return Ok(None) };
     let login = login(variable)?;
+    if !engine.may_ship() {
+        return Ok(None);
+    }
     let failed = |message: String| Failure::new(Exit::Failed, message);
     let transport = HttpTransport::new().map_err(|error| failed(error.to_string()))?;
     let config =

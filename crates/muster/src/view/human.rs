@@ -33,6 +33,7 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         | Report::Files(_)
         | Report::Accounts(_)
         | Report::Secrets(_)
+        | Report::Contexts(_)
         | Report::Stats(_) => table::report(report),
         Report::Events(events) => events.iter().filter_map(event::line).map(|line| line + "\n").collect(),
         Report::Output(lines) => {
@@ -153,6 +154,15 @@ fn planned_text(planned: &Planned, plan_shown: bool) -> String {
                     out,
                     "{FAINT}Only shown; nothing was changed. Plan {}{FAINT:#}",
                     planned.plan.id
+                );
+            }
+        }
+        Outcome::Detached => {
+            if let Some(run) = &planned.run {
+                let _ = writeln!(
+                    out,
+                    "Run {} goes on in the background. Follow it with: muster run attach {}",
+                    run.id, run.id
                 );
             }
         }

@@ -35,6 +35,13 @@ pub trait Screen: Send + Sync {
     fn end(&self);
     /// Something worth knowing.
     fn say(&self, message: &str);
+    /// One event as a line of JSON on stdout, at once.
+    fn line(&self, event: &Event) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        serde_json::to_writer(&mut out, event)?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
 }
 
 /// How answers are drawn.
@@ -51,6 +58,11 @@ impl View {
         }
         log(options.verbose);
         View { format: options.format, screen: live::Live::new(options.format, options.quiet) }
+    }
+
+    /// Whether answers are for machines, as JSON.
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
     }
 
     /// What is shown while a command works.

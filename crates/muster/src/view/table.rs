@@ -55,6 +55,17 @@ pub fn report(report: &Report) -> String {
                 })
                 .collect(),
         ),
+        Report::Contexts(contexts) => draw(
+            &["", "context", "url"],
+            contexts
+                .iter()
+                .map(|known| {
+                    let mark = if known.current { "*" } else { "" };
+                    let url = known.url.clone().unwrap_or_else(|| "(this machine)".into());
+                    vec![mark.to_owned(), known.name.clone(), url]
+                })
+                .collect(),
+        ),
         Report::Offers(offers) => self::offers(offers),
         Report::Files(files) => draw(
             &["file", "path", "servers", "networks", "last run"],

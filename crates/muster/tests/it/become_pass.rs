@@ -68,7 +68,7 @@ fn sudo_on_a_machine_gets_its_password_and_nobody_else() {
         crate::skip::skip("become_pass::sudo_on_a_machine", "no ansible-playbook (PyPI: ansible-core)");
         return;
     }
-    let place = Place::with_machines(SHOP);
+    let place = Place::with_machines(SHOP, &muster_outside::host::local::Wish::from_environment().unwrap());
     for (path, text) in [("muster.yaml", "version: 1\n"), ("site.yml", SITE)] {
         std::fs::write(place.project().join(path), text).unwrap();
     }

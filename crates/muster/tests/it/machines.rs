@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use muster_outside::host::local::LocalMachines;
+use muster_outside::host::local::{LocalMachines, Technique, Wish};
 use serde_json::{Value, json};
 
 use crate::place::{Place, Ran, client};
@@ -60,9 +60,16 @@ const SITE: &str = r#"- name: Site
       ansible.builtin.wait_for: { port: 8000, timeout: 30 }
 "#;
 
-/// A place with machines, or none with the reason said.
-fn place(test: &str, shop: &str, files: &[(&str, &str)]) -> Option<Place> {
-    if let Err(missing) = LocalMachines::probe() {
+/// A place with machines made by this technique, or none with the reason said.
+fn place(technique: Technique, test: &str, shop: &str, files: &[(&str, &str)]) -> Option<Place> {
+    let range = match technique {
+        Technique::Nspawn => None,
+        // `./dev test` runs an engine behind a route of its own.
+        Technique::Docker => std::env::var("MUSTER_TEST_DOCKER_NETWORK").ok(),
+    };
+    let range = range.as_deref().unwrap_or("10.210.0.0/16").parse().unwrap();
+    let wish = Wish { technique: Some(technique), range };
+    if let Err(missing) = LocalMachines::probe_as(&wish) {
         crate::skip::skip(test, &missing.to_string());
         return None;
     }
@@ -73,7 +80,7 @@ fn place(test: &str, shop: &str, files: &[(&str, &str)]) -> Option<Place> {
             return None;
         }
     }
-    let place = Place::with_machines(shop);
+    let place = Place::with_machines(shop, &wish);
     // Marks the root, so that paths are below it and not below `infra`.
     for (path, text) in [("muster.yaml", "version: 1\n")].iter().chain(files) {
         write(&place, path, text);
@@ -145,8 +152,18 @@ async fn page(place: &Place, name: &str) -> String {
 /// from the first update to a deploy over drift; `ARCHITECTURE.md` tells it in the same order.
 #[tokio::test]
 async fn the_main_job() {
+    the_main_job_by(Technique::Nspawn, "machines::the_main_job").await;
+}
+
+/// The same where each server is a Docker container: neither the engine nor Ansible sees a difference.
+#[tokio::test]
+async fn the_main_job_in_containers() {
+    the_main_job_by(Technique::Docker, "machines::the_main_job_in_containers").await;
+}
+
+async fn the_main_job_by(technique: Technique, test: &str) {
     let files = [("app/index.html", "first\n"), ("playbooks/site.yml", SITE)];
-    let Some(place) = place("machines::the_main_job", SHOP, &files) else { return };
+    let Some(place) = place(technique, test, SHOP, &files) else { return };
     updated_once(&place).await;
     over_ssh(&place);
     let release = deployed(&place).await;
@@ -332,7 +349,7 @@ async fn what_fails_is_told_and_can_be_mended() {
       ansible.builtin.command: { cmd: ls /nowhere-at-all }
 ";
     let test = "machines::what_fails_is_told_and_can_be_mended";
-    let Some(place) = place(test, SMALL, &[("site.yml", failing)]) else { return };
+    let Some(place) = place(Technique::Nspawn, test, SMALL, &[("site.yml", failing)]) else { return };
     let failed = place.run(&["infra", "deploy", "shop", "--yes"]);
     assert_eq!(failed.code, 1, "{failed:?}");
     let said = format!("{}{}", failed.out, failed.err);

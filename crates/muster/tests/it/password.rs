@@ -33,7 +33,7 @@ async fn a_machine_without_our_key_is_entered_by_its_first_password() {
         crate::skip::skip("password::a_machine_without_our_key", &missing.to_string());
         return;
     }
-    let place = Place::with_machines(SHOP);
+    let place = Place::with_machines(SHOP, &muster_outside::host::local::Wish::from_environment().unwrap());
     let shape = json!({"Name": "app-1", "CPU": 1, "RAM": 1024, "HDD": 20, "Image": "Ubuntu20.04x64", "DCLocation": "SdnSpb"});
     place.sim("drift", json!({"create": shape})).await;
     let mut tries = 0;

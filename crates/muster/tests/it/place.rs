@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
+use muster_outside::host::local::Wish;
 use serde_json::Value;
 
 /// The program under test.
@@ -104,11 +105,14 @@ impl Place {
         Place { directory, cloud: Running::start(Place::cloud()), account: true }
     }
 
-    /// The same, where each server is a real machine of this computer. The cloud has a home of its own.
-    pub fn with_machines(shop: &str) -> Place {
+    /// The same, where each server is a real machine of this computer, made as is wished. The cloud has a home of
+    /// its own.
+    pub fn with_machines(shop: &str, wish: &Wish) -> Place {
         let directory = Place::directory(shop);
         let mut command = Place::cloud();
         command.args(["--machines", "local"]).env("MUSTER_HOME", directory.path().join("cloud"));
+        command.env("MUSTER_MACHINES", wish.technique.map_or("", |technique| technique.as_str()));
+        command.env("MUSTER_MACHINE_NETWORK", wish.range.to_string());
         Place { directory, cloud: Running::start_prepared(command), account: true }
     }
 

@@ -221,39 +221,43 @@ pub(super) fn nspawn(boot: &Boot<'_>) -> Argv {
     ])
 }
 
+/// The service that a keeper becomes under systemd.
+pub(super) struct Unit {
+    /// Its name, without `.service`.
+    pub name: String,
+    /// The most memory of the machine, for computers where systemd hands over no memory controller.
+    pub memory: Option<u64>,
+}
+
 /// Starts the keeper of a machine detached: a session of its own, and a mount namespace of its own, so that the
 /// machine's root is mounted nowhere else and goes with the keeper.
 ///
 /// Under systemd it becomes a transient service: a child would end with the service or session that started it.
-/// `KillMode=process`: a machine survives its keeper there too.
+/// `KillMode=process`: a machine survives its keeper there too. `OOMPolicy=continue`: a machine that is short of
+/// memory loses a process, not its keeper.
 pub(super) fn keeper(
-    label: &str,
-    systemd: bool,
+    unit: Option<&Unit>,
     launcher: &[String],
     environment: &[(String, String)],
     folder: &str,
 ) -> Argv {
-    let mut argv = if systemd {
-        let mut run = Argv::new(&["systemd-run", "--quiet", "--collect", "--service-type=exec"]);
-        run.0.push(format!("--unit={label}"));
-        run.0.extend(
-            ["--property=Delegate=yes", "--property=KillMode=process", "--property=TasksMax=16384"]
-                .map(str::to_owned),
-        );
-        run.0.extend(["stdout", "stderr"].map(|stream| {
-            format!(
-                "--property=Standard{}=append:{folder}/keeper.log",
-                match stream {
-                    "stdout" => "Output",
-                    _ => "Error",
-                }
-            )
-        }));
-        run.0.extend(environment.iter().map(|(name, value)| format!("--setenv={name}={value}")));
-        run.0.push("--".to_owned());
-        run
-    } else {
-        Argv::new(&["setsid"])
+    let mut argv = match unit {
+        Some(unit) => {
+            let mut run = Argv::new(&["systemd-run", "--quiet", "--collect", "--service-type=exec"]);
+            run.0.push(format!("--unit={}", unit.name));
+            let mut properties = ["Delegate=yes", "KillMode=process", "OOMPolicy=continue", "TasksMax=16384"]
+                .map(str::to_owned)
+                .to_vec();
+            properties.extend(unit.memory.map(|bytes| format!("MemoryMax={bytes}")));
+            properties.extend(
+                ["Output", "Error"].map(|stream| format!("Standard{stream}=append:{folder}/keeper.log")),
+            );
+            run.0.extend(properties.iter().map(|property| format!("--property={property}")));
+            run.0.extend(environment.iter().map(|(name, value)| format!("--setenv={name}={value}")));
+            run.0.push("--".to_owned());
+            run
+        }
+        None => Argv::new(&["setsid"]),
     };
     argv.0.extend(["unshare", "--mount", "--propagation", "slave", "--"].map(str::to_owned));
     argv.0.extend(launcher.iter().cloned());
@@ -336,14 +340,16 @@ mod tests {
     fn keeper_commands() {
         let launcher = ["/usr/bin/muster".to_owned(), "__machine".to_owned()];
         assert_eq!(
-            keeper("muster-0-web", false, &launcher, &[], "/h/m/web").text(),
+            keeper(None, &launcher, &[], "/h/m/web").text(),
             "setsid unshare --mount --propagation slave -- /usr/bin/muster __machine /h/m/web"
         );
         let environment = [("A".to_owned(), "b c".to_owned())];
+        let unit = Unit { name: "muster-0-web.812-1".to_owned(), memory: Some(1024) };
         assert_eq!(
-            keeper("muster-0-web", true, &launcher, &environment, "/h/m/web").text(),
-            "systemd-run --quiet --collect --service-type=exec --unit=muster-0-web --property=Delegate=yes \
-             --property=KillMode=process --property=TasksMax=16384 --property=StandardOutput=append:/h/m/web/keeper.log \
+            keeper(Some(&unit), &launcher, &environment, "/h/m/web").text(),
+            "systemd-run --quiet --collect --service-type=exec --unit=muster-0-web.812-1 --property=Delegate=yes \
+             --property=KillMode=process --property=OOMPolicy=continue --property=TasksMax=16384 \
+             --property=MemoryMax=1024 --property=StandardOutput=append:/h/m/web/keeper.log \
              --property=StandardError=append:/h/m/web/keeper.log --setenv=A=b c -- \
              unshare --mount --propagation slave -- /usr/bin/muster __machine /h/m/web"
         );

@@ -51,8 +51,8 @@ pub(super) fn cache_folder() -> PathBuf {
     }
 }
 
-/// Finds the root in the cache or builds it.
-pub(super) async fn ensure(cache: &Path, progress: Progress<'_>) -> Result<Base, LocalError> {
+/// Where the root of this system's kind is or will be. `kind` tells apart those that are built in another way.
+pub(super) fn place(cache: &Path, kind: &str) -> Result<Base, LocalError> {
     let release = "/etc/os-release";
     let release = std::fs::read_to_string(release).map_err(file("read", release))?;
     let suite = suite(&release).ok_or_else(|| {
@@ -62,8 +62,13 @@ pub(super) async fn ensure(cache: &Path, progress: Progress<'_>) -> Result<Base,
         )
     })?;
     let id = digest(&[RECIPE, argv::PACKAGES, &suite, std::env::consts::ARCH]);
-    let folder = cache.join("machines").join(&id);
-    let base = Base { root: folder.join("root"), id, folder, suite };
+    let folder = cache.join("machines").join(format!("{id}{kind}"));
+    Ok(Base { root: folder.join("root"), id, folder, suite })
+}
+
+/// Finds the root in the cache or builds it.
+pub(super) async fn ensure(cache: &Path, progress: Progress<'_>) -> Result<Base, LocalError> {
+    let base = place(cache, "")?;
     if base.root.exists() {
         return Ok(base);
     }

@@ -2,13 +2,11 @@
 
 use super::LocalMachines;
 use super::base::{self, Base};
-use super::disk::{self, make_folder};
+use super::disk::make_folder;
 use super::error::{LocalError, file};
 use super::lock::Lock;
 use super::network;
-use super::power;
 use super::record::{Folder, HomeRecord, MachineRecord, read, remove, text, write};
-use super::slot;
 use super::spec::{Machine, MachineName, MachineSpec};
 
 impl LocalMachines {
@@ -25,7 +23,7 @@ impl LocalMachines {
             return Err(LocalError::Exists(spec.name.to_string()));
         }
         match self.create_locked(spec, &base, &folder).await {
-            Ok(machine) => Ok(self.describe(&machine, &folder)),
+            Ok(machine) => self.describe(&machine).await,
             Err(error) => {
                 if let Err(second) = self.delete_locked(&spec.name, lock).await {
                     tracing::warn!(machine = %spec.name, "a failed creation could not be cleaned up: {second}");
@@ -41,7 +39,8 @@ impl LocalMachines {
         base: &Base,
         folder: &Folder,
     ) -> Result<MachineRecord, LocalError> {
-        let mut machine = {
+        let (mut machine, home) = {
+            let taken = self.substrate.taken().await?;
             let _home_lock = self.lock_home().await?;
             let mut home = self.ensure_home().await?;
             let others = self.layout.records()?;
@@ -60,18 +59,18 @@ impl LocalMachines {
                 vec![network::main_interface(home.slot, home.subnet, number)?],
             );
             for further in &spec.networks {
-                let interface = network::further_interface(&mut home, &others, &machine, further)?;
+                let interface = network::further_interface(&mut home, &others, &machine, further, &taken)?;
                 machine.interfaces.push(interface);
             }
             write(&self.layout.home_record(), &home)?;
             make_folder(&folder.0, 0o700)?;
             write(&folder.record(), &machine)?;
-            machine
+            (machine, home)
         };
-        disk::prepare(folder, spec, &machine.base_root).await?;
+        self.substrate.prepare(&self.layout, &home, &machine, spec, base).await?;
         machine.complete = true;
         write(&folder.record(), &machine)?;
-        self.power_on(folder, &machine).await?;
+        self.power_on(folder, &mut machine).await?;
         Ok(machine)
     }
 
@@ -89,16 +88,9 @@ impl LocalMachines {
 
     async fn delete_locked(&self, name: &MachineName, lock: Lock) -> Result<(), LocalError> {
         let folder = self.layout.folder(name);
-        if folder.0.exists() {
-            power::pull_plug(&folder).await?;
-            power::remove_groups(&folder).await;
-        }
         let home: Option<HomeRecord> = read(&self.layout.home_record())?;
         let machine: Option<MachineRecord> = read(&folder.record())?;
-        if let (Some(home), Some(machine)) = (&home, &machine) {
-            network::unplug(home, machine).await?;
-            slot::remove_nspawn_remnants(&machine.label());
-        }
+        self.substrate.remove(&folder, home.as_ref(), machine.as_ref()).await?;
         if folder.0.exists() {
             // Out of the list at once, then file by file: half a machine is never seen.
             let gone = self.layout.machines.join(format!(".{name}.gone"));
@@ -107,17 +99,12 @@ impl LocalMachines {
             base::remove_tree(&gone).await?;
         }
         let home_lock = self.lock_home().await?;
-        let rest = self.layout.records()?;
-        if let Some(mut home) = read::<HomeRecord>(&self.layout.home_record())? {
-            let before = home.clone();
-            network::remove_unused(&mut home, &rest).await?;
-            if home != before {
-                write(&self.layout.home_record(), &home)?;
-            }
+        if let Some(home) = read::<HomeRecord>(&self.layout.home_record())? {
+            self.forget_networks(home).await?;
         }
         let last = self.layout.names()?.is_empty();
         if last {
-            slot::release(&self.layout.machines).await?;
+            self.substrate.release(&self.layout.machines).await?;
             remove(&self.layout.home_record())?;
             home_lock.remove();
         }

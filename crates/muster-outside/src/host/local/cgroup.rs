@@ -3,7 +3,8 @@
 //! Without it nspawn would put all machines into the same `payload` group. Each machine has two groups: `machine`,
 //! in which nspawn is started and below which it makes its own, and `keeper`, into which the keeper steps aside
 //! (cgroup v2 wants no processes in inner groups). Without systemd they lie below `muster/LABEL` in the group of
-//! whoever started the keeper, so that limits set on that one hold; under systemd below the keeper's own service.
+//! whoever started the keeper, so that limits set on that one hold; under systemd below the keeper's own service,
+//! which systemd hands over (`Delegate=`) in version 2 and in its own hierarchy, and in no other.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -77,6 +78,47 @@ fn own_path<'a>(hierarchy: &Hierarchy, listing: &'a str) -> Option<&'a str> {
     })
 }
 
+/// Where the groups of a machine belong in a hierarchy: the group that its keeper came from, and the machine's own
+/// top group; `None` where there shall be none. `there` says whether a group exists. Pure, but for that question.
+fn place(
+    hierarchy: &Hierarchy,
+    listing: &str,
+    label: &str,
+    systemd: bool,
+    there: impl Fn(&Path) -> bool,
+) -> Option<(PathBuf, PathBuf)> {
+    // From outside of our cgroup namespace the kernel shows `/../…`, which leads out of the hierarchy.
+    let path = own_path(hierarchy, listing).filter(|path| !path.split('/').any(|part| part == ".."));
+    let from = path.map(|path| hierarchy.mount.join(path)).filter(|path| there(path));
+    if !systemd {
+        // A container sees its own group as the top.
+        let from = from.unwrap_or_else(|| hierarchy.mount.clone());
+        let top = from.join(PARENT).join(label);
+        return Some((from, top));
+    }
+    let delegated = hierarchy.version2 || hierarchy.controllers.iter().any(|one| one == "name=systemd");
+    // The keeper's own service and nothing else: whatever is in the top group may be killed one day.
+    let from = from.filter(|from| delegated && is_unit(from, label))?;
+    Some((from.clone(), from))
+}
+
+/// Whether a group is the one of a service that `argv::keeper` starts for this machine.
+fn is_unit(group: &Path, label: &str) -> bool {
+    let name =
+        group.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".service"));
+    name.and_then(|name| name.strip_prefix(label)).is_some_and(|launch| launch.starts_with('.'))
+}
+
+/// The groups in which a controller must be handed down (version 2) so that it reaches the groups in `top`: from
+/// where the keeper came from to `top` itself, the highest first. Pure.
+fn levels(from: &Path, top: &Path) -> Vec<PathBuf> {
+    let mut levels: Vec<_> =
+        top.ancestors().take_while(|level| *level != from).map(Path::to_path_buf).collect();
+    levels.push(from.to_path_buf());
+    levels.reverse();
+    levels
+}
+
 /// The groups of one machine.
 pub(super) struct Groups {
     /// Hierarchy, the group that the keeper came from, and the machine's own top group there.
@@ -92,19 +134,9 @@ impl Groups {
         let own = std::fs::read_to_string(own).map_err(file("read", own))?;
         let mut tops = Vec::new();
         for hierarchy in hierarchies(&mounts) {
-            // systemd hands over (`Delegate=`) these two only.
-            let delegated =
-                hierarchy.version2 || hierarchy.controllers.iter().any(|one| one == "name=systemd");
-            if systemd && !delegated {
-                continue;
+            if let Some((from, top)) = place(&hierarchy, &own, label, systemd, Path::exists) {
+                tops.push((hierarchy, from, top));
             }
-            let from = match own_path(&hierarchy, &own).map(|path| hierarchy.mount.join(path)) {
-                Some(path) if path.exists() => path,
-                // A container sees its own group as the top.
-                _ => hierarchy.mount.clone(),
-            };
-            let top = if systemd { from.clone() } else { from.join(PARENT).join(label) };
-            tops.push((hierarchy, from, top));
         }
         Ok(Groups { tops, systemd })
     }
@@ -129,20 +161,26 @@ impl Groups {
 
     /// Limits the machine's memory; call when the keeper has stepped aside.
     pub(super) fn limit_memory(&self, bytes: u64) -> Result<(), LocalError> {
-        for (hierarchy, _, top) in &self.tops {
+        for (hierarchy, from, top) in &self.tops {
             let group = top.join("machine");
             if hierarchy.controllers.iter().any(|one| one == "memory") {
                 let limit = group.join("memory.limit_in_bytes");
                 return std::fs::write(&limit, bytes.to_string()).map_err(file("write", &limit));
             }
             if hierarchy.version2 {
-                // Refused where the controller is elsewhere or not delegated; then `memory.max` does not appear.
-                let _ = std::fs::write(top.join("cgroup.subtree_control"), "+memory");
+                // Refused where the controller is elsewhere, not delegated, or the group holds processes (of the
+                // topmost one that is no matter); then `memory.max` does not appear.
+                for level in levels(from, top) {
+                    let _ = std::fs::write(level.join("cgroup.subtree_control"), "+memory");
+                }
                 let limit = group.join("memory.max");
                 if limit.exists() {
                     return std::fs::write(&limit, bytes.to_string()).map_err(file("write", &limit));
                 }
             }
+        }
+        if self.systemd {
+            return Ok(()); // the service has the limit (`argv::keeper`), also where it has its controller in version 1
         }
         let reason = "this computer offers no memory controller for it".to_owned();
         Err(LocalError::Invalid { what: "memory limit", value: bytes.to_string(), reason })
@@ -293,5 +331,66 @@ mod tests {
         let listing = "4:cpuacct,cpu:/a\n3:memory:/session/x:y\n1:name=systemd:/\n0::/user.slice\n";
         let paths: Vec<_> = hierarchies(HYBRID).iter().map(|one| own_path(one, listing)).collect();
         assert_eq!(paths, [Some("session/x:y"), Some("a"), Some(""), Some("user.slice")]);
+    }
+
+    const UNIFIED: &str = "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nsdelegate,memory_recursiveprot 0 0\n";
+
+    /// The machine's top groups, where every group exists.
+    fn tops(mounts: &str, listing: &str, systemd: bool) -> Vec<String> {
+        let places = hierarchies(mounts).into_iter().filter_map(|hierarchy| {
+            let (_, top) = place(&hierarchy, listing, "muster-0-web", systemd, |_| true)?;
+            Some(top.to_string_lossy().into_owned())
+        });
+        places.collect()
+    }
+
+    #[test]
+    fn without_systemd_a_machine_is_below_its_starters_group() {
+        let listing = "4:cpuacct,cpu:/a\n3:memory:/session/x\n1:name=systemd:/\n0::/\n";
+        assert_eq!(
+            tops(HYBRID, listing, false),
+            [
+                "/sys/fs/cgroup/memory/session/x/muster/muster-0-web",
+                "/sys/fs/cgroup/cpu,cpuacct/a/muster/muster-0-web",
+                "/sys/fs/cgroup/systemd/muster/muster-0-web",
+                "/sys/fs/cgroup/unified/muster/muster-0-web",
+            ]
+        );
+        assert_eq!(tops(UNIFIED, "0::/job\n", false), ["/sys/fs/cgroup/job/muster/muster-0-web"]);
+        // Moved out of its namespace, or into a group that is gone.
+        assert_eq!(tops(UNIFIED, "0::/../other\n", false), ["/sys/fs/cgroup/muster/muster-0-web"]);
+        let gone = place(&hierarchies(UNIFIED)[0], "0::/gone\n", "muster-0-web", false, |_| false).unwrap();
+        assert_eq!(gone.1, Path::new("/sys/fs/cgroup/muster/muster-0-web"));
+    }
+
+    #[test]
+    fn under_systemd_a_machine_is_below_its_keepers_service_only() {
+        let unit = "0::/system.slice/muster-0-web.812-1.service\n";
+        assert_eq!(tops(UNIFIED, unit, true), ["/sys/fs/cgroup/system.slice/muster-0-web.812-1.service"]);
+        let hybrid = "4:cpuacct,cpu:/system.slice\n3:memory:/system.slice/muster-0-web.812-1.service\n\
+                      1:name=systemd:/system.slice/muster-0-web.812-1.service\n0::/system.slice/muster-0-web.812-1.service\n";
+        assert_eq!(
+            tops(HYBRID, hybrid, true),
+            [
+                "/sys/fs/cgroup/systemd/system.slice/muster-0-web.812-1.service",
+                "/sys/fs/cgroup/unified/system.slice/muster-0-web.812-1.service",
+            ]
+        );
+        for elsewhere in ["0::/\n", "0::/user.slice\n", "0::/system.slice/muster-0-web-2.812-1.service\n"] {
+            assert_eq!(tops(UNIFIED, elsewhere, true), Vec::<String>::new(), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn a_controller_is_handed_down_level_by_level() {
+        let shown = |from: &str, top: &str| -> Vec<String> {
+            let levels = levels(Path::new(from), Path::new(top));
+            levels.iter().map(|level| level.to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(
+            shown("/sys/fs/cgroup", "/sys/fs/cgroup/muster/muster-0-web"),
+            ["/sys/fs/cgroup", "/sys/fs/cgroup/muster", "/sys/fs/cgroup/muster/muster-0-web"]
+        );
+        assert_eq!(shown("/c/u.service", "/c/u.service"), ["/c/u.service"]);
     }
 }

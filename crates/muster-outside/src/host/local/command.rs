@@ -99,6 +99,48 @@ pub(super) async fn run_all(commands: &[Argv]) -> Result<(), LocalError> {
     Ok(())
 }
 
+/// Runs two commands, the first one's output being the second one's input, and gives the second one's output.
+pub(super) async fn run_piped(first: &Argv, second: &Argv, limit: Duration) -> Result<String, LocalError> {
+    let failed = |argv: &Argv, status: String, output: &str| LocalError::Command {
+        command: argv.text(),
+        status,
+        output: tail(output.trim(), ERROR_BYTES_MAX).to_owned(),
+    };
+    let start = |argv: &Argv, input: Stdio| {
+        let mut command = argv.command();
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).env("LC_ALL", "C");
+        command.kill_on_drop(true);
+        command.spawn().map_err(|error| failed(argv, "not started".to_owned(), &error.to_string()))
+    };
+    let mut source = start(first, Stdio::null())?;
+    let pipe = match source.stdout.take().map(TryInto::<Stdio>::try_into) {
+        Some(Ok(pipe)) => pipe,
+        lost => return Err(failed(first, "lost".to_owned(), &format!("{:?}", lost.and_then(Result::err)))),
+    };
+    let mut sink = start(second, pipe)?;
+    let source_said = source.stderr.take();
+    let (out, said) = (sink.stdout.take(), sink.stderr.take());
+    let work = async {
+        let (source_said, out, said) = tokio::join!(keep(source_said), keep(out), keep(said));
+        (source.wait().await, source_said, sink.wait().await, out, said)
+    };
+    let done = tokio::time::timeout(limit, work).await;
+    let (source_status, source_said, sink_status, out, said) = done.map_err(|_| LocalError::TooLong {
+        what: format!("{} into {}", first.text(), second.text()),
+        limit,
+        detail: String::new(),
+    })?;
+    // The second first: when it refuses its input, the first only hears of a broken pipe.
+    for (argv, status, said) in [(second, sink_status, said), (first, source_status, source_said)] {
+        match status {
+            Ok(status) if status.success() => {}
+            Ok(status) => return Err(failed(argv, status.to_string(), &said)),
+            Err(error) => return Err(failed(argv, "lost".to_owned(), &error.to_string())),
+        }
+    }
+    Ok(out)
+}
+
 async fn keep(stream: Option<impl AsyncRead + Unpin>) -> String {
     let Some(mut stream) = stream else { return String::new() };
     let mut kept = Vec::new();
@@ -129,6 +171,19 @@ mod tests {
         assert!(error.contains("ls /nowhere-at-all failed") && error.contains("No such file"), "{error}");
         let error = run(&Argv::new(&["no-such-program"]), "", SHORT).await.unwrap_err().to_string();
         assert!(error.contains("not started"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_feeds_the_other_and_each_failure_has_its_name() {
+        let [echo, cat, no] =
+            [&["echo", "hello"][..], &["cat"], &["false"]].map(|words: &[&str]| Argv::new(words));
+        assert_eq!(run_piped(&echo, &cat, SHORT).await.unwrap(), "hello\n");
+        let first = run_piped(&no, &cat, SHORT).await.unwrap_err().to_string();
+        assert!(first.starts_with("false failed (exit status: 1)"), "{first}");
+        let second = run_piped(&echo, &no, SHORT).await.unwrap_err().to_string();
+        assert!(second.starts_with("false failed"), "{second}");
+        let hangs = run_piped(&Argv::new(&["sleep", "60"]), &cat, Duration::from_millis(100)).await;
+        assert!(matches!(hangs, Err(LocalError::TooLong { .. })), "{hangs:?}");
     }
 
     #[tokio::test]

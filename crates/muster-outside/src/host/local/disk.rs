@@ -6,14 +6,17 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::argv;
-use super::command::{SHORT, run};
 use super::error::{LocalError, file};
 use super::record::Folder;
 use super::spec::MachineSpec;
 
-/// Prepares the disk.
-pub(super) async fn prepare(folder: &Folder, spec: &MachineSpec, base_root: &str) -> Result<(), LocalError> {
+/// Prepares the disk. `root` is what lies below it; `hash` is the root password as `/etc/shadow` holds it.
+pub(super) fn prepare(
+    folder: &Folder,
+    spec: &MachineSpec,
+    root: &Path,
+    hash: Option<&str>,
+) -> Result<(), LocalError> {
     let disk = folder.disk();
     // The upper folder's own mode becomes that of the machine's `/`.
     for (path, mode) in [("", 0o755), ("etc", 0o755), ("root", 0o700), ("root/.ssh", 0o700)] {
@@ -28,9 +31,8 @@ pub(super) async fn prepare(folder: &Folder, spec: &MachineSpec, base_root: &str
     make_file(&disk.join("etc/hosts"), &hosts, 0o644)?;
     let keys: String = spec.authorized_keys.iter().map(|key| format!("{key}\n")).collect();
     make_file(&disk.join("root/.ssh/authorized_keys"), &keys, 0o600)?;
-    if let Some(password) = &spec.root_password {
-        let hash = run(&argv::password_hash(base_root), password.expose(), SHORT).await?;
-        let base = Path::new(base_root).join("etc/shadow");
+    if let Some(hash) = hash {
+        let base = root.join("etc/shadow");
         let shadow = std::fs::read_to_string(&base).map_err(file("read", &base))?;
         make_file(&disk.join("etc/shadow"), &with_root_password(&shadow, hash.trim()), 0o600)?;
         make_folder(&disk.join("etc/ssh"), 0o755)?;

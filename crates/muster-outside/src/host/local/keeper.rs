@@ -94,7 +94,13 @@ async fn keep(folder: &Folder) -> Result<(), LocalError> {
     let machine: MachineRecord =
         read(&folder.record())?.ok_or_else(|| LocalError::NotFound(text(&folder.0)))?;
     let groups = Groups::plan(&machine.label(), systemd_runs())?;
-    write(&folder.cgroups(), &groups.paths())?;
+    let mut paths = groups.paths();
+    if ProcessId::recorded(&folder.nspawn_process()).is_some() {
+        // A machine that an earlier keeper started stays in that one's groups until it boots again.
+        let before: Vec<PathBuf> = read(&folder.cgroups())?.unwrap_or_default();
+        paths.extend(before.into_iter().filter(|path| !groups.paths().contains(path)));
+    }
+    write(&folder.cgroups(), &paths)?;
     groups.enter("keeper")?;
     let kept = rounds(folder, &machine, &groups).await;
     groups.leave().await;

@@ -19,6 +19,10 @@ pub struct Leftovers {
     pub processes: Vec<String>,
     /// Control groups.
     pub cgroups: Vec<String>,
+    /// Docker containers.
+    pub containers: Vec<String>,
+    /// Docker networks.
+    pub networks: Vec<String>,
     /// Files below the home's `machines`, and slots held.
     pub files: Vec<String>,
 }
@@ -26,10 +30,17 @@ pub struct Leftovers {
 impl Leftovers {
     /// How many there are.
     pub fn total(&self) -> usize {
-        [&self.mounts, &self.namespaces, &self.interfaces, &self.processes, &self.cgroups, &self.files]
-            .iter()
-            .map(|kind| kind.len())
-            .sum()
+        let kinds = [
+            &self.mounts,
+            &self.namespaces,
+            &self.interfaces,
+            &self.processes,
+            &self.cgroups,
+            &self.containers,
+            &self.networks,
+            &self.files,
+        ];
+        kinds.iter().map(|kind| kind.len()).sum()
     }
 }
 
@@ -63,6 +74,7 @@ pub(super) async fn count(machines: &Path, own: Option<u32>) -> Result<Leftovers
             .map(|group| group.to_string_lossy().into_owned())
             .collect(),
         files,
+        ..Leftovers::default()
     };
     if held.is_empty() {
         lock.remove();
@@ -72,7 +84,7 @@ pub(super) async fn count(machines: &Path, own: Option<u32>) -> Result<Leftovers
 }
 
 /// Paths below a folder, itself included, a thousand at most.
-fn list(path: &Path, found: &mut Vec<String>) {
+pub(super) fn list(path: &Path, found: &mut Vec<String>) {
     const FILES_MAX: usize = 1000;
     if found.len() >= FILES_MAX || !path.exists() {
         return;
@@ -89,7 +101,7 @@ fn list(path: &Path, found: &mut Vec<String>) {
     }
 }
 
-fn processes(folder: &str) -> Vec<String> {
+pub(super) fn processes(folder: &str) -> Vec<String> {
     let me = std::process::id().to_string();
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     entries

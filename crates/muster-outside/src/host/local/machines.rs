@@ -1,27 +1,28 @@
 //! All local machines of a Muster home: the room's front door.
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::argv::HOST_KEY;
 use super::base::{self, Base, Progress};
+use super::docker::Docker;
 use super::error::{LocalError, file};
 use super::keeper::Launcher;
-use super::leftovers::{self, Leftovers};
+use super::leftovers::Leftovers;
 use super::lock::Lock;
 use super::network;
-use super::power;
+use super::nspawn::Nspawn;
 use super::probe::{self, Technique};
 use super::record::{Folder, HomeRecord, Interface, Layout, MachineRecord, read, write};
 use super::repository::Repository;
-use super::slot;
 use super::spec::{Machine, MachineName, MachineState, NetworkSpec};
 use super::subnet::Subnet;
+use super::substrate::Substrate;
+use super::wish::Wish;
 use super::{Missing, disk::make_folder};
 
-/// The private range from which each home gets a part; `MUSTER_MACHINE_NETWORK` sets another.
-const RANGE: &str = "10.210.0.0/16";
 /// Numbers and networks change in well under a second; hundreds may queue.
 const HOME_LOCK_LIMIT: Duration = Duration::from_secs(120);
 /// An operation on one machine: its own limits, one after the other.
@@ -32,45 +33,63 @@ const MACHINE_LOCK_LIMIT: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone)]
 pub struct LocalMachines {
     pub(super) layout: Layout,
-    cache: PathBuf,
     range: Subnet,
-    launcher: Launcher,
     technique: Technique,
+    pub(super) substrate: Arc<dyn Substrate>,
 }
 
 impl LocalMachines {
-    /// Opens the machines below `home` (`MUSTER_HOME`). Makes nothing yet.
+    /// Opens the machines below `home` (`MUSTER_HOME`), as the environment wishes. Makes nothing yet.
     ///
     /// # Errors
     /// [`LocalError::Missing`] when this computer cannot hold local machines; [`LocalError::Invalid`] for a home
-    /// or a `MUSTER_MACHINE_NETWORK` that cannot be used.
+    /// or a variable that cannot be used.
     pub async fn open(home: &Path, launcher: Launcher) -> Result<LocalMachines, LocalError> {
-        let technique = LocalMachines::probe()?;
+        LocalMachines::open_as(home, launcher, &Wish::from_environment()?).await
+    }
+
+    /// The same with a wish of the caller's.
+    ///
+    /// # Errors
+    /// As [`LocalMachines::open`]; also when the home's machines are made in another way than is wished.
+    pub async fn open_as(home: &Path, launcher: Launcher, wish: &Wish) -> Result<LocalMachines, LocalError> {
         make_home(home)?;
         let home = std::fs::canonicalize(home).map_err(file("find", home))?;
-        let range = match std::env::var("MUSTER_MACHINE_NETWORK") {
-            Ok(range) if !range.is_empty() => range,
-            _ => RANGE.to_owned(),
-        };
-        let range = range.parse().map_err(|reason| LocalError::Invalid {
-            what: "MUSTER_MACHINE_NETWORK",
-            value: range.clone(),
-            reason,
-        })?;
+        let layout = Layout { machines: home.join("machines") };
+        let before = read::<HomeRecord>(&layout.home_record())?.map(|record| record.technique);
+        let wanted = wish.technique_for(before)?;
+        // It asks the Docker engine, which may take its time to say nothing.
+        let technique = tokio::task::spawn_blocking(move || probe::probe(wanted)).await;
+        let technique =
+            technique.map_err(|lost| file("ask", "the computer")(std::io::Error::other(lost)))??;
         let cache = base::cache_folder();
         for path in [&home, &cache] {
             check_path(path)?;
         }
-        let layout = Layout { machines: home.join("machines") };
-        Ok(LocalMachines { layout, cache, range, launcher, technique })
+        let substrate: Arc<dyn Substrate> = match technique {
+            Technique::Nspawn => Arc::new(Nspawn { cache, launcher }),
+            Technique::Docker => Arc::new(Docker { cache }),
+        };
+        Ok(LocalMachines { layout, range: wish.range, technique, substrate })
     }
 
-    /// Finds out by which technique this computer can hold local machines.
+    /// Finds out by which technique this computer can hold local machines, as the environment wishes.
     ///
     /// # Errors
     /// One sentence that says what is missing and what to do.
     pub fn probe() -> Result<Technique, Missing> {
-        probe::probe()
+        match Wish::from_environment() {
+            Ok(wish) => LocalMachines::probe_as(&wish),
+            Err(wrong) => Err(Missing::new(wrong.to_string(), "correct that variable, or unset it")),
+        }
+    }
+
+    /// The same with a wish of the caller's.
+    ///
+    /// # Errors
+    /// One sentence that says what is missing and what to do.
+    pub fn probe_as(wish: &Wish) -> Result<Technique, Missing> {
+        probe::probe(wish.technique)
     }
 
     /// The technique in use.
@@ -83,7 +102,7 @@ impl LocalMachines {
     /// # Errors
     /// When it cannot be built or the cache cannot be written.
     pub async fn ensure_base(&self, progress: Progress<'_>) -> Result<Base, LocalError> {
-        base::ensure(&self.cache, progress).await
+        self.substrate.ensure_base(progress).await
     }
 
     /// Makes packages, with all their dependencies, installable on the machines (`apt-get update && apt-get
@@ -114,16 +133,19 @@ impl LocalMachines {
             self.ensure_home().await?;
         }
         // Read again: after a restart of the computer the home may have got another slot.
-        let machine = self.record(name)?;
-        self.power_on(&folder, &machine).await?;
-        Ok(self.describe(&machine, &folder))
+        let mut machine = self.record(name)?;
+        self.power_on(&folder, &mut machine).await?;
+        self.describe(&machine).await
     }
 
-    pub(super) async fn power_on(&self, folder: &Folder, machine: &MachineRecord) -> Result<(), LocalError> {
-        network::ensure_machine(machine).await?;
-        let now = power::look(folder);
-        let child = if now.kept { None } else { Some(power::launch(folder, machine, &self.launcher)?) };
-        power::wait_up(folder, machine, address(machine), child).await
+    pub(super) async fn power_on(
+        &self,
+        folder: &Folder,
+        machine: &mut MachineRecord,
+    ) -> Result<(), LocalError> {
+        let before = machine.clone();
+        self.substrate.start(folder, machine).await?;
+        if *machine == before { Ok(()) } else { write(&folder.record(), machine) }
     }
 
     /// Shuts a machine down and waits until it is off; its disk is kept. One that does not end by itself within a
@@ -132,11 +154,10 @@ impl LocalMachines {
     /// # Errors
     /// When it does not exist or cannot be ended.
     pub async fn stop(&self, name: &MachineName) -> Result<(), LocalError> {
-        let (_lock, folder, _) = self.take(name).await?;
-        if power::look(&folder).on() && !power::shut_down(&folder).await? {
+        let (_lock, folder, machine) = self.take(name).await?;
+        if !self.substrate.shut_down(&folder, &machine).await? {
             tracing::warn!(machine = %name, "the local machine {name} did not shut down; its power was cut");
         }
-        power::remove_groups(&folder).await;
         Ok(())
     }
 
@@ -145,10 +166,8 @@ impl LocalMachines {
     /// # Errors
     /// When it does not exist or cannot be ended.
     pub async fn kill(&self, name: &MachineName) -> Result<(), LocalError> {
-        let (_lock, folder, _) = self.take(name).await?;
-        power::pull_plug(&folder).await?;
-        power::remove_groups(&folder).await;
-        Ok(())
+        let (_lock, folder, machine) = self.take(name).await?;
+        self.substrate.pull_plug(&folder, &machine).await
     }
 
     /// Reboots a machine cleanly and waits until its sshd greets again.
@@ -156,9 +175,13 @@ impl LocalMachines {
     /// # Errors
     /// When it does not exist, is off, or does not come back.
     pub async fn reboot(&self, name: &MachineName) -> Result<Machine, LocalError> {
-        let (_lock, folder, machine) = self.take(name).await?;
-        power::restart(&folder, &machine, address(&machine)).await?;
-        Ok(self.describe(&machine, &folder))
+        let (_lock, folder, mut machine) = self.take(name).await?;
+        let before = machine.clone();
+        self.substrate.reboot(&folder, &mut machine).await?;
+        if machine != before {
+            write(&folder.record(), &machine)?;
+        }
+        self.describe(&machine).await
     }
 
     /// All machines, sorted by name.
@@ -167,7 +190,8 @@ impl LocalMachines {
     /// When the home cannot be read.
     pub async fn list(&self) -> Result<Vec<Machine>, LocalError> {
         let records = self.layout.records()?;
-        Ok(records.iter().map(|machine| self.describe(machine, &self.layout.folder(&machine.name))).collect())
+        let on = self.substrate.on(&self.layout, &records).await?;
+        Ok(records.iter().zip(on).map(|(machine, on)| self.picture(machine, on)).collect())
     }
 
     /// One machine; `None` when there is none of this name.
@@ -175,8 +199,10 @@ impl LocalMachines {
     /// # Errors
     /// When its record cannot be read.
     pub async fn get(&self, name: &MachineName) -> Result<Option<Machine>, LocalError> {
-        let folder = self.layout.folder(name);
-        Ok(read::<MachineRecord>(&folder.record())?.map(|machine| self.describe(&machine, &folder)))
+        match read::<MachineRecord>(&self.layout.folder(name).record())? {
+            Some(machine) => self.describe(&machine).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The address at which this computer reaches a machine.
@@ -184,7 +210,7 @@ impl LocalMachines {
     /// # Errors
     /// [`LocalError::NotFound`].
     pub async fn address(&self, name: &MachineName) -> Result<Ipv4Addr, LocalError> {
-        Ok(address(&self.record(name)?))
+        Ok(self.record(name)?.address())
     }
 
     /// Plugs a machine into a further network, also while it runs. In that network already: the interface it has.
@@ -204,13 +230,15 @@ impl LocalMachines {
         }
         let _home_lock = self.lock_home().await?;
         let mut home = self.ensure_home().await?;
-        let interface = network::further_interface(&mut home, &self.layout.records()?, &machine, network)?;
+        let taken = self.substrate.taken().await?;
+        let others = self.layout.records()?;
+        let interface = network::further_interface(&mut home, &others, &machine, network, &taken)?;
         machine.interfaces.push(interface.clone());
         write(&self.layout.home_record(), &home)?;
         write(&folder.record(), &machine)?;
-        network::ensure_machine(&machine).await?;
-        network::plug(&home, &machine).await?;
-        Ok(interface)
+        self.substrate.plug(&self.layout, &home, &mut machine).await?;
+        write(&folder.record(), &machine)?;
+        Ok(machine.interfaces.pop().unwrap_or(interface))
     }
 
     /// Takes a machine out of a further network, also while it runs. Not in it: nothing to do.
@@ -224,12 +252,11 @@ impl LocalMachines {
         else {
             return Ok(());
         };
-        network::unplug_interface(&machine, &machine.interfaces[place]).await?;
+        let home = self.ensure_home().await?;
+        self.substrate.unplug(&home, &machine, &machine.interfaces[place]).await?;
         machine.interfaces.remove(place);
         write(&folder.record(), &machine)?;
-        let mut home = self.ensure_home().await?;
-        network::remove_unused(&mut home, &self.layout.records()?).await?;
-        write(&self.layout.home_record(), &home)
+        self.forget_networks(home).await
     }
 
     /// What is on this computer because of this home's machines; nothing when there are none.
@@ -238,7 +265,18 @@ impl LocalMachines {
     /// When it cannot be counted.
     pub async fn leftovers(&self) -> Result<Leftovers, LocalError> {
         let home: Option<HomeRecord> = read(&self.layout.home_record())?;
-        leftovers::count(&self.layout.machines, home.map(|home| home.slot)).await
+        self.substrate.leftovers(&self.layout, home.map(|home| home.slot)).await
+    }
+
+    /// Removes further networks that no machine is in. Call with the home's lock.
+    pub(super) async fn forget_networks(&self, mut home: HomeRecord) -> Result<(), LocalError> {
+        let unused = network::unused(&home, &self.layout.records()?);
+        if unused.is_empty() {
+            return Ok(());
+        }
+        self.substrate.remove_networks(&home, &unused).await?;
+        home.networks.retain(|name, _| !unused.contains(name));
+        write(&self.layout.home_record(), &home)
     }
 
     pub(super) async fn lock_home(&self) -> Result<Lock, LocalError> {
@@ -277,11 +315,11 @@ impl LocalMachines {
     pub(super) async fn ensure_home(&self) -> Result<HomeRecord, LocalError> {
         let before: Option<HomeRecord> = read(&self.layout.home_record())?;
         let preferred = before.as_ref().map(|home| home.slot);
-        let (slot, subnet) = slot::acquire(&self.layout.machines, preferred, self.range).await?;
+        let (slot, subnet) = self.substrate.acquire(&self.layout.machines, preferred, self.range).await?;
         match before {
             Some(home) if home.slot == slot && home.subnet == subnet => Ok(home),
             before => {
-                let mut home = HomeRecord::new(slot, subnet);
+                let mut home = HomeRecord::new(slot, subnet, self.technique);
                 home.networks = before.map(|home| home.networks).unwrap_or_default();
                 // The computer was restarted and another home was quicker: the machines, all off, move over.
                 for mut machine in self.layout.records()? {
@@ -297,18 +335,24 @@ impl LocalMachines {
         }
     }
 
-    pub(super) fn describe(&self, machine: &MachineRecord, folder: &Folder) -> Machine {
-        let state = match (machine.complete, power::look(folder).on()) {
+    pub(super) async fn describe(&self, machine: &MachineRecord) -> Result<Machine, LocalError> {
+        let on = self.substrate.on(&self.layout, std::slice::from_ref(machine)).await?;
+        Ok(self.picture(machine, on.first().is_some_and(|on| *on)))
+    }
+
+    fn picture(&self, machine: &MachineRecord, on: bool) -> Machine {
+        let state = match (machine.complete, on) {
             (false, _) => MachineState::Incomplete,
             (true, true) => MachineState::Running,
             (true, false) => MachineState::Stopped,
         };
-        let key = folder.disk().join(format!("{}.pub", HOST_KEY.trim_start_matches('/')));
+        let disk = self.layout.folder(&machine.name).disk();
+        let key = disk.join(format!("{}.pub", HOST_KEY.trim_start_matches('/')));
         Machine {
             name: machine.name.clone(),
             hostname: machine.hostname.clone(),
             state,
-            address: address(machine),
+            address: machine.address(),
             interfaces: machine.interfaces.clone(),
             host_key: std::fs::read_to_string(key)
                 .ok()
@@ -316,11 +360,6 @@ impl LocalMachines {
                 .filter(|key| !key.is_empty()),
         }
     }
-}
-
-/// The address of `eth0`.
-fn address(machine: &MachineRecord) -> Ipv4Addr {
-    machine.interfaces.first().map_or(Ipv4Addr::UNSPECIFIED, |main| main.address)
 }
 
 fn make_home(home: &Path) -> Result<(), LocalError> {

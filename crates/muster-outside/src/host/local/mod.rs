@@ -4,7 +4,10 @@
 //! share, and the package repository they install from. What lives elsewhere: logging in to them (`host/ssh`), and
 //! any decision about which machines there should be.
 //!
-//! The idea. A machine is systemd-nspawn over an overlay on one read-only root. Its truth is plain files below
+//! Two techniques carry them (`substrate` is the seam, `probe` chooses): systemd-nspawn for root on Linux, and
+//! Docker containers with systemd (`docker`) where that cannot run. What both share is in `machines` and `birth`.
+//!
+//! The idea of nspawn. A machine is systemd-nspawn over an overlay on one read-only root. Its truth is plain files below
 //! `MUSTER_HOME/machines`, one folder per machine, so Muster can be restarted at any time. What keeps a machine
 //! alive is its *keeper*, a hidden `muster __machine FOLDER` that outlives its starter, mounts the machine's disk
 //! in a mount namespace of its own and starts the machine again when it reboots. Nobody talks to a keeper: to stop
@@ -20,12 +23,14 @@ mod birth;
 mod cgroup;
 mod command;
 mod disk;
+mod docker;
 mod error;
 mod keeper;
 mod leftovers;
 mod lock;
 mod machines;
 mod network;
+mod nspawn;
 mod power;
 mod probe;
 mod process;
@@ -34,6 +39,8 @@ mod repository;
 mod slot;
 mod spec;
 mod subnet;
+mod substrate;
+mod wish;
 
 pub use base::{Base, Progress};
 pub use error::{LocalError, Missing};
@@ -45,3 +52,4 @@ pub use record::Interface;
 pub use repository::Repository;
 pub use spec::{Machine, MachineName, MachineSpec, MachineState, NetworkSpec};
 pub use subnet::Subnet;
+pub use wish::Wish;

@@ -120,12 +120,14 @@ fn mac(slot: u32, network: u32, number: u32) -> String {
     format!("02:4d:{:02x}:{:02x}:{high:02x}:{low:02x}", slot & 0xff, network & 0xff)
 }
 
-/// Decides the interface of a machine in a further network, and adds the network to the home when it is new. Pure.
+/// Decides the interface of a machine in a further network, and adds the network to the home when it is new.
+/// `elsewhere` are subnets that one of our choice must not overlap. Pure.
 pub(super) fn further_interface(
     home: &mut HomeRecord,
     others: &[MachineRecord],
     machine: &MachineRecord,
     spec: &NetworkSpec,
+    elsewhere: &[Subnet],
 ) -> Result<Interface, LocalError> {
     let invalid = |value: String, reason: &str| LocalError::Invalid {
         what: "network",
@@ -140,7 +142,10 @@ pub(super) fn further_interface(
                 .find(|number| home.networks.values().all(|other| other.number != *number))
                 .ok_or(LocalError::Limit { what: "the number of networks", limit: NETWORKS_MAX })?;
             let range = Subnet::new(Ipv4Addr::new(10, 211, 0, 0), 16);
-            let own = range.and_then(|range| range.part(24, number));
+            let ours: BTreeSet<_> = home.networks.values().map(|other| other.subnet).collect();
+            let own = (number..=NETWORKS_MAX)
+                .filter_map(|part| range?.part(24, part))
+                .find(|part| !elsewhere.iter().chain(&ours).any(|other| other.overlaps(*part)));
             let subnet =
                 spec.subnet.or(own).ok_or_else(|| invalid(spec.name.clone(), "has no free subnet"))?;
             NetworkRecord { number, subnet }
@@ -252,23 +257,22 @@ pub(super) async fn unplug(home: &HomeRecord, machine: &MachineRecord) -> Result
     remove_namespace(&namespace).await
 }
 
-/// Forgets networks that no machine is in, and removes their bridges.
-pub(super) async fn remove_unused(
-    home: &mut HomeRecord,
-    machines: &[MachineRecord],
-) -> Result<(), LocalError> {
+/// The names of networks that no machine is in. Pure.
+pub(super) fn unused(home: &HomeRecord, machines: &[MachineRecord]) -> Vec<String> {
     let used: BTreeSet<_> = machines
         .iter()
         .flat_map(|machine| machine.interfaces.iter().filter_map(|one| one.network.clone()))
         .collect();
+    home.networks.keys().filter(|name| !used.contains(*name)).cloned().collect()
+}
+
+/// Removes the bridges of further networks.
+pub(super) async fn remove_bridges(home: &HomeRecord, names: &[String]) -> Result<(), LocalError> {
     let hub = hub(home.slot);
-    let unused: Vec<_> = home.networks.keys().filter(|name| !used.contains(*name)).cloned().collect();
-    for name in unused {
-        if let Some(network) = home.networks.remove(&name) {
-            let bridge = format!("br{}", network.number);
-            if namespace_exists(&hub) && links(&hub).await?.contains(&bridge) {
-                run(&argv::link_delete_in(&hub, &bridge), "", SHORT).await?;
-            }
+    for network in names.iter().filter_map(|name| home.networks.get(name)) {
+        let bridge = format!("br{}", network.number);
+        if namespace_exists(&hub) && links(&hub).await?.contains(&bridge) {
+            run(&argv::link_delete_in(&hub, &bridge), "", SHORT).await?;
         }
     }
     Ok(())
@@ -276,6 +280,7 @@ pub(super) async fn remove_unused(
 
 #[cfg(test)]
 mod tests {
+    use super::super::probe::Technique;
     use super::super::spec::MachineName;
     use super::*;
 
@@ -286,7 +291,7 @@ mod tests {
     }
 
     fn home() -> HomeRecord {
-        HomeRecord::new(2, "10.210.8.0/22".parse().unwrap())
+        HomeRecord::new(2, "10.210.8.0/22".parse().unwrap(), Technique::Nspawn)
     }
 
     #[test]
@@ -303,24 +308,24 @@ mod tests {
     fn further_networks_number_themselves() {
         let mut home = home();
         let mut first = machine(1);
-        let back = further_interface(&mut home, &[], &first, &NetworkSpec::named("back")).unwrap();
+        let back = further_interface(&mut home, &[], &first, &NetworkSpec::named("back"), &[]).unwrap();
         assert_eq!((back.device.as_str(), back.address), ("eth1", Ipv4Addr::new(10, 211, 1, 10)));
         first.interfaces.push(back);
         let second = machine(2);
-        let there =
-            further_interface(&mut home, &[first.clone()], &second, &NetworkSpec::named("back")).unwrap();
+        let there = further_interface(&mut home, &[first.clone()], &second, &NetworkSpec::named("back"), &[])
+            .unwrap();
         assert_eq!(there.address, Ipv4Addr::new(10, 211, 1, 11));
         let own = NetworkSpec {
             name: "own".into(),
             subnet: Some("192.168.7.0/29".parse().unwrap()),
             address: Some(Ipv4Addr::new(192, 168, 7, 3)),
         };
-        let there = further_interface(&mut home, &[], &first, &own).unwrap();
+        let there = further_interface(&mut home, &[], &first, &own, &[]).unwrap();
         assert_eq!((there.device.as_str(), there.address), ("eth2", Ipv4Addr::new(192, 168, 7, 3)));
         assert_eq!(home.networks["own"].number, 2);
         let tiny = NetworkSpec { name: "own".into(), subnet: None, address: None };
         assert_eq!(
-            further_interface(&mut home, &[], &second, &tiny).unwrap().address,
+            further_interface(&mut home, &[], &second, &tiny, &[]).unwrap().address,
             Ipv4Addr::new(192, 168, 7, 6)
         );
     }
@@ -335,7 +340,7 @@ mod tests {
                 subnet: subnet.map(|text| text.parse().unwrap()),
                 address: address.map(|text| text.parse().unwrap()),
             };
-            further_interface(&mut home, &[], &first, &spec).unwrap_err().to_string()
+            further_interface(&mut home, &[], &first, &spec, &[]).unwrap_err().to_string()
         };
         assert!(said(Some("10.0.0.0/8"), None).contains("overlaps 10.210.8.0/22 of eth0"));
         assert!(said(Some("192.168.7.0/24"), Some("192.168.8.1")).contains("is not one of 192.168.7.0/24"));

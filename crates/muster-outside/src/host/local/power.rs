@@ -11,30 +11,30 @@ use tokio::net::TcpStream;
 use tokio::process::Child;
 use tokio::time::Instant;
 
-use super::argv;
+use super::argv::{self, Unit};
 use super::cgroup;
 use super::command::tail;
 use super::error::{LocalError, file};
 use super::keeper::{CONSOLE_TAIL, Launcher, console_tail, systemd_runs};
 use super::lock::Lock;
 use super::process::ProcessId;
-use super::record::{Folder, MachineRecord, read, remove, text, write_bytes};
+use super::record::{Folder, MachineRecord, read, remove, text, write, write_bytes};
 
 /// From power-on to sshd's greeting. Measured: 0.6 s alone, 74 s as the last of 200.
-const BOOT_LIMIT: Duration = Duration::from_secs(180);
+pub(super) const BOOT_LIMIT: Duration = Duration::from_secs(180);
 /// For services to end; then the plug is pulled.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// For a machine without power to be gone; then everything of it is killed.
 const TEARDOWN_LIMIT: Duration = Duration::from_secs(20);
 /// After that there is nothing more to do.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
 /// A keeper that has not even begun by then never will.
 const KEEPER_LIMIT: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(25);
+pub(super) const POLL: Duration = Duration::from_millis(25);
 /// One try to read sshd's greeting.
 const GREETING_LIMIT: Duration = Duration::from_secs(2);
 /// A machine that is just booting does not hear yet; it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What can be seen of a machine from outside.
 #[derive(Debug, Clone, Copy)]
@@ -64,19 +64,28 @@ pub(super) fn launch(
     let path = folder.keeper_log();
     let log = std::fs::File::create(&path).map_err(file("create", &path))?;
     let errors = log.try_clone().map_err(file("create", &path))?;
-    let argv = argv::keeper(
-        &machine.label(),
-        systemd_runs(),
-        &launcher.words(),
-        &launcher.environment,
-        &text(&folder.0),
-    );
+    let unit = match systemd_runs() {
+        true => {
+            let name = unit_name(folder, &machine.label())?;
+            Some(Unit { name, memory: machine.memory_bytes_max })
+        }
+        false => None,
+    };
+    let argv = argv::keeper(unit.as_ref(), &launcher.words(), &launcher.environment, &text(&folder.0));
     let mut command = argv.command();
     // It lives for months: it gets no secret from our environment, and none of our pipes.
     command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     command.envs(launcher.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
     command.spawn().map_err(file("start", &launcher.program))
+}
+
+/// A name for each launch: the service of a keeper that was killed lives on as long as its machine does, and systemd
+/// refuses a second one of its name.
+fn unit_name(folder: &Folder, label: &str) -> Result<String, LocalError> {
+    let launch = read::<u64>(&folder.launches())?.unwrap_or(0) + 1;
+    write(&folder.launches(), &launch)?;
+    Ok(format!("{label}.{}-{launch}", std::process::id()))
 }
 
 /// Waits until sshd greets, or the machine turns out to have gone off.
@@ -117,7 +126,7 @@ fn last_words(folder: &Folder) -> String {
 }
 
 /// Whether an SSH server answers there.
-async fn greets(address: Ipv4Addr) -> bool {
+pub(super) async fn greets(address: Ipv4Addr) -> bool {
     let greeting = async {
         let mut stream = TcpStream::connect((address, 22)).await.ok()?;
         let mut start = [0; 4];
@@ -204,14 +213,15 @@ async fn destroy(folder: &Folder) -> Result<(), LocalError> {
 
 /// Removes the groups that a machine had, also when its keeper was killed.
 pub(super) async fn remove_groups(folder: &Folder) {
-    for group in groups(folder) {
+    // systemd removes those of a service itself.
+    let ours = if systemd_runs() { Vec::new() } else { groups(folder) };
+    for group in ours {
         cgroup::remove(&group).await;
     }
 }
 
 fn groups(folder: &Folder) -> Vec<PathBuf> {
-    // Under systemd the groups belong to the service and are not ours to touch.
-    if systemd_runs() { Vec::new() } else { read(&folder.cgroups()).ok().flatten().unwrap_or_default() }
+    read(&folder.cgroups()).ok().flatten().unwrap_or_default()
 }
 
 /// Restarts the machine from inside, cleanly, and waits until it is back.
@@ -244,4 +254,19 @@ pub(super) async fn restart(
         tokio::time::sleep(POLL).await;
     }
     wait_up(folder, machine, address, None).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_launch_is_a_service_of_its_own() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder(place.path().to_path_buf());
+        let name = || unit_name(&folder, "muster-0-web").unwrap();
+        let pid = std::process::id();
+        assert_eq!(name(), format!("muster-0-web.{pid}-1"));
+        assert_eq!(name(), format!("muster-0-web.{pid}-2"));
+    }
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{LocalError, file};
+use super::probe::Technique;
 use super::spec::MachineName;
 use super::subnet::Subnet;
 
@@ -53,6 +54,11 @@ impl MachineRecord {
     /// What it is called on this computer: namespace, nspawn's name, cgroup, service.
     pub(super) fn label(&self) -> String {
         label(self.slot, &self.name)
+    }
+
+    /// The address of `eth0`, at which this computer reaches it.
+    pub(super) fn address(&self) -> Ipv4Addr {
+        self.interfaces.first().map_or(Ipv4Addr::UNSPECIFIED, |main| main.address)
     }
 
     #[allow(clippy::too_many_arguments, reason = "the one place where a record is made; each is a field")]
@@ -101,11 +107,14 @@ pub(super) struct HomeRecord {
     pub slot: u32,
     pub subnet: Subnet,
     pub networks: BTreeMap<String, NetworkRecord>,
+    /// How its machines are made; homes are older than the choice.
+    #[serde(default)]
+    pub technique: Technique,
 }
 
 impl HomeRecord {
-    pub(super) fn new(slot: u32, subnet: Subnet) -> HomeRecord {
-        HomeRecord { form: FORM, slot, subnet, networks: BTreeMap::new() }
+    pub(super) fn new(slot: u32, subnet: Subnet, technique: Technique) -> HomeRecord {
+        HomeRecord { form: FORM, slot, subnet, networks: BTreeMap::new(), technique }
     }
 }
 
@@ -194,6 +203,10 @@ impl Folder {
     pub(super) fn keeper_process(&self) -> PathBuf {
         self.0.join("keeper.json")
     }
+    /// How often a keeper was started as a service.
+    pub(super) fn launches(&self) -> PathBuf {
+        self.0.join("launches.json")
+    }
     /// Who runs the machine now.
     pub(super) fn nspawn_process(&self) -> PathBuf {
         self.0.join("nspawn.json")
@@ -268,7 +281,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("machines.json");
         assert_eq!(read::<HomeRecord>(&path).unwrap(), None);
-        let record = HomeRecord::new(3, "10.210.12.0/22".parse().unwrap());
+        let record = HomeRecord::new(3, "10.210.12.0/22".parse().unwrap(), Technique::Docker);
         write(&path, &record).unwrap();
         assert_eq!(read(&path).unwrap(), Some(record));
         write_bytes(&path, br#"{"form": 2}"#).unwrap();

@@ -21,9 +21,9 @@ use super::{cgroup, network, process::ProcessId};
 /// Where the slots are written. Volatile, like the namespaces.
 const RUN: &str = "/run/muster";
 /// Each slot is a network of this size: 1,013 machines.
-const SLOT_PREFIX: u8 = 22;
+pub(super) const SLOT_PREFIX: u8 = 22;
 /// More homes than this on one computer are a mistake, also below a wide range.
-const SLOTS_MAX: u32 = 64;
+pub(super) const SLOTS_MAX: u32 = 64;
 /// A slot is taken or given back in well under a second; several may queue.
 const LOCK_LIMIT: Duration = Duration::from_secs(60);
 /// Each machine needs a handful of inotify instances; the kernel's 128 end at some twenty machines.

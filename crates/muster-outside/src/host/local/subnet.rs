@@ -112,6 +112,22 @@ pub(super) fn routes(listing: &str) -> Vec<Subnet> {
     found
 }
 
+/// The destinations in `/proc/net/route`, whose numbers are the bytes of an address in the order of this processor;
+/// without the default route. What `ip` would say, where there is no `ip`.
+pub(super) fn kernel_routes(listing: &str) -> Vec<Subnet> {
+    let number =
+        |word: &str| u32::from_str_radix(word, 16).ok().map(|bytes| Ipv4Addr::from(bytes.to_ne_bytes()));
+    let mut found = Vec::new();
+    for line in listing.lines().skip(1) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [_, destination, _, _, _, _, _, mask, ..] = words[..] else { continue };
+        let (Some(destination), Some(mask)) = (number(destination), number(mask)) else { continue };
+        let prefix = u32::from(mask).leading_ones().min(30) as u8;
+        found.extend(Subnet::new(destination, prefix).filter(|_| prefix > 0));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +168,17 @@ mod tests {
         let listing = "default via 192.0.2.1 dev eth0 \n192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.2 \n\
                        local 10.210.0.1 dev muster0 table local proto kernel\n172.17.0.0/16 dev docker0 linkdown\n";
         assert_eq!(routes(listing), [net("192.0.2.0/24"), net("10.210.0.0/30"), net("172.17.0.0/16")]);
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn routes_are_read_from_the_kernel() {
+        let listing = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
+                       eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
+                       eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
+                       docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
+                       vpn\t0709000A\t00000000\t0005\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n";
+        assert_eq!(kernel_routes(listing), [net("192.0.2.0/24"), net("172.17.0.0/16"), net("10.0.9.4/30")]);
     }
 
     #[test]

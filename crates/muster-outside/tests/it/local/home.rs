@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use muster_outside::host::local::{Launcher, LocalMachines, Machine, MachineName, MachineSpec};
+use muster_outside::host::local::{
+    Launcher, LocalMachines, Machine, MachineName, MachineSpec, Technique, Wish,
+};
 
 /// Set for the keeper processes that the tests start.
 pub const KEEPER: &str = "MUSTER_TEST_KEEPER";
@@ -16,29 +18,41 @@ pub fn launcher() -> Launcher {
     }
 }
 
+/// One technique, in the range that leads to its machines: `./dev test` runs an engine behind a route of its own.
+pub fn wish(technique: Technique) -> Wish {
+    let range = match technique {
+        Technique::Nspawn => None,
+        Technique::Docker => std::env::var("MUSTER_TEST_DOCKER_NETWORK").ok(),
+    };
+    Wish { technique: Some(technique), range: range.as_deref().unwrap_or("10.210.0.0/16").parse().unwrap() }
+}
+
 pub fn name(text: &str) -> MachineName {
     MachineName::parse(text).unwrap()
 }
 
 /// A Muster home of its own; at the end of each test it must have left nothing.
 pub struct Home {
+    pub technique: Technique,
     pub folder: tempfile::TempDir,
     pub machines: LocalMachines,
     pub key: PathBuf,
 }
 
 impl Home {
-    pub async fn open() -> Option<Home> {
-        if let Err(missing) = LocalMachines::probe() {
-            crate::skip::skip("local machines", &missing.to_string());
+    pub async fn open(technique: Technique) -> Option<Home> {
+        if let Err(missing) = LocalMachines::probe_as(&wish(technique)) {
+            let test = std::thread::current().name().unwrap_or("local machines").to_owned();
+            crate::skip::skip(&test, &missing.to_string());
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let machines = LocalMachines::open(folder.path(), launcher()).await.unwrap();
+        let machines = LocalMachines::open_as(folder.path(), launcher(), &wish(technique)).await.unwrap();
+        assert_eq!(machines.technique(), technique);
         machines.ensure_base(&|line| println!("{line}")).await.unwrap();
         let key = folder.path().join("id");
         run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", key.to_str().unwrap()]);
-        Some(Home { folder, machines, key })
+        Some(Home { technique, folder, machines, key })
     }
 
     pub fn spec(&self, text: &str) -> MachineSpec {
@@ -67,9 +81,14 @@ impl Home {
     }
 
     /// What limits the kernel knows for a machine's groups (version 1 and 2 name the file differently).
-    pub fn memory_limits(&self, text: &str) -> Vec<String> {
-        let groups =
-            std::fs::read(self.folder.path().join("machines").join(text).join("cgroups.json")).unwrap();
+    pub fn memory_limits(&self, machine: &Machine) -> Vec<String> {
+        if self.technique == Technique::Docker {
+            // A container sees its own group as the top.
+            let files = "/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max";
+            return vec![self.ssh(machine, &format!("cat {files} 2>/dev/null; true"))];
+        }
+        let folder = self.folder.path().join("machines").join(machine.name.as_str());
+        let groups = std::fs::read(folder.join("cgroups.json")).unwrap();
         let groups: Vec<PathBuf> = serde_json::from_slice(&groups).unwrap();
         let files = groups.iter().flat_map(|group| {
             ["memory.limit_in_bytes", "memory.max"].map(|limit| group.join("machine").join(limit))
@@ -100,7 +119,6 @@ impl Home {
     }
 }
 
-/// Runs a program of this computer that must succeed.
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -32,7 +32,7 @@ async fn refused(host: &Host) -> String {
 /// `SEMANTICS.md` §9: the first login by password, where a key cannot do it; both ways in which OpenSSH asks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_is_entered_by_password() {
-    let Some(home) = Home::open().await else { return };
+    let Some(home) = Home::open(muster_outside::host::local::Technique::Nspawn).await else { return };
     let spy = crate::spy::watch(&[RIGHT, WRONG]);
     let spec = MachineSpec {
         authorized_keys: Vec::new(),

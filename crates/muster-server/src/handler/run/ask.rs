@@ -76,3 +76,19 @@ pub async fn resume(
     ask(&app, &headers, &authority, id, async |engine, authority, run| engine.resume(authority, run).await)
         .await
 }
+
+/// Lets running steps finish and begins nothing further until the run is resumed; it keeps its locks.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/pause", operation_id = "run_pause", tag = "runs",
+    params(("id" = uuid::Uuid, Path, description = "The run")),
+    responses(
+        (status = 202, description = "It will pause", body = One<RunAttributes>),
+        (status = 409, description = "It cannot be done to this run now", body = muster_api::Problems)))]
+pub async fn pause(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Asking(authority): Asking,
+    Path(id): Path<uuid::Uuid>,
+) -> Handled {
+    ask(&app, &headers, &authority, id, async |engine, authority, run| engine.pause(authority, run).await)
+        .await
+}

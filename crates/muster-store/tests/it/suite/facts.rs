@@ -122,11 +122,14 @@ pub async fn facts_go_with_their_entry_or_not_at_all(scene: Scene) {
 }
 
 pub async fn of_two_intents_of_one_name_at_once_one_opens(scene: Scene) {
-    let scene = std::sync::Arc::new(scene);
-    let other = Scene { store: scene.again().await, home: Home::Sqlite(tempfile::tempdir().unwrap()) };
+    let other = scene.again().await;
     let (a, b) = (scene.running(1, "shop").await, scene.running(2, "bank").await);
-    let open = |claim: &Claim, second| vec![Fact::OpenIntent(Box::new(intent(claim, second)))];
-    let (one, two) = tokio::join!(write(&scene, &a, open(&a, 10)), write(&other, &b, open(&b, 20)));
+    let open = |claim: &Claim, second| {
+        let facts = vec![Fact::OpenIntent(Box::new(intent(claim, second)))];
+        vec![Record { facts, ..progress("open") }]
+    };
+    let (one, two) =
+        tokio::join!(scene.store.append(a.clone(), open(&a, 10)), other.append(b.clone(), open(&b, 20)));
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
     let refused = one.err().or(two.err()).unwrap();
     assert!(refused.to_string().contains("not settled"), "{refused}");

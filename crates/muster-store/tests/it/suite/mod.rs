@@ -2,6 +2,7 @@
 //! an empty store and knows nothing of the database behind it.
 
 pub mod approval;
+pub mod contents;
 pub mod facts;
 pub mod journal;
 pub mod lanes;
@@ -58,6 +59,14 @@ suite! {
         shared_locks_stand_together_and_keep_an_exclusive_one_out,
         the_same_key_at_the_same_time_is_one_run,
         the_same_plan_request_twice_is_one_plan,
+    }
+    contents {
+        a_content_comes_back_whole,
+        lines_come_back_by_step_and_number,
+        a_lane_goes_on_where_its_output_ended,
+        output_is_durable_when_flushed_and_many_flush_at_once,
+        a_very_long_line_is_cut_and_says_so,
+        pruned_runs_lose_their_output,
     }
     facts {
         an_intent_opens_once_and_closes,

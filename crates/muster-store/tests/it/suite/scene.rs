@@ -16,6 +16,7 @@ use uuid::Uuid;
 /// One empty store, and the way to it.
 pub struct Scene {
     pub store: Arc<dyn Store>,
+    pub contents: Arc<dyn Contents>,
     pub home: Home,
 }
 
@@ -26,13 +27,21 @@ pub enum Home {
 }
 
 impl Home {
-    pub async fn open(&self) -> Arc<dyn Store> {
-        match self {
+    pub async fn open(&self) -> Opened {
+        let (url, folder) = match self {
             Home::Sqlite(folder) => {
-                Arc::new(SqliteStore::open(&folder.path().join("muster.db"), WriterMode::Task).unwrap())
+                (format!("sqlite:{}", folder.path().join("muster.db").display()), folder.path())
             }
-            Home::Postgres { url } => Arc::new(PostgresStore::open(url).await.unwrap()),
-        }
+            Home::Postgres { url } => (url.clone(), std::path::Path::new("/nonexistent")),
+        };
+        let folders = Folders { blobs: folder.join("blobs"), output: folder.join("output") };
+        muster_store::open(&url, &folders, WriterMode::Task).await.unwrap()
+    }
+
+    /// The scene of an empty store that is here.
+    pub async fn scene(self) -> Scene {
+        let Opened { store, contents } = self.open().await;
+        Scene { store, contents, home: self }
     }
 
     /// Does to the rows what no verb does.
@@ -57,8 +66,7 @@ pub async fn client(url: &str) -> tokio_postgres::Client {
 
 /// A store in a folder of its own.
 pub async fn sqlite() -> Scene {
-    let home = Home::Sqlite(tempfile::tempdir().unwrap());
-    Scene { store: home.open().await, home }
+    Home::Sqlite(tempfile::tempdir().unwrap()).scene().await
 }
 
 pub fn at(second: i64) -> Timestamp {
@@ -101,7 +109,7 @@ fn draft(name: &str) -> PlanDraft {
 impl Scene {
     /// Opens the same store again, as another process would.
     pub async fn again(&self) -> Arc<dyn Store> {
-        self.home.open().await
+        self.home.open().await.store
     }
 
     /// A plan that is ready.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use muster_api::Resource;
+use muster_api::cursor::Cursor;
 use muster_api::plan::{PlanAttributes, PurposeSaid};
 
 use super::super::follow::follow;
@@ -95,7 +96,7 @@ pub async fn change(
         Some(id) => propose::fetched(id, asked, context).await?,
         None => propose::proposed(purpose, asked, context).await?,
     };
-    deal(purpose, plan, manner, context).await
+    deal(purpose, plan, manner, asked.options.detach, context).await
 }
 
 /// Shows a finished plan, asks where that is due, and carries it out.
@@ -103,6 +104,7 @@ pub async fn deal(
     purpose: PurposeSaid,
     plan: Resource<PlanAttributes>,
     manner: Manner,
+    detach: bool,
     context: &Context<'_>,
 ) -> Result<Answer, Failure> {
     let said = &plan.attributes;
@@ -141,15 +143,23 @@ pub async fn deal(
             return shown(Outcome::Declined, Exit::Declined);
         }
     }
-    run(plan, context).await
+    run(plan, detach, context).await
 }
 
-/// Approves a plan and follows its run to the end.
-pub async fn run(plan: Resource<PlanAttributes>, context: &Context<'_>) -> Result<Answer, Failure> {
+/// Approves a plan and follows its run to the end, or leaves it to itself.
+pub async fn run(
+    plan: Resource<PlanAttributes>,
+    detach: bool,
+    context: &Context<'_>,
+) -> Result<Answer, Failure> {
     let waiting = waits(&plan.attributes);
     let id = propose::plan_id(&plan.id)?;
     let run = context.client.approve(id, None).await?;
-    let run = follow(&run.id, Some(&plan.attributes), context).await?;
+    if detach {
+        let planned = Planned { outcome: Outcome::Detached, plan: plan.into(), run: Some(run.into()) };
+        return Ok(Answer { exit: Exit::Done, report: Report::Planned(Box::new(planned)) });
+    }
+    let run = follow(&run.id, Cursor::start(), Some(&plan.attributes), context).await?;
     let exit = Exit::of_run(&run.attributes.state, waiting);
     let planned = Planned { outcome: Outcome::Ran, plan: plan.into(), run: Some(run.into()) };
     Ok(Answer { exit, report: Report::Planned(Box::new(planned)) })

@@ -1,0 +1,71 @@
+//! Opening by an address: which database, and where the large contents go.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use muster_model::id::RunId;
+
+use crate::contents::Contents;
+use crate::directory::DirectoryContents;
+use crate::error::StoreError;
+use crate::postgres::PostgresStore;
+use crate::sqlite::{SqliteStore, WriterMode};
+use crate::store::{Store, StoreResult};
+
+/// Where contents go that are not in the database.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// Blobs.
+    pub blobs: PathBuf,
+    /// Blocks of output.
+    pub output: PathBuf,
+}
+
+/// An open store.
+#[derive(Clone)]
+pub struct Opened {
+    /// Rows.
+    pub store: Arc<dyn Store>,
+    /// Blobs and output.
+    pub contents: Arc<dyn Contents>,
+}
+
+/// Opens `sqlite:PATH` (contents in the folders beside it) or `postgres://…` (contents in the same database).
+pub async fn open(url: &str, folders: &Folders, mode: WriterMode) -> StoreResult<Opened> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        return Ok(Opened {
+            store: Arc::new(SqliteStore::open(Path::new(path), mode)?),
+            contents: Arc::new(DirectoryContents::open(&folders.blobs, &folders.output)?),
+        });
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let store = PostgresStore::open(url).await?;
+        let contents = Arc::new(store.contents());
+        return Ok(Opened { store: Arc::new(store), contents });
+    }
+    // The address may hold a password, so it is not repeated.
+    Err(StoreError::Unusable("the store's address must begin with `sqlite:` or `postgres://`".into()))
+}
+
+impl Opened {
+    /// Ended runs older than a time lose their journal, output and inputs, except the newest `keep_at_least` of each
+    /// subject; the runs, their counts and the audit stay. Gives the runs; fewer than
+    /// [`crate::PRUNE_RUNS_MAX`] means that nothing is left to do.
+    pub async fn prune(
+        &self,
+        before: Timestamp,
+        keep_at_least: u32,
+        at: Timestamp,
+    ) -> StoreResult<Vec<RunId>> {
+        let runs = self.store.prunable(before, keep_at_least).await?;
+        // The output first: a crash between the two leaves a run that is pruned again, not files that nobody finds.
+        for run in &runs {
+            self.contents.forget_output(*run).await?;
+        }
+        if !runs.is_empty() {
+            self.store.prune(runs.clone(), at).await?;
+        }
+        Ok(runs)
+    }
+}

@@ -1,0 +1,173 @@
+//! Contents in rows of at most 64 KiB, so that every node can read them.
+
+use async_trait::async_trait;
+use deadpool_postgres::{GenericClient, Object, Pool};
+use muster_model::id::{LaneNumber, RunId};
+
+use super::ask::{change, column, execute, read, row, rows};
+use super::connect;
+use crate::contents::{Block, Contents, OutputEnd, must_be_digest};
+use crate::error::StoreError;
+use crate::store::StoreResult;
+
+/// The bytes of one part of a blob.
+const PART_BYTES: usize = 64 * 1024;
+/// Parts sent or read in one statement.
+const PARTS_AT_ONCE: usize = 32;
+
+/// Blobs and output in a PostgreSQL database.
+#[derive(Clone)]
+pub struct PostgresContents {
+    pub(super) pool: Pool,
+}
+
+impl PostgresContents {
+    async fn client(&self) -> Result<Object, StoreError> {
+        connect::client(&self.pool).await
+    }
+}
+
+#[async_trait]
+impl Contents for PostgresContents {
+    async fn has(&self, digest: &str) -> StoreResult<bool> {
+        must_be_digest(digest)?;
+        let sql = "select 1 from blob where digest = $1";
+        read!(self, db => row(&db, sql, &[&digest]).await.map(|found| found.is_some()))
+    }
+
+    async fn put(&self, digest: &str, content: &[u8]) -> StoreResult<()> {
+        must_be_digest(digest)?;
+        change!(self, tx => put(&tx, digest, content).await)
+    }
+
+    async fn get(&self, digest: &str) -> StoreResult<Vec<u8>> {
+        must_be_digest(digest)?;
+        read!(self, db => get(&db, digest).await)
+    }
+
+    async fn output_end(&self, run: RunId, lane: LaneNumber) -> StoreResult<OutputEnd> {
+        read!(self, db => output_end(&db, run, lane).await)
+    }
+
+    async fn append_output(&self, run: RunId, lane: LaneNumber, blocks: &[Block]) -> StoreResult<()> {
+        change!(self, tx => append_output(&tx, run, lane, blocks).await)
+    }
+
+    async fn output(&self, run: RunId, lane: LaneNumber, from: u64, limit: u32) -> StoreResult<Vec<Block>> {
+        read!(self, db => output(&db, run, lane, from, limit).await)
+    }
+
+    async fn forget_output(&self, run: RunId) -> StoreResult<()> {
+        let sql = "delete from output_block where run = $1";
+        change!(self, tx => execute(&tx, sql, &[&run.0]).await.map(|_| ()))
+    }
+}
+
+async fn put<C: GenericClient>(tx: &C, digest: &str, content: &[u8]) -> Result<(), StoreError> {
+    // Whoever puts the same content at the same time waits here, and then finds it.
+    let sql = "insert into blob (digest, size) values ($1, $2) on conflict (digest) do nothing";
+    if execute(tx, sql, &[&digest, &(content.len() as i64)]).await? == 0 {
+        return Ok(());
+    }
+    let parts: Vec<&[u8]> = content.chunks(PART_BYTES).collect();
+    for (group, some) in parts.chunks(PARTS_AT_ONCE).enumerate() {
+        let first = (group * PARTS_AT_ONCE) as i32;
+        execute(
+            tx,
+            "insert into blob_part (digest, part, body)
+             select $1, $2 + n - 1, body from unnest($3::bytea[]) with ordinality p (body, n)",
+            &[&digest, &i64::from(first), &some],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn get<C: GenericClient>(db: &C, digest: &str) -> Result<Vec<u8>, StoreError> {
+    let found = row(db, "select size from blob where digest = $1", &[&digest]).await?;
+    let size: i64 =
+        column(&found.ok_or_else(|| StoreError::NotFound(format!("there is no content {digest}")))?, 0)?;
+    let mut content = Vec::with_capacity(size as usize);
+    let mut part = 0i32;
+    while (content.len() as i64) < size {
+        let sql = "select body from blob_part where digest = $1 and part >= $2 order by part limit $3";
+        let found = rows(db, sql, &[&digest, &part, &(PARTS_AT_ONCE as i64)]).await?;
+        if found.is_empty() {
+            return Err(StoreError::Form { noun: "content", message: format!("{digest} is not whole") });
+        }
+        for row in &found {
+            content.extend_from_slice(row.try_get(0)?);
+        }
+        part += found.len() as i32;
+    }
+    Ok(content)
+}
+
+async fn output_end<C: GenericClient>(db: &C, run: RunId, lane: LaneNumber) -> Result<OutputEnd, StoreError> {
+    let found = row(
+        db,
+        "select coalesce(max(first + lines), 0)::int8, coalesce(sum(raw), 0)::int8 from output_block
+         where run = $1 and lane = $2",
+        &[&run.0, &i32::from(lane.0)],
+    )
+    .await?;
+    let Some(found) = found else { return Ok(OutputEnd::default()) };
+    let number = |index| column::<i64>(&found, index).map(|number| number as u64);
+    Ok(OutputEnd { lines: number(0)?, bytes: number(1)? })
+}
+
+async fn append_output<C: GenericClient>(
+    tx: &C,
+    run: RunId,
+    lane: LaneNumber,
+    blocks: &[Block],
+) -> Result<(), StoreError> {
+    for some in blocks.chunks(PARTS_AT_ONCE) {
+        let first: Vec<i64> = some.iter().map(|block| block.first as i64).collect();
+        let lines: Vec<i32> = some.iter().map(|block| block.lines as i32).collect();
+        let raw: Vec<i32> = some.iter().map(|block| block.raw as i32).collect();
+        let body: Vec<&[u8]> = some.iter().map(|block| block.body.as_slice()).collect();
+        // The same block again is an append whose answer was lost.
+        execute(
+            tx,
+            "insert into output_block (run, lane, first, lines, raw, body)
+             select $1, $2, first, lines, raw, body
+             from unnest($3::int8[], $4::int4[], $5::int4[], $6::bytea[]) b (first, lines, raw, body)
+             on conflict (run, lane, first) do nothing",
+            &[&run.0, &i32::from(lane.0), &first, &lines, &raw, &body],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn output<C: GenericClient>(
+    db: &C,
+    run: RunId,
+    lane: LaneNumber,
+    from: u64,
+    limit: u32,
+) -> Result<Vec<Block>, StoreError> {
+    let found = rows(
+        db,
+        "select first, lines, raw, body from output_block
+         where run = $1 and lane = $2
+           and first >= (select coalesce(max(first), 0) from output_block
+                         where run = $1 and lane = $2 and first <= $3)
+           and first + lines > $3
+         order by first limit $4",
+        &[&run.0, &i32::from(lane.0), &(from as i64), &i64::from(limit)],
+    )
+    .await?;
+    found
+        .iter()
+        .map(|row| {
+            Ok(Block {
+                first: column::<i64>(row, 0)? as u64,
+                lines: column::<i32>(row, 1)? as u32,
+                raw: column::<i32>(row, 2)? as u32,
+                body: column(row, 3)?,
+            })
+        })
+        .collect()
+}
