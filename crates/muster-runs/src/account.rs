@@ -85,7 +85,11 @@ impl Inner {
         settings: &AccountSettings,
     ) -> Result<Arc<dyn Cloud>, EngineError> {
         let (transport, world) = (self.outside.transport.clone(), self.world.clone());
-        cloud::open(Provider::Onecloud, url, key.clone(), settings, transport, world)
+        // No request may outlast the time that a lease leaves for it.
+        let most = self.config.lease.margin().as_millis() as u64;
+        let settings =
+            AccountSettings { request_timeout_ms: settings.request_timeout_ms.min(most), ..settings.clone() };
+        cloud::open(Provider::Onecloud, url, key.clone(), &settings, transport, world)
             .map_err(|error| EngineError::Invalid(error.to_string()))
     }
 

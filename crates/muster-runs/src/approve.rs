@@ -112,6 +112,14 @@ impl Engine {
         match inner.config.role {
             // The node that has it, or any worker, reads what is wanted.
             _ if was_paused && row.state != RunState::Interrupted => Ok(()),
+            Role::Foreground if row.state == RunState::Running => {
+                // Another process may have let go of it for this one.
+                inner.take_lanes(vec![run]).await;
+                match inner.lanes_here.lock().await.keys().any(|(of, _)| *of == run) {
+                    true => Ok(()),
+                    false => inner.execute(run).await,
+                }
+            }
             Role::Foreground => inner.execute(run).await,
             Role::Server { .. } => {
                 let (_, plan) = inner.run_and_plan(run).await?;
@@ -142,6 +150,16 @@ impl Engine {
     /// Lets the steps of a run in this process finish and leaves it *interrupted*.
     pub async fn interrupt(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
         self.may_run(authority, run).await?;
+        self.tell(run, Local::Interrupt).await
+    }
+
+    /// Lets go of a run that executes in this process: steps under way are finished, and whoever resumes it goes on.
+    pub async fn hand_over(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
+        self.may_run(authority, run).await?;
+        self.tell(run, Local::HandOver).await
+    }
+
+    async fn tell(&self, run: RunId, word: Local) -> Result<(), EngineError> {
         let lanes = self.inner.lanes_here.lock().await;
         let here: Vec<_> = lanes.iter().filter(|((of, _), _)| *of == run).map(|(_, handle)| handle).collect();
         if here.is_empty() {
@@ -150,7 +168,7 @@ impl Engine {
             )));
         }
         for handle in here {
-            handle.local.send_replace(Local::Interrupt);
+            handle.local.send_replace(word);
         }
         Ok(())
     }

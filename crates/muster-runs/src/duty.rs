@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::sleep;
 
 use crate::engine::{Inner, Role};
-use crate::lease::{HEARTBEAT_AGAIN, HEARTBEAT_EVERY, LEASE_TTL};
+use crate::lease::HEARTBEAT_AGAIN;
 use crate::runner::Local;
 
 /// Lanes that one node executes at once.
@@ -41,7 +41,8 @@ async fn hints(inner: Weak<Inner>) {
 
 /// One heartbeat a while; a lost lease stops everything here.
 async fn heartbeats(inner: Weak<Inner>) {
-    let mut pause = HEARTBEAT_EVERY;
+    let Some(times) = inner.upgrade().map(|inner| inner.config.lease) else { return };
+    let mut pause = times.heartbeat_every();
     loop {
         sleep(pause).await;
         let Some(inner) = inner.upgrade() else { return };
@@ -49,10 +50,10 @@ async fn heartbeats(inner: Weak<Inner>) {
             return;
         }
         let sent = inner.lease.monotonic();
-        match inner.store.heartbeat(inner.lease.holder(), LEASE_TTL).await {
+        match inner.store.heartbeat(inner.lease.holder(), times.ttl()).await {
             Ok(Heard::Held) => {
                 inner.lease.renewed(sent);
-                pause = HEARTBEAT_EVERY;
+                pause = times.heartbeat_every();
             }
             Ok(Heard::Lost) => {
                 tracing::error!(node = %inner.node, "the lease of this node lapsed; it stops its runs");

@@ -20,7 +20,7 @@ use crate::account::Sessions;
 use crate::duty;
 use crate::error::EngineError;
 use crate::home::{Home, LifeLock};
-use crate::lease::{LEASE_TTL, Lease};
+use crate::lease::{Lease, LeaseTimes};
 use crate::reads::Reads;
 use crate::runner::{LaneHandle, Local};
 
@@ -59,6 +59,8 @@ pub struct EngineConfig {
     pub home: PathBuf,
     /// What it is there for.
     pub role: Role,
+    /// How long its lease lasts.
+    pub lease: LeaseTimes,
     /// The database, `sqlite:PATH` or `postgres://…`; none = the SQLite file of the home.
     pub database: Option<String>,
     /// Steps of one run that work on hosts at once: connections, processes, memory.
@@ -86,6 +88,7 @@ impl EngineConfig {
         EngineConfig {
             home,
             role: Role::Foreground,
+            lease: LeaseTimes::default(),
             database: None,
             parallel_steps: 64,
             parallel_waits: 512,
@@ -174,12 +177,18 @@ impl Engine {
         let node = NodeId(world.ids.next());
         // Alive before its row appears: a row without a held lock is a dead node's.
         let life = home.live(node)?;
-        let lease = Arc::new(Lease::new(node, FIRST_EPOCH, world.clock.clone(), world.clock.monotonic()));
+        let lease = Arc::new(Lease::new(
+            node,
+            FIRST_EPOCH,
+            config.lease,
+            world.clock.clone(),
+            world.clock.monotonic(),
+        ));
         let now = world.clock.now();
         let row = NodeRow {
             id: node,
             epoch: FIRST_EPOCH,
-            lease_until: now.checked_add(LEASE_TTL).unwrap_or(now),
+            lease_until: now.checked_add(config.lease.ttl()).unwrap_or(now),
             kind: config.role.word().into(),
             pid: std::process::id(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),

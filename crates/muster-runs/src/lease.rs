@@ -2,7 +2,7 @@
 //!
 //! The database can refuse a late write; it cannot call back a request that has left. So every effect asks here
 //! first: the deadline counts on this machine's monotonic clock from **before** the heartbeat was sent, and nothing
-//! starts with less than [`START_MARGIN`] left, which is more than one request may take (`SEMANTICS.md` §5).
+//! starts with less than [`LeaseTimes::margin`] left, which is no less than one request may take (`SEMANTICS.md` §5).
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -14,14 +14,49 @@ use muster_model::world::Clock;
 use muster_store::Holder;
 use tokio::sync::Notify;
 
-/// How long a lease lasts without a heartbeat.
-pub const LEASE_TTL: Duration = Duration::from_secs(60);
-/// How often it is renewed.
-pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(12);
 /// How soon a heartbeat that failed is tried again.
 pub const HEARTBEAT_AGAIN: Duration = Duration::from_secs(1);
-/// The least time that must be left for an effect to begin; a request to a provider takes at most this long.
-pub const START_MARGIN: Duration = Duration::from_secs(20);
+
+/// How long leases last, and what follows from it. All nodes of a database should have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseTimes {
+    ttl: Duration,
+}
+
+impl Default for LeaseTimes {
+    /// 60 s, as in `SEMANTICS.md` §5.
+    fn default() -> LeaseTimes {
+        LeaseTimes { ttl: Duration::from_secs(60) }
+    }
+}
+
+impl LeaseTimes {
+    /// The shortest lease, in seconds: below it a busy machine loses what it holds.
+    pub const SECONDS_MIN: u64 = 6;
+    /// The longest lease, in seconds: a dead node's runs wait so long.
+    pub const SECONDS_MAX: u64 = 600;
+
+    /// Leases of so many seconds, if that is within the bounds.
+    pub fn of_seconds(seconds: u64) -> Option<LeaseTimes> {
+        let fits = (LeaseTimes::SECONDS_MIN..=LeaseTimes::SECONDS_MAX).contains(&seconds);
+        fits.then(|| LeaseTimes { ttl: Duration::from_secs(seconds) })
+    }
+
+    /// How long a lease lasts without a heartbeat.
+    pub fn ttl(self) -> Duration {
+        self.ttl
+    }
+
+    /// How often it is renewed.
+    pub fn heartbeat_every(self) -> Duration {
+        self.ttl / 5
+    }
+
+    /// The least time that must be left for an effect to begin; a request to a provider may take at most this long.
+    pub fn margin(self) -> Duration {
+        self.ttl / 3
+    }
+}
 
 /// How a lease stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +71,7 @@ enum Standing {
 pub(crate) struct Lease {
     node: NodeId,
     epoch: u64,
+    times: LeaseTimes,
     clock: Arc<dyn Clock>,
     standing: Mutex<Standing>,
     changed: Notify,
@@ -43,9 +79,15 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// A lease that was asked for at `sent` on the monotonic clock.
-    pub(crate) fn new(node: NodeId, epoch: u64, clock: Arc<dyn Clock>, sent: Duration) -> Lease {
-        let standing = Mutex::new(Standing::Until(sent + LEASE_TTL));
-        Lease { node, epoch, clock, standing, changed: Notify::new() }
+    pub(crate) fn new(
+        node: NodeId,
+        epoch: u64,
+        times: LeaseTimes,
+        clock: Arc<dyn Clock>,
+        sent: Duration,
+    ) -> Lease {
+        let standing = Mutex::new(Standing::Until(sent + times.ttl()));
+        Lease { node, epoch, times, clock, standing, changed: Notify::new() }
     }
 
     /// Who asks, in the words of the store.
@@ -66,7 +108,7 @@ impl Lease {
     pub(crate) fn renewed(&self, sent: Duration) {
         let mut standing = self.standing();
         if *standing != Standing::Lost {
-            *standing = Standing::Until(sent + LEASE_TTL);
+            *standing = Standing::Until(sent + self.times.ttl());
         }
         drop(standing);
         self.changed.notify_waiters();
@@ -90,7 +132,9 @@ impl Lease {
             let changed = self.changed.notified();
             match *self.standing() {
                 Standing::Lost => return false,
-                Standing::Until(until) if self.clock.monotonic() + START_MARGIN <= until => return true,
+                Standing::Until(until) if self.clock.monotonic() + self.times.margin() <= until => {
+                    return true;
+                }
                 Standing::Until(_) => {}
             }
             changed.await;
@@ -122,7 +166,8 @@ mod tests {
     #[test]
     fn nothing_starts_in_the_last_twenty_seconds() {
         let clock = Arc::new(Hand::default());
-        let lease = Lease::new(NodeId(uuid::Uuid::nil()), 1, clock.clone(), Duration::ZERO);
+        let lease =
+            Lease::new(NodeId(uuid::Uuid::nil()), 1, LeaseTimes::default(), clock.clone(), Duration::ZERO);
         clock.0.store(40, Ordering::SeqCst);
         assert_eq!(lease.may_start().now_or_never(), Some(true));
         clock.0.store(41, Ordering::SeqCst);

@@ -32,6 +32,7 @@ pub use muster_outside::secret::Sealer;
 
 pub use engine::{Engine, EngineConfig, EnvironmentAccount, Role};
 pub use error::EngineError;
+pub use lease::LeaseTimes;
 pub use reads::Reads;
 pub use submit::Proposal;
 

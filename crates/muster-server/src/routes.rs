@@ -30,6 +30,7 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(run::ask::resume))
         .routes(routes!(run::ask::interrupt))
         .routes(routes!(run::ask::pause))
+        .routes(routes!(run::ask::hand_over))
         .routes(routes!(run::events::events))
         .routes(routes!(run::output::output))
         .routes(routes!(account::list::list))

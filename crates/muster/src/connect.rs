@@ -15,7 +15,7 @@ use muster_api::client::http_transport::HttpTransport;
 use muster_api::client::{Body, Broken, Transport};
 use muster_model::Secret;
 use muster_model::rights::Authority;
-use muster_runs::{Engine, EngineConfig, EngineError, EnvironmentAccount, Role};
+use muster_runs::{Engine, EngineConfig, EngineError, EnvironmentAccount, LeaseTimes, Role};
 use tower::ServiceExt;
 
 use crate::exit::{Exit, Failure};
@@ -27,6 +27,8 @@ pub mod sink;
 
 /// The variable that names the database which all nodes share.
 pub const DATABASE_URL: &str = "MUSTER_DATABASE_URL";
+/// The variable with the length of a node's lease, in seconds.
+pub const LEASE_SECONDS: &str = "MUSTER_LEASE_SECONDS";
 
 /// Private keys that OpenSSH tries by itself, below `~/.ssh`.
 const KEY_FILES: &[&str] = &["id_ed25519", "id_ecdsa", "id_rsa"];
@@ -42,6 +44,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether the engine is in this process.
+    pub fn is_own(&self) -> bool {
+        self.engine.is_some()
+    }
+
     /// Ends what runs in this process in the background; runs under way become *interrupted*.
     pub async fn close(self) -> Result<(), Failure> {
         let closed = match self.engine {
@@ -130,10 +137,23 @@ pub async fn open_engine(home: &Path, role: Role, database: Option<String>) -> R
         known_hosts: person.known_hosts,
         runtime_dir: person.runtime_dir,
         role,
+        lease: lease_times()?,
         database: database.or_else(|| home::variable(DATABASE_URL)),
         ..EngineConfig::new(PathBuf::from(home))
     };
     Engine::open(config, muster_runs::world::real(), hands(home)?).await.map_err(engine_failure)
+}
+
+/// How long a lease lasts, as the environment says.
+fn lease_times() -> Result<LeaseTimes, Failure> {
+    let Some(text) = home::variable(LEASE_SECONDS) else { return Ok(LeaseTimes::default()) };
+    text.parse().ok().and_then(LeaseTimes::of_seconds).ok_or_else(|| {
+        Failure::usage(format!(
+            "{LEASE_SECONDS}: `{text}` is no number of seconds from {} to {}",
+            LeaseTimes::SECONDS_MIN,
+            LeaseTimes::SECONDS_MAX
+        ))
+    })
 }
 
 /// The real clock, for those who serve a simulation.

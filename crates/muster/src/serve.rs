@@ -9,7 +9,7 @@ use muster_server::listen::{Listen, check_address, serve as listen};
 use muster_server::token;
 
 use crate::cli::ServerRole;
-use crate::connect::{engine_failure, open_engine, sink};
+use crate::connect::{background, engine_failure, open_engine, sink};
 use crate::exit::{Exit, Failure};
 use crate::home;
 
@@ -54,8 +54,10 @@ pub async fn serve(home: &Path, node: Node) -> Result<(), Failure> {
 /// Carries runs out in the background of this machine and answers at the home's socket only; ends by itself when there
 /// has been nothing to do for a while.
 pub async fn engine(home: &Path, idle: Duration, quiet: bool) -> Result<(), Failure> {
-    let role = Role::Server { worker: true, scheduler: false };
-    let engine = open_engine(home, role, None).await?;
+    home::prepare(home)?;
+    let _life = background::live(home)?;
+    // Like a command's own: it carries out what it is given, and what it leaves is *interrupted*.
+    let engine = open_engine(home, Role::Foreground, None).await?;
     let shipping = sink::begin(&engine, home)?;
     let watched = engine.clone();
     let stop = async move {

@@ -81,6 +81,11 @@ impl Client {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/cancel")).await?.data)
     }
 
+    /// Lets the answering process let go of a run, for another one to resume.
+    pub async fn hand_over(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
+        Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/hand-over")).await?.data)
+    }
+
     /// Lets steps under way finish and begins nothing further until the run is resumed.
     pub async fn pause(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/pause")).await?.data)

@@ -22,8 +22,6 @@ use crate::step::{self, StepContext, StepError};
 
 /// How often what a person wants of the run is read again while steps are under way.
 const WANT_POLL: Duration = Duration::from_millis(500);
-/// How long a node that leaves waits for steps under way that another node could look at and go on with.
-const HAND_OVER_GRACE: Duration = Duration::from_secs(25);
 /// A step that was under way when its node died, so many times, is set aside.
 const DEATHS_MAX: u32 = 3;
 
@@ -176,7 +174,9 @@ impl Lane {
                 break;
             }
             if matches!(leaving, Some(Ending::HandedOver)) && opaque.is_empty() {
-                let at = *let_go_at.get_or_insert_with(|| Instant::now() + HAND_OVER_GRACE);
+                // After that every request that was under way has its answer.
+                let grace = self.inner.config.lease.margin();
+                let at = *let_go_at.get_or_insert_with(|| Instant::now() + grace);
                 if Instant::now() >= at {
                     // What is left may be repeated or is found by its intent: the next node begins at *look*.
                     break;

@@ -6,6 +6,7 @@ mod skip;
 mod forms;
 mod output;
 mod postgres;
+#[path = "../../../../testing/postgres.rs"]
 mod server;
 mod sqlite;
 mod suite;

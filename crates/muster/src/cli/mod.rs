@@ -96,6 +96,9 @@ pub enum Command {
         /// End after so many seconds without a run
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         idle: u64,
+        /// End the one that runs; steps under way are finished, and its runs become *interrupted*
+        #[arg(long)]
+        stop: bool,
     },
     /// Look whether everything Muster needs is here
     Doctor,

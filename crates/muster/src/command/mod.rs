@@ -47,6 +47,8 @@ pub struct Context<'a> {
     pub ask: &'a dyn Ask,
     /// What is shown while the command works.
     pub screen: &'a dyn Screen,
+    /// Whether runs that are started here end with this process.
+    pub in_process: bool,
     /// Whether events are printed as they come, one line of JSON each.
     pub stream: bool,
 }
@@ -96,7 +98,11 @@ async fn answer(cli: Cli, view: &View) -> Result<Answer, Failure> {
             crate::serve::serve(&crate::home::directory()?, node).await?;
             Answer::done(Report::Nothing)
         }
-        Command::Engine { idle } => {
+        Command::Engine { stop: true, .. } => {
+            let did = crate::connect::background::stop(&crate::home::directory()?).await?;
+            Answer::done(Report::Did(did))
+        }
+        Command::Engine { idle, stop: false } => {
             let idle = std::time::Duration::from_secs(idle);
             crate::serve::engine(&crate::home::directory()?, idle, quiet).await?;
             Answer::done(Report::Nothing)
@@ -126,6 +132,7 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
         ask: &Terminal,
         screen: view.screen(),
         stream,
+        in_process: to.is_own(),
     };
     match command {
         Command::Infra(command) => infra::infra(command, &context).await,

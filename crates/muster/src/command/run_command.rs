@@ -74,9 +74,9 @@ async fn streamed(id: &str, from: Cursor, context: &Context<'_>) -> Result<Answe
 async fn followed(id: &str, from: Cursor, context: &Context<'_>) -> Result<Answer, Failure> {
     let run = context.client.run(run_id(id)?).await?;
     let plan = plan_of(&run.attributes, context).await?;
-    let run = follow(id, from, Some(&plan), context).await?;
-    let exit = Exit::of_run(&run.attributes.state, super::infra::consent::waits(&plan));
-    Ok(Answer { exit, report: Report::Run(Box::new(run.into())) })
+    let followed = follow(id, from, Some(&plan), context).await?;
+    let exit = followed.exit(super::infra::consent::waits(&plan));
+    Ok(Answer { exit, report: Report::Run(Box::new(followed.run.into())) })
 }
 
 /// The journal as far as it goes now; a run under way is followed to its end by `attach`.

@@ -16,6 +16,8 @@ use crate::exit::{Exit, Failure};
 const LOG_FILE: &str = "engine.log";
 /// The longest it may take to answer.
 const START_WAIT: Duration = Duration::from_secs(15);
+/// The longest that an engine may take to end.
+const STOP_WAIT: Duration = Duration::from_secs(60);
 /// How often it is tried.
 const START_POLL: Duration = Duration::from_millis(50);
 
@@ -61,4 +63,61 @@ pub async fn start(home: &Path) -> Result<Client, Failure> {
         tokio::time::sleep(START_POLL).await;
     }
     Err(failed(&format!("it did not answer within {} seconds", START_WAIT.as_secs())))
+}
+
+/// Proof that an engine runs in the background: the file is locked as long as it lives, and holds its process id.
+pub struct Life {
+    _file: std::fs::File,
+}
+
+/// The file.
+const LIFE_FILE: &str = "engine.pid";
+
+/// Takes the life of this home's engine, unless one lives already.
+pub fn live(home: &Path) -> Result<Life, Failure> {
+    let path = home.join(LIFE_FILE);
+    let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("{}: {error}", path.display()));
+    let mut options = OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
+    if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Err(Failure::new(
+            Exit::Busy,
+            "an engine runs in the background of this home already".to_owned(),
+        ));
+    }
+    file.set_len(0).map_err(failed)?;
+    std::io::Write::write_all(&mut &file, std::process::id().to_string().as_bytes()).map_err(failed)?;
+    Ok(Life { _file: file })
+}
+
+/// Asks the engine in the background to end, and waits for that. Its runs become *interrupted*.
+pub async fn stop(home: &Path) -> Result<String, Failure> {
+    let path = home.join(LIFE_FILE);
+    let none = || "no engine runs in the background".to_owned();
+    let Ok(file) = std::fs::File::open(&path) else { return Ok(none()) };
+    let is_free = || rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
+    if is_free() {
+        return Ok(none());
+    }
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let process = text.trim().parse().ok().and_then(rustix::process::Pid::from_raw);
+    let Some(process) = process else {
+        return Err(Failure::new(Exit::Failed, format!("{} holds no process id", path.display())));
+    };
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).map_err(|error| {
+        Failure::new(Exit::Failed, format!("process {text} cannot be told to end: {error}"))
+    })?;
+    let deadline = tokio::time::Instant::now() + STOP_WAIT;
+    while !is_free() {
+        if tokio::time::Instant::now() >= deadline {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!(
+                    "the engine (pid {text}) was told to end and still finishes a step; look again later"
+                ),
+            ));
+        }
+        tokio::time::sleep(START_POLL).await;
+    }
+    Ok(format!("the engine in the background (pid {text}) has ended"))
 }

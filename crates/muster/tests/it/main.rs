@@ -8,9 +8,12 @@ mod examples;
 mod flow;
 mod kill;
 mod machines;
+mod nodes;
 mod offers;
 mod password;
 mod place;
+#[path = "../../../../testing/postgres.rs"]
+mod server;
 #[path = "../../../../testing/skip.rs"]
 mod skip;
 mod source;

@@ -64,6 +64,12 @@ impl Running {
         running
     }
 
+    /// Sends a signal, e.g. `-KILL`.
+    pub fn signal(&self, word: &str) {
+        let sent = Command::new("kill").args([word, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// The address in the first line.
     pub fn address(&self) -> String {
         let start = self.greeting.find("http://").unwrap_or_else(|| panic!("no address: {}", self.greeting));
@@ -103,6 +109,22 @@ impl Place {
     pub fn new(shop: &str) -> Place {
         let directory = Place::directory(shop);
         Place { directory, cloud: Running::start(Place::cloud()), account: true }
+    }
+
+    /// The same with a provider that takes its time.
+    pub fn slow(shop: &str, durations: &str) -> Place {
+        let directory = Place::directory(shop);
+        let file = directory.path().join("durations.json");
+        std::fs::write(&file, durations).unwrap();
+        let mut command = Place::cloud();
+        command.arg("--durations").arg(file);
+        Place { directory, cloud: Running::start(command), account: true }
+    }
+
+    /// Ends the engine in the background, if one was started.
+    pub fn end_background(&self) {
+        let ended = self.run(&["engine", "--stop"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
     }
 
     /// The same, where each server is a real machine of this computer, made as is wished. The cloud has a home of

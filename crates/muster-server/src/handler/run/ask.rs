@@ -92,3 +92,19 @@ pub async fn pause(
     ask(&app, &headers, &authority, id, async |engine, authority, run| engine.pause(authority, run).await)
         .await
 }
+
+/// Lets go of a run that executes in the answering process: running steps finish, and whoever resumes it goes on.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/hand-over", operation_id = "run_hand_over", tag = "runs",
+    params(("id" = uuid::Uuid, Path, description = "The run")),
+    responses(
+        (status = 202, description = "It will be let go", body = One<RunAttributes>),
+        (status = 409, description = "It cannot be done to this run now", body = muster_api::Problems)))]
+pub async fn hand_over(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Asking(authority): Asking,
+    Path(id): Path<uuid::Uuid>,
+) -> Handled {
+    let word = async |engine: &Engine, authority: &Authority, run| engine.hand_over(authority, run).await;
+    ask(&app, &headers, &authority, id, word).await
+}

@@ -35,7 +35,8 @@ macro_rules! suite {
                 };
                 $(
                     eprintln!("case {}", stringify!($case));
-                    crate::suite::$theme::$case(server.scene().await).await;
+                    let home = crate::suite::scene::Home::Postgres { url: server.database().await };
+                    crate::suite::$theme::$case(home.scene().await).await;
                 )*
             })*
         }

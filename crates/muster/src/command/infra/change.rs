@@ -159,8 +159,9 @@ pub async fn run(
         let planned = Planned { outcome: Outcome::Detached, plan: plan.into(), run: Some(run.into()) };
         return Ok(Answer { exit: Exit::Done, report: Report::Planned(Box::new(planned)) });
     }
-    let run = follow(&run.id, Cursor::start(), Some(&plan.attributes), context).await?;
-    let exit = Exit::of_run(&run.attributes.state, waiting);
-    let planned = Planned { outcome: Outcome::Ran, plan: plan.into(), run: Some(run.into()) };
+    let followed = follow(&run.id, Cursor::start(), Some(&plan.attributes), context).await?;
+    let exit = followed.exit(waiting);
+    let outcome = if followed.left { Outcome::Detached } else { Outcome::Ran };
+    let planned = Planned { outcome, plan: plan.into(), run: Some(followed.run.into()) };
     Ok(Answer { exit, report: Report::Planned(Box::new(planned)) })
 }

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::skip::skip;
-use crate::suite::scene::{Home, Scene, client};
 
 /// Ends the server when its standard input does. The words after the folder are the server's command.
 const GUARD: &str = r#"
@@ -115,13 +114,12 @@ impl Server {
     /// A new, empty database.
     pub async fn database(&self) -> String {
         let name = format!("scene{}", self.databases.fetch_add(1, Ordering::SeqCst));
-        client(&self.url("postgres")).await.batch_execute(&format!("create database {name}")).await.unwrap();
+        let made = Command::new(programs().unwrap().join("createdb"))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "muster", &name])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "createdb: {}", String::from_utf8_lossy(&made.stderr));
         self.url(&name)
-    }
-
-    /// An empty store in a database of its own.
-    pub async fn scene(&self) -> Scene {
-        Home::Postgres { url: self.database().await }.scene().await
     }
 }
 
