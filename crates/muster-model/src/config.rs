@@ -7,6 +7,10 @@ use crate::document::walk::{Walk, blame, field};
 use crate::document::{Entry, Node, Span, Value, parse_bytes, path};
 use crate::id::AccountName;
 
+pub mod elastic;
+
+pub use elastic::Elastic;
+
 /// The length of an API key of 1cloud, in hexadecimal characters (`spec/onecloud-api.md` §1.1).
 pub const API_KEY_CHARS: usize = 64;
 /// The most directories of templates.
@@ -19,12 +23,15 @@ pub struct Config {
     pub templates: Vec<String>,
     /// The account for files that name none.
     pub account: Option<AccountName>,
+    /// Where records of runs are sent; a person's setting, never a root's.
+    pub elastic: Option<Elastic>,
 }
 
 impl Config {
     /// Both settings as one: the root's account wins, directories add up.
     pub fn over(mut self, person: Config) -> Config {
         self.account = self.account.or(person.account);
+        self.elastic = person.elastic;
         for directory in person.templates {
             if !self.templates.contains(&directory) {
                 self.templates.push(directory);
@@ -48,7 +55,7 @@ pub fn read_config(file: &str, bytes: &[u8]) -> Result<Config, Diagnostics> {
         walk.only(
             entries,
             "the configuration",
-            &["version", "templates", "account"],
+            &["version", "templates", "account", "elastic"],
             &["server", "channels", "spaces"],
         );
         if let Some(version) = field(entries, "version") {
@@ -56,6 +63,9 @@ pub fn read_config(file: &str, bytes: &[u8]) -> Result<Config, Diagnostics> {
         }
         if let Some(entry) = field(entries, "account") {
             config.account = walk.text(&entry.node, blame(entry), "`account`").map(AccountName);
+        }
+        if let Some(entry) = field(entries, "elastic") {
+            config.elastic = elastic::read(&mut walk, entry);
         }
         if let Some(entry) = field(entries, "templates") {
             config.templates = directories(&mut walk, entry);

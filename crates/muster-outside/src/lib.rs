@@ -7,6 +7,7 @@ pub mod ansible;
 pub mod cloud;
 pub mod host;
 pub mod secret;
+pub mod sink;
 pub mod transport;
 
 /// The hands, as one value that the engine is given.

@@ -20,6 +20,7 @@ mod reach;
 pub mod reads;
 mod runner;
 mod secret;
+pub mod sink;
 mod step;
 pub mod submit;
 pub mod world;
@@ -34,3 +35,7 @@ pub use error::EngineError;
 pub use lease::LeaseTimes;
 pub use reads::Reads;
 pub use submit::Proposal;
+
+/// The real sink, as the executable sets it up.
+pub use muster_outside::sink::{ElasticSettings, ElasticSink, Login as ElasticLogin};
+pub use muster_outside::transport::HttpTransport;

@@ -185,6 +185,54 @@ fn clean(text: &str) -> String {
     text.replace(['\n', '\r'], " ").replace('\t', "    ")
 }
 
+/// Some lines of a lane, and where to go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputPart {
+    /// Lines with their numbers in the lane, from 0.
+    pub lines: Vec<(u64, OutputRecord)>,
+    /// The number after them; the same as before if there was nothing.
+    pub next: u64,
+}
+
+/// Reads a bounded number of lines from number `from` on, with their numbers: for those who follow a long output to
+/// its end and must tell its lines apart.
+pub async fn read_output_part(
+    contents: &dyn Contents,
+    run: RunId,
+    lane: LaneNumber,
+    from: u64,
+) -> StoreResult<OutputPart> {
+    let mut part = OutputPart { lines: Vec::new(), next: from };
+    for block in contents.output(run, lane, from, READ_BLOCKS).await? {
+        let text = text_of(&block)?;
+        for (line, number) in text.split('\n').zip(block.first..block.end()) {
+            if let (true, Some(record)) = (number >= from, record_of(line)) {
+                part.lines.push((number, record));
+            }
+        }
+        part.next = block.end();
+    }
+    Ok(part)
+}
+
+fn text_of(block: &Block) -> Result<String, StoreError> {
+    let raw = lz4_flex::decompress(&block.body, block.raw as usize)
+        .map_err(|error| StoreError::Form { noun: "output block", message: error.to_string() })?;
+    Ok(String::from_utf8_lossy(&raw).into_owned())
+}
+
+fn record_of(line: &str) -> Option<OutputRecord> {
+    let mut parts = line.splitn(4, '\t');
+    let (at, step, target, text) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let at = at.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    Some(OutputRecord {
+        at: at.unwrap_or(Timestamp::UNIX_EPOCH),
+        step: step.parse().unwrap_or(0),
+        target: target.to_owned(),
+        text: text.to_owned(),
+    })
+}
+
 /// Reads lines from number `after` on, of one step or of all.
 pub async fn read_output(
     contents: &dyn Contents,
@@ -214,30 +262,15 @@ fn lines_of(
     limit: usize,
     records: &mut Vec<OutputRecord>,
 ) -> Result<(), StoreError> {
-    let raw = lz4_flex::decompress(&block.body, block.raw as usize)
-        .map_err(|error| StoreError::Form { noun: "output block", message: error.to_string() })?;
-    let text = String::from_utf8_lossy(&raw);
+    let text = text_of(block)?;
     for (line, number) in text.split('\n').zip(block.first..block.end()) {
         if number < after || records.len() >= limit {
             continue;
         }
-        let mut parts = line.splitn(4, '\t');
-        let (Some(at), Some(of), Some(target), Some(text)) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            continue;
-        };
-        let of = of.parse().unwrap_or(0);
-        if step.is_some_and(|wanted| wanted != of) {
-            continue;
+        let Some(record) = record_of(line) else { continue };
+        if step.is_none_or(|wanted| wanted == record.step) {
+            records.push(record);
         }
-        let at = at.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        records.push(OutputRecord {
-            at: at.unwrap_or(Timestamp::UNIX_EPOCH),
-            step: of,
-            target: target.to_owned(),
-            text: text.to_owned(),
-        });
     }
     Ok(())
 }

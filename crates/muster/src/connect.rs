@@ -23,6 +23,7 @@ use crate::home;
 
 pub mod background;
 pub mod contexts;
+pub mod sink;
 
 /// The variable that names the database which all nodes share.
 pub const DATABASE_URL: &str = "MUSTER_DATABASE_URL";
@@ -38,6 +39,8 @@ pub struct Connection {
     pub client: Client,
     /// The engine in this process, where there is one.
     engine: Option<Engine>,
+    /// The sending of its records, where that is set up.
+    shipping: Option<muster_runs::sink::Shipping>,
 }
 
 impl Connection {
@@ -48,10 +51,13 @@ impl Connection {
 
     /// Ends what runs in this process in the background; runs under way become *interrupted*.
     pub async fn close(self) -> Result<(), Failure> {
-        match self.engine {
+        let closed = match self.engine {
             Some(engine) => engine.close().await.map_err(engine_failure),
             None => Ok(()),
-        }
+        };
+        // After the engine's last entries.
+        sink::end(self.shipping).await;
+        closed
     }
 }
 
@@ -70,18 +76,19 @@ pub async fn connect(home: &Path, wish: &Wish) -> Result<Connection, Failure> {
     let contexts = contexts::Contexts::read(home)?;
     if let Some((name, remote)) = contexts.chosen(wish.context.as_deref())? {
         let token = contexts::token(home, &name, remote)?;
-        return Ok(Connection { client: to_url(&remote.url, token)?, engine: None });
+        return Ok(Connection { client: to_url(&remote.url, token)?, engine: None, shipping: None });
     }
     if let Some(client) = running_server(home).await? {
-        return Ok(Connection { client, engine: None });
+        return Ok(Connection { client, engine: None, shipping: None });
     }
     if wish.outlives {
-        return Ok(Connection { client: background::start(home).await?, engine: None });
+        return Ok(Connection { client: background::start(home).await?, engine: None, shipping: None });
     }
     let engine = open_engine(home, Role::Foreground, None).await?;
+    let shipping = sink::begin(&engine, home)?;
     let router = muster_server::router(muster_server::App::in_process(engine.clone()));
     let authority = Authority::local(home::actor());
-    Ok(Connection { client: Client::new(InProcess { router, authority }), engine: Some(engine) })
+    Ok(Connection { client: Client::new(InProcess { router, authority }), engine: Some(engine), shipping })
 }
 
 pub(crate) async fn running_server(home: &Path) -> Result<Option<Client>, Failure> {

@@ -9,7 +9,7 @@ use muster_server::listen::{Listen, check_address, serve as listen};
 use muster_server::token;
 
 use crate::cli::ServerRole;
-use crate::connect::{background, engine_failure, open_engine};
+use crate::connect::{background, engine_failure, open_engine, sink};
 use crate::exit::{Exit, Failure};
 use crate::home;
 
@@ -36,6 +36,7 @@ pub async fn serve(home: &Path, node: Node) -> Result<(), Failure> {
     }
     let role = Role::Server { worker: does(ServerRole::Worker), scheduler: does(ServerRole::Scheduler) };
     let engine = open_engine(home, role, node.database.clone()).await?;
+    let shipping = sink::begin(&engine, home)?;
     let served = if does(ServerRole::Api) {
         answer(home, &engine, Some(node.address), node.quiet, stop_signal()).await
     } else {
@@ -46,6 +47,7 @@ pub async fn serve(home: &Path, node: Node) -> Result<(), Failure> {
         Ok(())
     };
     let closed = engine.close().await.map_err(engine_failure);
+    sink::end(shipping).await;
     served.and(closed)
 }
 
@@ -56,6 +58,7 @@ pub async fn engine(home: &Path, idle: Duration, quiet: bool) -> Result<(), Fail
     let _life = background::live(home)?;
     // Like a command's own: it carries out what it is given, and what it leaves is *interrupted*.
     let engine = open_engine(home, Role::Foreground, None).await?;
+    let shipping = sink::begin(&engine, home)?;
     let watched = engine.clone();
     let stop = async move {
         tokio::select! {
@@ -65,6 +68,7 @@ pub async fn engine(home: &Path, idle: Duration, quiet: bool) -> Result<(), Fail
     };
     let served = answer(home, &engine, None, quiet, stop).await;
     let closed = engine.close().await.map_err(engine_failure);
+    sink::end(shipping).await;
     served.and(closed)
 }
 

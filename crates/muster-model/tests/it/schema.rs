@@ -76,6 +76,13 @@ fn the_published_schemas() {
         ("templates: ../a\n", false),
         ("nope: 1\n", false),
         ("version: 2\n", false),
+        ("elastic: { url: 'https://search.example.org', prefix: edge, spill_mib: 1 }\n", true),
+        ("elastic: { url: 'https://me:secret@search.example.org' }\n", false),
+        ("elastic: { url: 'search.example.org' }\n", false),
+        ("elastic: { prefix: edge }\n", false),
+        ("elastic: { url: 'http://x', prefix: Edge }\n", false),
+        ("elastic: { url: 'http://x', spill_mib: 0 }\n", false),
+        ("elastic: { url: 'http://x', api_key: y }\n", false),
     ] {
         let schema = config_schema();
         let value = json(text).filter(|value| !value.is_null()).unwrap_or_else(|| serde_json::json!({}));

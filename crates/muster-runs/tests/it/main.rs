@@ -9,4 +9,5 @@ mod process;
 mod provision;
 mod reach;
 mod seed;
+mod sink;
 mod world;

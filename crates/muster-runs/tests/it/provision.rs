@@ -29,9 +29,9 @@ const SITE: &str = "
   tasks:
     - debug: { msg: \"{{ password }} {{ home }} {{ plain }}\" }
 ";
-const HIDDEN: [&str; 2] = ["correct-horse-battery", "/srv/secret-place"];
+pub const HIDDEN: [&str; 2] = ["correct-horse-battery", "/srv/secret-place"];
 
-async fn deploy(engine: &Engine) -> Run {
+pub async fn deploy(engine: &Engine) -> Run {
     let plan = submit(engine, SITE).await.unwrap();
     let view = engine.planned(plan).await.unwrap();
     assert!(view.plan.is_some(), "{:?}", view.message);

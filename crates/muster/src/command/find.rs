@@ -32,8 +32,19 @@ pub struct Found {
 pub fn config(here: &Path, home: &Path) -> Result<Config, Failure> {
     let root = here.ancestors().find(|directory| directory.join(ROOT_MARKER).is_file()).unwrap_or(here);
     let of_root = read_settings(&root.join(ROOT_MARKER))?;
-    let of_person = read_settings(&home.join(PERSON_CONFIG))?;
-    Ok(of_root.over(of_person))
+    if of_root.elastic.is_some() {
+        return Err(Failure::usage(format!(
+            "{}: `elastic` is a person's setting; it belongs into {}",
+            root.join(ROOT_MARKER).display(),
+            home.join(PERSON_CONFIG).display()
+        )));
+    }
+    Ok(of_root.over(person(home)?))
+}
+
+/// A person's own settings.
+pub fn person(home: &Path) -> Result<Config, Failure> {
+    read_settings(&home.join(PERSON_CONFIG))
 }
 
 fn read_settings(path: &Path) -> Result<Config, Failure> {
