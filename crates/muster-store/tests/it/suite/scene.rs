@@ -13,6 +13,8 @@ use muster_model::run::{EntryKind, Output, Run, RunState};
 use muster_store::*;
 use uuid::Uuid;
 
+use crate::server::Server;
+
 /// One empty store, and the way to it.
 pub struct Scene {
     pub store: Arc<dyn Store>,
@@ -67,6 +69,11 @@ pub async fn client(url: &str) -> tokio_postgres::Client {
 /// A store in a folder of its own.
 pub async fn sqlite() -> Scene {
     Home::Sqlite(tempfile::tempdir().unwrap()).scene().await
+}
+
+/// A store in a database of its own.
+pub async fn postgres(server: &Server) -> Scene {
+    Home::Postgres { url: server.database().await }.scene().await
 }
 
 pub fn at(second: i64) -> Timestamp {
