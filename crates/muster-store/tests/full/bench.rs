@@ -9,7 +9,7 @@ use muster_model::run::{EntryKind, Output};
 use muster_store::*;
 
 use crate::server::{Server, programs};
-use crate::suite::scene::{Home, Scene, at, client, postgres};
+use crate::suite::scene::{Home, Scene, at, client};
 
 /// Steps under way at once.
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
@@ -44,7 +44,7 @@ fn bench_runs() {
         let settings = ["max_connections=300", "synchronous_commit=on"];
         let Some(server) = Server::start_with("store bench_runs", &settings, |_| {}) else { return };
         for in_flight in IN_FLIGHT {
-            let scene = postgres(&server).await;
+            let scene = crate::suite::scene::in_database_of(&server).await;
             tell("muster, PostgreSQL", in_flight, &measure(&scene, in_flight).await);
         }
         for in_flight in IN_FLIGHT {

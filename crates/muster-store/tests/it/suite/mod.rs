@@ -35,7 +35,7 @@ macro_rules! suite {
                 };
                 $(
                     eprintln!("case {}", stringify!($case));
-                    crate::suite::$theme::$case(crate::suite::scene::postgres(&server).await).await;
+                    crate::suite::$theme::$case(crate::suite::scene::in_database_of(&server).await).await;
                 )*
             })*
         }

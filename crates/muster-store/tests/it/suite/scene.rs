@@ -13,8 +13,6 @@ use muster_model::run::{EntryKind, Output, Run, RunState};
 use muster_store::*;
 use uuid::Uuid;
 
-use crate::server::Server;
-
 /// One empty store, and the way to it.
 pub struct Scene {
     pub store: Arc<dyn Store>,
@@ -59,6 +57,11 @@ impl Home {
     }
 }
 
+/// An empty store in a database of its own.
+pub async fn in_database_of(server: &crate::server::Server) -> Scene {
+    Home::Postgres { url: server.database().await }.scene().await
+}
+
 /// A connection beside the store's own.
 pub async fn client(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
@@ -69,11 +72,6 @@ pub async fn client(url: &str) -> tokio_postgres::Client {
 /// A store in a folder of its own.
 pub async fn sqlite() -> Scene {
     Home::Sqlite(tempfile::tempdir().unwrap()).scene().await
-}
-
-/// A store in a database of its own.
-pub async fn postgres(server: &Server) -> Scene {
-    Home::Postgres { url: server.database().await }.scene().await
 }
 
 pub fn at(second: i64) -> Timestamp {
