@@ -11,7 +11,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::StoreError;
 
-/// Connections for verbs; the journal's writer and the listener have one each beside them.
+/// Connections for verbs. The journal's writer, heartbeats and the listener have one each beside them: a lease must
+/// not lapse because eight long reads are under way.
 const CONNECTIONS_MAX: usize = 8;
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -119,22 +120,26 @@ pub(super) fn pool(address: &Address, size: Option<usize>) -> Result<Pool, Store
 
 /// A connection that works; a server that is away is asked again for a while.
 pub(super) async fn client(pool: &Pool) -> Result<Object, StoreError> {
-    let mut wait = BACK_OFF_FIRST;
-    let mut waited = Duration::ZERO;
-    loop {
-        let error = match pool.get().await {
-            Ok(client) => return Ok(client),
-            Err(error) => error,
-        };
-        if waited >= AWAY_MAX || !may_pass(&error) {
-            return Err(StoreError::Unreachable(format!(
-                "the database cannot be reached: {}",
-                with_causes(&error)
-            )));
+    let mut last = String::from("every connection is in use");
+    let asking = async {
+        let mut wait = BACK_OFF_FIRST;
+        loop {
+            match pool.get().await {
+                Ok(client) => return Some(client),
+                Err(error) => {
+                    last = with_causes(&error);
+                    if !may_pass(&error) {
+                        return None;
+                    }
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(BACK_OFF_MAX);
         }
-        tokio::time::sleep(wait).await;
-        waited += wait;
-        wait = (wait * 2).min(BACK_OFF_MAX);
+    };
+    match tokio::time::timeout(AWAY_MAX, asking).await {
+        Ok(Some(client)) => Ok(client),
+        Ok(None) | Err(_) => Err(StoreError::Unreachable(format!("the database cannot be reached: {last}"))),
     }
 }
 

@@ -42,6 +42,7 @@ const MIGRATING: i64 = 0x6d75_7374_6572;
 /// The store in a PostgreSQL database.
 pub struct PostgresStore {
     pool: Pool,
+    heart: Pool,
     writer: writer::Writer,
     hints: broadcast::Sender<Hint>,
     listener: tokio::task::JoinHandle<()>,
@@ -56,7 +57,8 @@ impl PostgresStore {
         let (hints, _) = broadcast::channel(HINTS_MAX);
         let listener = tokio::spawn(listen::listen(address.clone(), hints.clone()));
         let writer = writer::Writer::start(connect::pool(&address, Some(1))?);
-        Ok(PostgresStore { pool, writer, hints, listener })
+        let heart = connect::pool(&address, Some(1))?;
+        Ok(PostgresStore { pool, heart, writer, hints, listener })
     }
 
     /// Blobs and output in the same database.
@@ -69,6 +71,15 @@ impl PostgresStore {
     }
 }
 
+/// The way of heartbeats.
+struct Heart<'store>(&'store Pool);
+
+impl Heart<'_> {
+    async fn client(&self) -> Result<Object, StoreError> {
+        connect::client(self.0).await
+    }
+}
+
 impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.listener.abort();
@@ -77,10 +88,13 @@ impl Drop for PostgresStore {
 
 async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     let mut client = connect::client(pool).await?;
+    // A migration of a large database takes its time, and others wait for it.
+    client.batch_execute("set statement_timeout = 0; set lock_timeout = 0").await?;
     client.execute("select pg_advisory_lock($1)", &[&MIGRATING]).await?;
     let outcome = migrate_locked(&mut client).await;
     // The lock would stay with the session, which goes back to the pool.
     client.execute("select pg_advisory_unlock($1)", &[&MIGRATING]).await?;
+    client.batch_execute("reset statement_timeout; reset lock_timeout").await?;
     outcome
 }
 

@@ -11,14 +11,15 @@ use muster_model::run::Entry;
 use tokio::sync::broadcast;
 
 use super::ask::{change, read};
-use super::{PostgresStore, claim, journal, lanes, nodes, quota, retention};
+use super::{Heart, PostgresStore, claim, journal, lanes, nodes, quota, retention};
 use crate::lanes::*;
 use crate::store::{Claim, StoreResult, Want};
 
 #[async_trait]
 impl Lanes for PostgresStore {
     async fn heartbeat(&self, holder: Holder, ttl: Duration) -> StoreResult<Lease> {
-        change!(self, tx => nodes::heartbeat(&tx, &holder, ttl).await)
+        let heart = Heart(&self.heart);
+        read!(heart, db => nodes::heartbeat(&db, &holder, ttl).await)
     }
     async fn take_over(&self, now: Timestamp, why: String) -> StoreResult<TakenOver> {
         change!(self, tell, tx => nodes::take_over(&tx, now, &why).await)

@@ -30,7 +30,7 @@ pub struct Global {
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub quiet: bool,
     /// Where the command is carried out: `local`, or a name of `muster context list`
-    #[arg(long, global = true, value_name = "NAME", env = crate::connect::contexts::CONTEXT, help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "NAME", env = crate::connect::contexts::CONTEXT, hide_env = true, help_heading = "Global options")]
     pub context: Option<String>,
     /// No colours
     #[arg(long, global = true, help_heading = "Global options")]

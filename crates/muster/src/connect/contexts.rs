@@ -2,7 +2,7 @@
 //! in it are sealed with the home's key.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use muster_model::Secret;
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,6 @@ fn sealer(home: &Path) -> Result<muster_runs::Sealer, Failure> {
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))
 }
 
-fn unusable(path: &PathBuf, error: &dyn std::fmt::Display) -> Failure {
+fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
 }

@@ -156,6 +156,12 @@ pub async fn a_lane_waits_for_a_time_or_a_signal(scene: Scene) {
 
 pub async fn a_signal_before_the_wait_is_not_missed(scene: Scene) {
     scene.join(7, "worker").await;
+    let run = scene.open_run(90, "told before", vec![]).await;
+    let claim = scene.next(7, 1).await.remove(0);
+    scene.store.signal(run, "go".into(), "k".into(), String::new(), at(1)).await.unwrap();
+    let unread = scene.store.park(claim, Wait { until: None, signals_seen: 0 }).await.unwrap();
+    assert_eq!(unread, LaneState::Ready);
+    assert_eq!(names(&scene.next(7, 1).await), [(run, 0)]);
     for round in 0..20 {
         let run = scene.open_run(round + 1, &format!("a{round}"), vec![]).await;
         let claim = scene.next(7, 1).await.remove(0);

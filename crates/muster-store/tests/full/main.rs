@@ -1,0 +1,10 @@
+//! Measurements of the store.
+
+#[path = "../../../../testing/skip.rs"]
+mod skip;
+
+mod bench;
+#[path = "../it/server.rs"]
+#[allow(dead_code, reason = "a measurement needs few of its ways to start")]
+mod server;
+mod suite;
