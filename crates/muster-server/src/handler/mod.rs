@@ -5,6 +5,7 @@ pub mod account;
 pub mod blob;
 pub mod exec;
 pub mod infrastructure;
+pub mod metrics;
 pub mod plan;
 pub mod run;
 pub mod secret;
