@@ -90,6 +90,9 @@ install_packages() {
     case " $* " in
       *' openssh-server '*) [ ! -d /run/systemd/system ] || systemctl disable ssh.service >/dev/null 2>&1 || true ;;
     esac
+    case " $* " in
+      *' postgresql '*) [ ! -d /run/systemd/system ] || systemctl disable postgresql.service >/dev/null 2>&1 || true ;;
+    esac
   fi
   if [ $status -ne 0 ]; then
     tail -n 20 "$log" >&2

@@ -113,3 +113,89 @@ pub struct OutputAttributes {
 impl Said for OutputAttributes {
     const TYPE: &'static str = "output-lines";
 }
+
+/// How a run stands now: for *why does nothing happen*.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StandingAttributes {
+    /// What is wanted of it: `run`, `pause` or `cancel`.
+    pub want: String,
+    /// Its lanes.
+    pub lanes: Vec<LaneSaid>,
+    /// Nodes that live, as far as their rows tell.
+    pub nodes: Vec<NodeSaid>,
+    /// When this was true.
+    #[schema(value_type = String, format = DateTime)]
+    pub now: Timestamp,
+}
+
+impl Said for StandingAttributes {
+    const TYPE: &'static str = "standings";
+}
+
+/// One lane of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LaneSaid {
+    /// Its number.
+    pub lane: u16,
+    /// `ready`, `held`, `waiting` or `done`.
+    pub state: String,
+    /// Who holds it, or for whom it is kept.
+    pub node: Option<String>,
+    /// When it becomes ready by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub wake_at: Option<Timestamp>,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeSaid {
+    /// Its id.
+    pub id: String,
+    /// `foreground`, `server` or `api`.
+    pub kind: String,
+    /// Whether it takes runs of others.
+    pub worker: bool,
+    /// Its host.
+    pub host: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its version of Muster.
+    pub version: String,
+    /// Until when it may act.
+    #[schema(value_type = String, format = DateTime)]
+    pub lease_until: Timestamp,
+}
+
+/// What `doctor` wants to know of the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CheckupAttributes {
+    /// The node that answers.
+    pub node: String,
+    /// Whether its lease is held.
+    pub leased: bool,
+    /// All nodes.
+    pub nodes: Vec<NodeSaid>,
+    /// Runs that nobody carries out although they are under way.
+    pub stranded: Vec<String>,
+    /// Interrupted runs.
+    pub interrupted: Vec<String>,
+    /// Creations that are not settled.
+    pub open_intents: Vec<OpenIntentSaid>,
+    /// The node's clock.
+    #[schema(value_type = String, format = DateTime)]
+    pub now: Timestamp,
+}
+
+/// A creation that is not settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenIntentSaid {
+    /// Of what.
+    pub of: String,
+    /// When its request was sent.
+    #[schema(value_type = String, format = DateTime)]
+    pub sent_at: Timestamp,
+}
+
+impl Said for CheckupAttributes {
+    const TYPE: &'static str = "checkups";
+}

@@ -22,6 +22,7 @@ pub mod reads;
 mod runner;
 mod secret;
 pub mod sink;
+pub mod standing;
 mod step;
 pub mod submit;
 pub mod world;

@@ -12,7 +12,9 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::handler::{about, account, blob, exec, infrastructure, metrics, plan, run, secret, server};
+use crate::handler::{
+    about, account, blob, checkup, exec, infrastructure, metrics, plan, run, secret, server,
+};
 use crate::refusal::Refusal;
 use crate::{layers, openapi, signin};
 
@@ -21,12 +23,14 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(about::health))
         .routes(routes!(about::ready))
         .routes(routes!(about::version))
+        .routes(routes!(checkup::checkup))
         .routes(routes!(blob::missing::missing))
         .routes(routes!(blob::put::put).layer(DefaultBodyLimit::max(media::BLOB_BYTES_MAX)))
         .routes(routes!(plan::create::create))
         .routes(routes!(plan::show::show))
         .routes(routes!(run::list::list, run::create::create))
         .routes(routes!(run::show::show))
+        .routes(routes!(run::standing::standing))
         .routes(routes!(run::ask::cancel))
         .routes(routes!(run::ask::resume))
         .routes(routes!(run::ask::interrupt))

@@ -86,9 +86,13 @@ impl OutputLog {
             lines.add(record);
             !lines.closed.is_empty()
         };
-        if full && !self.shared.behind.swap(true, Ordering::SeqCst) {
+        // Outside a runtime nothing runs in the background; the next flush writes them.
+        if full
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            && !self.shared.behind.swap(true, Ordering::SeqCst)
+        {
             let shared = self.shared.clone();
-            tokio::spawn(async move {
+            runtime.spawn(async move {
                 // Whoever flushes next meets the same error and tells it.
                 let _ = shared.write(false).await;
                 shared.behind.store(false, Ordering::SeqCst);

@@ -15,7 +15,7 @@ use crate::exec::{ExecRequest, SshAccessAttributes};
 use crate::infrastructure::InfrastructureAttributes;
 use crate::media::{BASE, IDEMPOTENCY_KEY, JSON_API, OCTETS};
 use crate::plan::{PlanAttributes, PlanRequest};
-use crate::run::{OutputAttributes, RunAttributes, RunRequest};
+use crate::run::{CheckupAttributes, OutputAttributes, RunAttributes, RunRequest, StandingAttributes};
 use crate::secret::{SecretAttributes, SecretText, SecretValue};
 use crate::server::ServerAttributes;
 use crate::stats::StatsAttributes;
@@ -79,6 +79,16 @@ impl Client {
     /// Asks a run to stop between steps.
     pub async fn cancel(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/cancel")).await?.data)
+    }
+
+    /// How a run stands now.
+    pub async fn standing(&self, run: RunId) -> Answer<Resource<StandingAttributes>> {
+        self.one(&run_path(run, "/standing")).await
+    }
+
+    /// What `doctor` wants to know of the engine.
+    pub async fn checkup(&self) -> Answer<Resource<CheckupAttributes>> {
+        self.one(&format!("{BASE}/checkup")).await
     }
 
     /// Lets the answering process let go of a run, for another one to resume.

@@ -1,6 +1,6 @@
 //! Group commit: one writer per process; what arrived during a commit is the next commit.
 //!
-//! A commit is two round trips: lock the lanes in order and read their fences; then everything else at once. The
+//! A commit is three round trips: lock the lanes in order and read their fences; everything else at once; commit. The
 //! fence is compared after the lock, so an append that races a takeover waits for it and then writes nothing.
 //!
 //! When the connection is lost nobody knows whether the last commit took effect, so the writer looks: under the

@@ -44,7 +44,7 @@ fn bench_runs() {
         let settings = ["max_connections=300", "synchronous_commit=on"];
         let Some(server) = Server::start_with("store bench_runs", &settings, |_| {}) else { return };
         for in_flight in IN_FLIGHT {
-            let scene = server.scene().await;
+            let scene = crate::suite::scene::in_database_of(&server).await;
             tell("muster, PostgreSQL", in_flight, &measure(&scene, in_flight).await);
         }
         for in_flight in IN_FLIGHT {

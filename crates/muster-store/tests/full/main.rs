@@ -4,7 +4,7 @@
 mod skip;
 
 mod bench;
-#[path = "../it/server.rs"]
+#[path = "../../../../testing/postgres.rs"]
 #[allow(dead_code, reason = "a measurement needs few of its ways to start")]
 mod server;
 mod suite;

@@ -50,7 +50,7 @@ async fn broken_connections_are_replaced_and_nothing_is_written_twice() {
     else {
         return;
     };
-    let scene = server.scene().await;
+    let scene = in_database_of(&server).await;
     let claim = scene.running(1, "shop").await;
     let cutter = client(&server.url("postgres")).await;
     let cutting = tokio::spawn(async move {
@@ -174,7 +174,7 @@ async fn carry(mut near: TcpStream, mut far: TcpStream, fate: Arc<AtomicU8>) {
 #[tokio::test]
 async fn an_append_of_unknown_outcome_is_looked_up() {
     let Some(server) = Server::start("store an_append_of_unknown_outcome_is_looked_up") else { return };
-    let direct = server.scene().await;
+    let direct = in_database_of(&server).await;
     let claim = direct.running(1, "shop").await;
     let Home::Postgres { url } = &direct.home else { panic!("a database") };
     let (port, fate) = proxy(server.port).await;
@@ -223,7 +223,7 @@ async fn an_append_of_unknown_outcome_is_looked_up() {
 #[tokio::test]
 async fn an_unknown_outcome_and_a_takeover_do_not_mix() {
     let Some(server) = Server::start("store an_unknown_outcome_and_a_takeover_do_not_mix") else { return };
-    let direct = server.scene().await;
+    let direct = in_database_of(&server).await;
     let Home::Postgres { url } = &direct.home else { panic!("a database") };
     let (port, fate) = proxy(server.port).await;
     let store = Arc::new(
@@ -259,7 +259,7 @@ async fn an_unknown_outcome_and_a_takeover_do_not_mix() {
 async fn a_process_stopped_in_a_transaction_keeps_nobody_from_taking_over() {
     let test = "store a_process_stopped_in_a_transaction_keeps_nobody_from_taking_over";
     let Some(server) = Server::start(test) else { return };
-    let direct = server.scene().await;
+    let direct = in_database_of(&server).await;
     let claim = direct.running(1, "shop").await;
     let Home::Postgres { url } = &direct.home else { panic!("a database") };
     let (port, fate) = proxy(server.port).await;

@@ -338,6 +338,11 @@ pub enum Run {
         #[arg(long, value_name = "CURSOR")]
         from: Option<String>,
     },
+    /// Why each step is there, what it waits for, and who carries the run out
+    Explain {
+        /// Its id
+        id: String,
+    },
     /// Let steps under way finish and begin nothing further until `resume`; the run keeps its locks
     Pause {
         /// Its id

@@ -7,17 +7,23 @@ use super::{Answer, Report};
 use crate::connect::{Wish, connect};
 use crate::exit::{Exit, Failure};
 
+/// The most that this machine's clock may differ from the engine's, in seconds.
+const CLOCKS_APART_MAX_S: i64 = 30;
+/// The least free space, in MiB: a full disk stops the journal.
+const DISK_FREE_MIN_MB: u64 = 200;
+
 /// Longest wait for a program to say its version.
 const VERSION_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// Looks whether everything Muster needs is here. 0 if nothing needed is missing, else 1.
 pub async fn doctor(home: &Path) -> Result<Answer, Failure> {
-    let mut checks = vec![home_check(home), key_check(home)];
+    let mut checks = vec![home_check(home), key_check(home), disk_check(home)];
     checks.push(program("ssh", &["-V"], false, "`server ssh`, and settings of ~/.ssh/config").await);
     checks.push(program("ansible-playbook", &["--version"], false, "playbooks and node_exporter").await);
     match connect(home, &Wish::default()).await {
         Ok(connection) => {
             checks.push(check("store", true, "opens".to_owned()));
+            checks.extend(engine_checks(&connection.client).await);
             checks.extend(account_checks(&connection.client).await);
             connection.close().await?;
         }
@@ -42,6 +48,18 @@ fn home_check(home: &Path) -> Check {
             ),
         },
         Err(failure) => check("home", false, failure.to_string()),
+    }
+}
+
+fn disk_check(home: &Path) -> Check {
+    match rustix::fs::statvfs(home) {
+        Err(error) => check("disk", false, format!("{}: {error}", home.display())),
+        Ok(disk) => {
+            let free_mb = disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024);
+            let well = free_mb >= DISK_FREE_MIN_MB;
+            let next = if well { "" } else { "; make room: a full disk stops every run" };
+            check("disk", well, format!("{free_mb} MiB free{next}"))
+        }
     }
 }
 
@@ -92,6 +110,65 @@ async fn program(name: &str, arguments: &[&str], needed: bool, purpose: &str) ->
         Err(_) => (false, format!("did not answer within {} seconds", VERSION_TIMEOUT.as_secs())),
     };
     Check { what: name.to_owned(), well, needed, message }
+}
+
+/// What the engine finds in its store: nodes, what nobody carries out, what is not settled, clocks that disagree.
+async fn engine_checks(client: &muster_api::Client) -> Vec<Check> {
+    let found = match client.checkup().await {
+        Ok(found) => found.attributes,
+        Err(error) => return vec![check("engine", false, error.to_string())],
+    };
+    let mut checks = Vec::new();
+    let lapsed: Vec<&str> = found
+        .nodes
+        .iter()
+        .filter(|node| node.lease_until <= found.now)
+        .map(|node| node.id.as_str())
+        .collect();
+    let workers = found.nodes.iter().filter(|node| node.worker).count();
+    checks.push(match lapsed.as_slice() {
+        [] if found.leased => {
+            check("nodes", true, format!("{} live, {workers} of them workers", found.nodes.len()))
+        }
+        [] => check("nodes", false, "the node that answers has lost its lease; start it again".into()),
+        lapsed => check(
+            "nodes",
+            false,
+            format!("the lease of {} has ended; a worker that lives takes over from them", lapsed.join(", ")),
+        ),
+    });
+    checks.push(if found.stranded.is_empty() {
+        check("runs", true, format!("{} can be resumed, none is without an owner", found.interrupted.len()))
+    } else {
+        check(
+            "runs",
+            false,
+            format!(
+                "nobody carries out {}; see `muster run explain {}`",
+                found.stranded.join(", "),
+                found.stranded[0]
+            ),
+        )
+    });
+    let intents: Vec<String> =
+        found.open_intents.iter().map(|intent| format!("{} (sent {})", intent.of, intent.sent_at)).collect();
+    checks.push(Check {
+        what: "open creations".into(),
+        well: intents.is_empty(),
+        needed: false,
+        message: match intents.as_slice() {
+            [] => "none".into(),
+            open => format!("{}; the next update of their files settles them", open.join(", ")),
+        },
+    });
+    let here = crate::connect::real_clock().now();
+    let apart_s = (here.as_second() - found.now.as_second()).abs();
+    checks.push(if apart_s <= CLOCKS_APART_MAX_S {
+        check("clock", true, "agrees with the engine's".into())
+    } else {
+        check("clock", false, format!("differs from the engine's by {apart_s} s; set both by NTP"))
+    });
+    checks
 }
 
 async fn account_checks(client: &muster_api::Client) -> Vec<Check> {

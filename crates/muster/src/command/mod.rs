@@ -15,6 +15,7 @@ pub mod account;
 pub mod completions;
 pub mod context;
 pub mod doctor;
+pub mod explain;
 pub mod find;
 pub mod first_run;
 pub mod follow;

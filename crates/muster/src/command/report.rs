@@ -97,6 +97,34 @@ pub struct Validated {
     pub warnings: Vec<muster_model::diagnostic::Diagnostic>,
 }
 
+/// One step of a run, explained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepExplained {
+    /// Its number.
+    pub number: u32,
+    /// What it touches.
+    pub target: String,
+    /// What it does.
+    pub action: String,
+    /// Why it is in the plan.
+    pub why: String,
+    /// How it stands.
+    pub state: String,
+    /// What was last said of it, or what it waits for.
+    pub last: String,
+}
+
+/// A run, explained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explained {
+    /// The run.
+    pub run: Row<RunAttributes>,
+    /// Why it stands as it does.
+    pub because: Vec<String>,
+    /// Its steps.
+    pub steps: Vec<StepExplained>,
+}
+
 /// A control plane that commands can be sent to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KnownContext {
@@ -146,6 +174,8 @@ pub enum Report {
     Accounts(Vec<Row<AccountAttributes>>),
     /// What the provider says about an account.
     AccountTest(Box<Row<AccountTestAttributes>>),
+    /// Why a run stands as it does.
+    Explained(Box<Explained>),
     /// Contexts.
     Contexts(Vec<KnownContext>),
     /// What an account's provider offers.

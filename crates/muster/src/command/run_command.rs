@@ -30,6 +30,7 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
                 false => followed(&id, from, context).await,
             }
         }
+        Run::Explain { id } => super::explain::explain(&id, context).await,
         Run::Pause { id } => {
             let run = context.client.pause(run_id(&id)?).await?;
             context.screen.say(&format!(

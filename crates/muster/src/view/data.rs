@@ -46,6 +46,7 @@ pub fn value(report: &Report) -> Value {
         Report::Account(account) => of(account),
         Report::Accounts(accounts) => of(accounts),
         Report::AccountTest(test) => of(test),
+        Report::Explained(explained) => of(explained),
         Report::Contexts(contexts) => of(contexts),
         Report::Offers(offers) => of(offers),
         Report::Server(server) => of(server),

@@ -59,6 +59,17 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
                 ("balance", said.balance.clone()),
             ])
         }
+        Report::Explained(explained) => {
+            let mut out = run_text(&explained.run);
+            for sentence in &explained.because {
+                if explained.run.said.message.as_ref() != Some(sentence) {
+                    let _ = writeln!(out, "{sentence}");
+                }
+            }
+            out.push('\n');
+            out.push_str(&table::explained(&explained.steps));
+            out
+        }
         Report::Offers(offers) => {
             let mut out = table::offers(offers);
             let at = offers.seen_at.strftime("%Y-%m-%d %H:%M UTC");

@@ -10,7 +10,7 @@ use muster_api::stats::StatsAttributes;
 
 use super::{data, event, plan};
 use crate::command::Report;
-use crate::command::report::Row;
+use crate::command::report::{Row, StepExplained};
 
 /// A table as text; trailing blanks removed.
 pub fn draw(header: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -55,6 +55,7 @@ pub fn report(report: &Report) -> String {
                 })
                 .collect(),
         ),
+        Report::Explained(explained) => self::explained(&explained.steps),
         Report::Contexts(contexts) => draw(
             &["", "context", "url"],
             contexts
@@ -116,6 +117,21 @@ pub fn report(report: &Report) -> String {
             data::yaml(report)
         }
     }
+}
+
+/// Steps with their reasons.
+pub fn explained(steps: &[StepExplained]) -> String {
+    let rows = steps.iter().map(|step| {
+        vec![
+            step.number.to_string(),
+            step.target.clone(),
+            step.action.clone(),
+            step.why.clone(),
+            step.state.clone(),
+            step.last.clone(),
+        ]
+    });
+    draw(&["step", "target", "action", "why", "state", ""], rows.collect())
 }
 
 /// Locations, then images.

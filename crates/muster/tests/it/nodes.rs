@@ -276,3 +276,33 @@ async fn a_follower_leaves_and_the_run_goes_on() {
     assert_eq!(names(&place).len(), 12, "each once");
     place.end_background();
 }
+
+/// Why nothing happens is said in words: who carries the run out, that no worker lives, what each step waits for; and
+/// `doctor` names what nobody carries out.
+#[tokio::test]
+async fn a_run_explains_itself() {
+    let Some(postgres) = Server::start("nodes::a_run_explains_itself") else { return };
+    let database = postgres.database().await;
+    let place = Place::slow(FLEET, SLOW);
+    let api = Node::start(&place, &database, "api");
+    ok(place.run(&["context", "add", "prod", &api.running.address(), "--token", &api.token]));
+    ok(place.run(&["context", "use", "prod"]));
+    let run = detached(&place);
+    let explained = || ok(place.run(&["run", "explain", &run])).out;
+    let alone = explained();
+    assert!(alone.contains("waits for a worker, and none lives"), "{alone}");
+    assert!(alone.contains("for step"), "links wait for their servers: {alone}");
+    let doctor = place.run(&["doctor"]);
+    assert_eq!(doctor.code, 1, "{doctor:?}");
+    assert!(doctor.out.contains(&format!("nobody carries out {run}")), "{}", doctor.out);
+    let worker = Node::start(&place, &database, "worker");
+    until("the worker's name", || explained().contains("Lane 0 is carried out by node").then_some(())).await;
+    let machine = place.run(&["run", "explain", &run, "--format", "json"]).json(0);
+    assert_eq!(machine["steps"][0]["number"], 1);
+    assert!(machine["steps"][0]["why"].as_str().is_some_and(|why| !why.is_empty()), "{machine}");
+    assert_eq!(ended(&place, &run).await["state"], "succeeded");
+    assert!(!explained().contains("Lane 0"), "{}", explained());
+    let doctor = place.run(&["doctor"]);
+    assert!(!doctor.out.contains("nobody carries out"), "{}", doctor.out);
+    drop(worker);
+}

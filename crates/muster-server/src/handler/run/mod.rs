@@ -17,6 +17,7 @@ pub mod follow;
 pub mod list;
 pub mod output;
 pub mod show;
+pub mod standing;
 
 /// A run in the words of the API.
 pub fn said(view: &RunView) -> Resource<RunAttributes> {

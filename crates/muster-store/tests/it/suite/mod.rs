@@ -35,8 +35,7 @@ macro_rules! suite {
                 };
                 $(
                     eprintln!("case {}", stringify!($case));
-                    let home = crate::suite::scene::Home::Postgres { url: server.database().await };
-                    crate::suite::$theme::$case(home.scene().await).await;
+                    crate::suite::$theme::$case(crate::suite::scene::in_database_of(&server).await).await;
                 )*
             })*
         }

@@ -57,6 +57,11 @@ impl Home {
     }
 }
 
+/// An empty store in a database of its own.
+pub async fn in_database_of(server: &crate::server::Server) -> Scene {
+    Home::Postgres { url: server.database().await }.scene().await
+}
+
 /// A connection beside the store's own.
 pub async fn client(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();

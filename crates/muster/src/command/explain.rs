@@ -1,0 +1,221 @@
+//! `muster run explain`: why this step, why waiting, why stopped; from the plan, the journal, and who holds the run now.
+
+use std::collections::BTreeMap;
+
+use muster_api::cursor::Cursor;
+use muster_api::event::Happened;
+use muster_api::plan::{PlanAttributes, StepSaid};
+use muster_api::run::{NodeSaid, RunAttributes, StandingAttributes};
+
+use super::follow::run_id;
+use super::infra::propose::plan_id;
+use super::report::{Explained, StepExplained};
+use super::{Answer, Context, Report};
+use crate::exit::Failure;
+
+/// What the journal says of one step so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Told {
+    state: Option<&'static str>,
+    last: String,
+}
+
+/// Explains a run.
+pub async fn explain(id: &str, context: &Context<'_>) -> Result<Answer, Failure> {
+    let id = run_id(id)?;
+    let run = context.client.run(id).await?;
+    let plan = context.client.plan(plan_id(&run.attributes.plan)?, 0).await?.attributes;
+    let standing = context.client.standing(id).await?.attributes;
+    let mut told: BTreeMap<u32, Told> = BTreeMap::new();
+    let mut cursor = Cursor::start();
+    loop {
+        let page = context.client.history(id, &cursor).await?;
+        for event in page.data {
+            cursor.saw(event.attributes.lane, event.attributes.seq);
+            note(&mut told, &event.attributes.what);
+        }
+        if !page.meta.more {
+            break;
+        }
+    }
+    let because = because(&run.attributes, &run.id, &standing);
+    let steps = steps(&plan, &told);
+    Answer::done(Report::Explained(Box::new(Explained { run: run.into(), because, steps })))
+}
+
+fn note(told: &mut BTreeMap<u32, Told>, what: &Happened) {
+    let Some(step) = what.step() else { return };
+    let told = told.entry(step).or_default();
+    match what {
+        Happened::Started { attempt, .. } => {
+            told.state = Some("under way");
+            told.last = if *attempt > 1 { format!("attempt {attempt}") } else { String::new() };
+        }
+        Happened::Succeeded { already, output, .. } => {
+            told.state = Some("done");
+            told.last = if *already { "it was so already".into() } else { output.clone() };
+        }
+        Happened::Failed { class, message, again, .. } => {
+            told.state = Some(if *again { "will be tried again" } else { "failed" });
+            told.last = format!("{message} ({class})");
+        }
+        Happened::Skipped { message, .. } => {
+            told.state = Some("not begun");
+            told.last.clone_from(message);
+        }
+        Happened::Progress { message, .. } => told.last.clone_from(message),
+        Happened::Run { .. } | Happened::Task { .. } => {}
+    }
+}
+
+/// Every step with its reason in the plan and what became of it.
+fn steps(plan: &PlanAttributes, told: &BTreeMap<u32, Told>) -> Vec<StepExplained> {
+    let done = |number: &u32| told.get(number).is_some_and(|told| told.state == Some("done"));
+    let explained = |step: &StepSaid| {
+        let told = told.get(&step.number).cloned().unwrap_or_default();
+        let missing: Vec<u32> = step.after.iter().filter(|number| !done(number)).copied().collect();
+        let state = told.state.unwrap_or(if missing.is_empty() { "can begin" } else { "waits" });
+        let last = match (told.state, missing.is_empty()) {
+            (None, false) => {
+                let numbers: Vec<String> = missing.iter().map(u32::to_string).collect();
+                format!("for step {}", numbers.join(", "))
+            }
+            _ => told.last,
+        };
+        StepExplained {
+            number: step.number,
+            target: step.target.clone(),
+            action: step.action.clone(),
+            why: step.reason.clone(),
+            state: state.to_owned(),
+            last,
+        }
+    };
+    plan.steps.iter().map(explained).collect()
+}
+
+fn named(node: &NodeSaid) -> String {
+    format!("node {} (pid {} on {}, {})", node.id, node.pid, node.host, node.kind)
+}
+
+/// Why the run stands as it does, in sentences.
+fn because(run: &RunAttributes, id: &str, standing: &StandingAttributes) -> Vec<String> {
+    let mut because = Vec::new();
+    if let Some(message) = &run.message {
+        because.push(message.clone());
+    }
+    let node =
+        |id: &Option<String>| id.as_ref().and_then(|id| standing.nodes.iter().find(|node| node.id == *id));
+    if run.is_final {
+        return because;
+    }
+    if run.state == "interrupted" {
+        because.push(format!("Nobody carries it out. Take it up: muster run resume {id}"));
+        return because;
+    }
+    match standing.want.as_str() {
+        "pause" => because.push(format!("Somebody wants it to pause. Go on: muster run resume {id}")),
+        "cancel" => because.push("Somebody wants it to stop; it stops after the steps under way.".into()),
+        _ => {}
+    }
+    let workers = standing.nodes.iter().filter(|node| node.worker && node.lease_until > standing.now).count();
+    for lane in &standing.lanes {
+        let sentence = match (lane.state.as_str(), node(&lane.node)) {
+            ("held", Some(holder)) if holder.lease_until > standing.now => {
+                format!("Lane {} is carried out by {}.", lane.lane, named(holder))
+            }
+            ("held", Some(holder)) => format!(
+                "Lane {} was carried out by {}, whose lease ended at {}; another node takes it over within moments \
+                 if one lives.",
+                lane.lane,
+                named(holder),
+                holder.lease_until
+            ),
+            ("held", None) => {
+                format!(
+                    "Lane {} was carried out by a node that is gone; `muster doctor` looks after it.",
+                    lane.lane
+                )
+            }
+            ("ready", Some(kept_for)) => format!("Lane {} is kept for {}.", lane.lane, named(kept_for)),
+            ("ready", None) if workers == 0 => format!(
+                "Lane {} waits for a worker, and none lives. Start one: muster server --role worker, or take it up \
+                 here: muster run resume {id}",
+                lane.lane
+            ),
+            ("ready", None) => format!("Lane {} waits until one of {workers} workers has room.", lane.lane),
+            ("waiting", _) => match lane.wake_at {
+                Some(at) => format!("Lane {} waits until {at}.", lane.lane),
+                None => format!("Lane {} waits until it is told to go on.", lane.lane),
+            },
+            _ => continue,
+        };
+        because.push(sentence);
+    }
+    because
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_api::run::{LaneSaid, StepCountsSaid};
+
+    fn standing(want: &str, state: &str, node: Option<&str>) -> StandingAttributes {
+        StandingAttributes {
+            want: want.into(),
+            lanes: vec![LaneSaid {
+                lane: 0,
+                state: state.into(),
+                node: node.map(str::to_owned),
+                wake_at: None,
+            }],
+            nodes: vec![NodeSaid {
+                id: "n1".into(),
+                kind: "server".into(),
+                worker: true,
+                host: "box".into(),
+                pid: 7,
+                version: "0".into(),
+                lease_until: "2026-11-21T05:01:00Z".parse().unwrap(),
+            }],
+            now: "2026-11-21T05:00:00Z".parse().unwrap(),
+        }
+    }
+
+    fn run(state: &str) -> RunAttributes {
+        RunAttributes {
+            space: "default".into(),
+            subject: "infrastructure shop".into(),
+            infrastructure: Some("shop".into()),
+            plan: "p".into(),
+            state: state.into(),
+            is_final: false,
+            message: None,
+            actor: "ann".into(),
+            started_at: "2026-11-21T05:00:00Z".parse().unwrap(),
+            ended_at: None,
+            steps: StepCountsSaid::default(),
+        }
+    }
+
+    fn says(state: &str, standing: StandingAttributes) -> String {
+        because(&run(state), "r1", &standing).join("\n")
+    }
+
+    #[test]
+    fn each_way_of_waiting_has_its_sentence() {
+        assert!(
+            says("running", standing("run", "held", Some("n1")))
+                .contains("carried out by node n1 (pid 7 on box")
+        );
+        assert!(says("ready", standing("run", "ready", None)).contains("one of 1 workers"));
+        let mut alone = standing("run", "ready", None);
+        alone.nodes.clear();
+        assert!(says("ready", alone).contains("none lives. Start one: muster server --role worker"));
+        let mut lapsed = standing("run", "held", Some("n1"));
+        lapsed.now = "2026-11-21T05:02:00Z".parse().unwrap();
+        assert!(says("running", lapsed).contains("whose lease ended at 2026-11-21T05:01:00Z"));
+        assert!(says("running", standing("pause", "waiting", None)).contains("wants it to pause"));
+        assert!(says("interrupted", standing("run", "ready", None)).contains("muster run resume r1"));
+    }
+}
