@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
+pub mod counted;
+
 /// The largest answer that is read, in bytes. Ten thousand servers are about 10 MB.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 

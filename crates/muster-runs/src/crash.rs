@@ -12,7 +12,8 @@ use muster_model::account::{Account, AccountIdentity};
 use muster_model::id::*;
 use muster_model::ownership::Ownership;
 use muster_model::plan::{LockKey, LockMode, Subject};
-use muster_model::run::Run;
+use muster_model::run::{Run, RunState};
+use muster_store::commits::CommitCounts;
 use muster_store::*;
 
 mod lanes;
@@ -152,6 +153,12 @@ impl Store for FatedStore {
     }
     async fn runs(&self, space: &SpaceName, limit: u32) -> StoreResult<Vec<Run>> {
         self.store.runs(space, limit).await
+    }
+    async fn count_runs(&self) -> StoreResult<Vec<(RunState, u64)>> {
+        self.store.count_runs().await
+    }
+    fn commits(&self) -> CommitCounts {
+        self.store.commits()
     }
     async fn tally(&self, run: RunId) -> StoreResult<StepTally> {
         self.store.tally(run).await

@@ -21,6 +21,7 @@ use crate::duty;
 use crate::error::EngineError;
 use crate::home::{Home, LifeLock};
 use crate::lease::{Lease, LeaseTimes};
+use crate::metrics::Metrics;
 use crate::reads::Reads;
 use crate::runner::{LaneHandle, Local};
 
@@ -134,6 +135,7 @@ pub(crate) struct Inner {
     pub(crate) lanes_here: Mutex<BTreeMap<(RunId, LaneNumber), LaneHandle>>,
     leaving: AtomicBool,
     pub(crate) committed: Arc<Notify>,
+    pub(crate) metrics: Arc<Metrics>,
     life: std::sync::Mutex<Option<LifeLock>>,
 }
 
@@ -196,6 +198,8 @@ impl Engine {
             started_at: now,
         };
         store.join(row).await?;
+        let metrics = Arc::new(Metrics::default());
+        let outside = metrics.watching(outside);
         let inner = Arc::new(Inner {
             config,
             world,
@@ -210,6 +214,7 @@ impl Engine {
             lanes_here: Mutex::new(BTreeMap::new()),
             leaving: AtomicBool::new(false),
             committed: Arc::new(Notify::new()),
+            metrics,
             life: std::sync::Mutex::new(Some(life)),
         });
         inner.bury_the_dead().await?;

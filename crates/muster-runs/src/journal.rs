@@ -9,6 +9,8 @@ use muster_model::run::{EntryKind, Fact};
 use muster_store::{Claim, Record, Store, StoreError};
 use tokio::sync::Notify;
 
+use crate::metrics::Metrics;
+
 /// Why a lane cannot go on writing.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
@@ -30,6 +32,7 @@ pub(crate) struct LaneJournal {
     claim: Claim,
     stopped: AtomicBool,
     committed: Arc<Notify>,
+    metrics: Arc<Metrics>,
 }
 
 impl LaneJournal {
@@ -38,8 +41,9 @@ impl LaneJournal {
         world: World,
         claim: Claim,
         committed: Arc<Notify>,
+        metrics: Arc<Metrics>,
     ) -> LaneJournal {
-        LaneJournal { store, world, claim, stopped: AtomicBool::new(false), committed }
+        LaneJournal { store, world, claim, stopped: AtomicBool::new(false), committed, metrics }
     }
 
     pub(crate) fn run(&self) -> RunId {
@@ -67,8 +71,13 @@ impl LaneJournal {
             return Err(Stop::Fenced);
         }
         let at = self.world.clock.now();
+        let kinds: Vec<EntryKind> = entries.iter().map(|(kind, _)| kind.clone()).collect();
         let records = entries.into_iter().map(|(kind, facts)| Record { at, kind, facts }).collect();
+        let began = self.world.clock.monotonic();
         let outcome = self.store.append(self.claim.clone(), records).await;
+        if outcome.is_ok() {
+            self.metrics.committed(kinds.iter(), self.world.clock.monotonic().saturating_sub(began));
+        }
         self.committed.notify_waiters();
         match outcome {
             Ok(_) => Ok(()),

@@ -114,6 +114,14 @@ impl Lease {
         self.changed.notify_waiters();
     }
 
+    /// How long ago the last accepted heartbeat was sent; none once the lease is gone.
+    pub(crate) fn heartbeat_age(&self) -> Option<Duration> {
+        match *self.standing() {
+            Standing::Until(until) => Some((self.clock.monotonic() + self.times.ttl()).saturating_sub(until)),
+            Standing::Lost => None,
+        }
+    }
+
     /// The lease is gone for good: this node starts nothing any more.
     pub(crate) fn lose(&self) {
         *self.standing() = Standing::Lost;

@@ -14,6 +14,7 @@ pub mod error;
 mod home;
 mod journal;
 mod lease;
+mod metrics;
 mod observe;
 pub mod offers;
 mod reach;

@@ -5,12 +5,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use axum::Extension;
 use muster_model::Secret;
 use muster_runs::Engine;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::signin::MetricsOpen;
 
 /// The socket file below `MUSTER_HOME`.
 pub const SOCKET_FILE: &str = "engine.sock";
@@ -25,6 +27,8 @@ pub struct Listen {
     pub token: Secret,
     /// The name that the owner's changes bear.
     pub owner: String,
+    /// Whether `/metrics` answers without the token over the address too.
+    pub metrics_open: bool,
 }
 
 /// Refuses addresses that others could reach: they need TLS, which this version does not serve.
@@ -51,13 +55,15 @@ pub async fn serve(
     let (close, closing) = watch::channel(false);
     let app = App::with_owner(engine, listen.token, listen.owner, closing.clone());
     let router = crate::router(app);
+    let with_metrics = router.clone().layer(Extension(MetricsOpen));
+    let over_address = if listen.metrics_open { with_metrics.clone() } else { router };
     let tcp = match listen.address {
         Some(address) => Some(TcpListener::bind(address).await?),
         None => None,
     };
     let address = tcp.as_ref().map(TcpListener::local_addr).transpose()?;
     let over_tcp = {
-        let (router, closing) = (router.clone(), closing.clone());
+        let (router, closing) = (over_address, closing.clone());
         async move {
             match tcp {
                 Some(tcp) => axum::serve(tcp, router).with_graceful_shutdown(closed(closing)).await,
@@ -67,7 +73,7 @@ pub async fn serve(
     };
     let socket_path = listen.home.join(SOCKET_FILE);
     let socket = bind_socket(&socket_path).await?;
-    let over_socket = axum::serve(socket, router).with_graceful_shutdown(closed(closing));
+    let over_socket = axum::serve(socket, with_metrics).with_graceful_shutdown(closed(closing));
     ready(address);
     let stopping = async move {
         stop.await;

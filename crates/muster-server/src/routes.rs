@@ -12,13 +12,16 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::handler::{about, account, blob, checkup, exec, infrastructure, plan, run, secret, server};
+use crate::handler::{
+    about, account, blob, checkup, exec, infrastructure, metrics, plan, run, secret, server,
+};
 use crate::refusal::Refusal;
 use crate::{layers, openapi, signin};
 
 fn native() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(about::health))
+        .routes(routes!(about::ready))
         .routes(routes!(about::version))
         .routes(routes!(checkup::checkup))
         .routes(routes!(blob::missing::missing))
@@ -61,6 +64,7 @@ pub fn router(app: App) -> Router {
     let description = openapi::finished(description);
     router
         .route("/openapi.json", get(move || openapi::answer(description.clone())))
+        .route("/metrics", get(metrics::metrics))
         .fallback(async || Refusal::new(ProblemKind::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Refusal::new(ProblemKind::MethodNotAllowed, "this address exists, this method of it does not")

@@ -13,13 +13,22 @@ use crate::app::App;
 use crate::refusal::Refusal;
 
 /// Addresses that answer without sign-in: they say nothing about anybody's infrastructure.
-pub const OPEN: &[&str] = &["/health", "/version", "/openapi.json"];
+pub const OPEN: &[&str] = &["/health", "/ready", "/version", "/openapi.json"];
+
+/// Put into requests that may read `/metrics` without the token: those over the home's socket, which only its owner
+/// can open, and all where the owner says so.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricsOpen;
+
+/// The address of the numbers about this node.
+pub const METRICS: &str = "/metrics";
 
 /// The layer: puts an [`Authority`] into the request, or answers 401.
 pub async fn sign_in(State(app): State<App>, mut request: Request, next: Next) -> Response {
     // Extensions never come from the network: only a caller in this process can have put one there.
     let known = request.extensions().get::<Authority>().is_some();
-    if !known && !OPEN.contains(&request.uri().path()) {
+    let open_metrics = request.uri().path() == METRICS && request.extensions().get::<MetricsOpen>().is_some();
+    if !known && !open_metrics && !OPEN.contains(&request.uri().path()) {
         match by_token(&app, &request) {
             Ok(authority) => {
                 request.extensions_mut().insert(authority);

@@ -4,6 +4,7 @@
 //! and [`Contents`] keeps what is large. [`SqliteStore`] is one file with one writer that commits in groups;
 //! [`PostgresStore`] is for several machines. The store decides nothing and holds opaque sealed bytes only.
 
+pub mod commits;
 pub mod contents;
 mod directory;
 pub mod error;

@@ -13,9 +13,10 @@ use muster_model::inventory::Inventory;
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{LockKey, LockMode, Plan, Subject};
 use muster_model::policy::Policy;
-use muster_model::run::{Entry, EntryKind, Fact, Run};
+use muster_model::run::{Entry, EntryKind, Fact, Run, RunState};
 use serde::{Deserialize, Serialize};
 
+use crate::commits::CommitCounts;
 use crate::error::StoreError;
 use crate::lanes::{LanePlan, Lanes};
 
@@ -301,6 +302,10 @@ pub trait Store: Lanes {
     async fn run(&self, id: RunId) -> StoreResult<Option<Run>>;
     /// The newest runs first.
     async fn runs(&self, space: &SpaceName, limit: u32) -> StoreResult<Vec<Run>>;
+    /// How many runs there are in each state, of all Spaces.
+    async fn count_runs(&self) -> StoreResult<Vec<(RunState, u64)>>;
+    /// How large the commits of this process were.
+    fn commits(&self) -> CommitCounts;
     /// Counts of a run's steps.
     async fn tally(&self, run: RunId) -> StoreResult<StepTally>;
     /// Entries of lane 0 after a sequence number, in order.

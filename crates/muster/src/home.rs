@@ -102,6 +102,14 @@ pub fn actor() -> String {
         .unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()))
 }
 
+/// The variable that lets everybody who reaches the address read `/metrics`.
+pub const METRICS_OPEN: &str = "MUSTER_METRICS_OPEN";
+
+/// Whether `/metrics` answers without the owner's token.
+pub fn metrics_open() -> bool {
+    variable(METRICS_OPEN).as_deref() == Some("1")
+}
+
 /// A variable of the environment that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -9,6 +9,7 @@ mod command;
 mod connect;
 mod exit;
 mod home;
+mod log;
 mod serve;
 mod view;
 

@@ -93,7 +93,13 @@ async fn answer(
     let random = muster_runs::world::real().random;
     let token = token::read_or_make(home, &*random)
         .map_err(|error| Failure::new(Exit::Failed, format!("the owner's token: {error}")))?;
-    let place = Listen { address, home: home.to_owned(), token, owner: home::actor() };
+    let place = Listen {
+        address,
+        home: home.to_owned(),
+        token,
+        owner: home::actor(),
+        metrics_open: home::metrics_open(),
+    };
     let token_path = home.join(token::TOKEN_FILE);
     let ready = move |bound: Option<SocketAddr>| {
         if let (Some(bound), false) = (bound, quiet) {

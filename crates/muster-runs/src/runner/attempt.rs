@@ -15,6 +15,9 @@ const ATTEMPTS_MAX: u32 = 4;
 const PAUSE_MS: u64 = 500;
 
 /// Tries a step until it reaches its goal, is refused, or the bound is reached.
+// The span is of the highest level, so that a warning in it bears its ids however little is logged.
+#[tracing::instrument(level = "error", name = "step", skip_all,
+    fields(run = %ctx.journal.run(), step = ctx.step.number.0, server = %ctx.step.target))]
 pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<Output, StepError> {
     let first = match state {
         StepState::Waiting | StepState::Succeeded(_) => 1,
@@ -35,6 +38,7 @@ pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<O
         let kind =
             EntryKind::Failed { step: ctx.step.number, attempt, class, message: message.clone(), again };
         ctx.journal.write(kind, Vec::new()).await?;
+        tracing::warn!(attempt = number, again, "an attempt failed: {message}");
         if !again {
             return Err(StepError::Failed(class, message));
         }

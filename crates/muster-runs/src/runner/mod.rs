@@ -10,6 +10,7 @@ use muster_model::plan::Plan;
 use muster_model::run::{Entry, EntryKind, Run, RunState};
 use muster_store::{Claim, OutputLog, OutputRecord, StoreError};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::engine::{Inner, Role};
 use crate::error::EngineError;
@@ -100,8 +101,13 @@ impl Inner {
     /// Executes a claimed lane, in the background of this process.
     pub(crate) async fn hold(self: &Arc<Inner>, claim: Claim) -> Result<(), EngineError> {
         let (row, plan) = self.run_and_plan(claim.run).await?;
-        let journal =
-            LaneJournal::new(self.store.clone(), self.world.clone(), claim.clone(), self.committed.clone());
+        let journal = LaneJournal::new(
+            self.store.clone(),
+            self.world.clone(),
+            claim.clone(),
+            self.committed.clone(),
+            self.metrics.clone(),
+        );
         let journal = Arc::new(journal);
         // Before anybody is told that it goes on: whoever follows from here must not meet the state before.
         let goes_on = if row.state == RunState::Running {
@@ -120,7 +126,8 @@ impl Inner {
         let inner = self.clone();
         tokio::spawn(async move {
             let lane = Lane { inner: inner.clone(), plan: Arc::new(plan), journal, local: local_seen };
-            let driven = lane.drive().await;
+            let driven =
+                lane.drive().instrument(tracing::error_span!("run", run = %at.0, lane = at.1.0)).await;
             inner.lanes_here.lock().await.remove(&at);
             if let Err(stop) = driven {
                 tracing::error!(run = %at.0, "run {} stopped writing: {stop}", at.0);

@@ -101,6 +101,7 @@ impl Engine {
             .create(&folder)
             .map_err(|error| EngineError::Store(format!("cannot create {}: {error}", folder.display())))?;
         let stats = Arc::new(SinkStats::default());
+        self.inner.metrics.ships(stats.clone());
         let (stop, stopped) = watch::channel(false);
         let delivery = Delivery {
             sink,

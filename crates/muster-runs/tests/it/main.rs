@@ -4,6 +4,7 @@ mod converge;
 mod crash;
 mod fault;
 mod laws;
+mod metrics;
 mod people;
 mod process;
 mod provision;

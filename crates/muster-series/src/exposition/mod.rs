@@ -6,6 +6,7 @@
 //! before memory is spent.
 
 pub mod line;
+pub mod write;
 
 use std::collections::HashMap;
 

@@ -57,6 +57,14 @@ pub(super) async fn newest<C: GenericClient>(
     rows(db, NEWEST, &[&space.as_str(), &i64::from(limit)]).await?.iter().map(run_of).collect()
 }
 
+pub(super) async fn count<C: GenericClient>(db: &C) -> Result<Vec<(RunState, u64)>, StoreError> {
+    let of = |found: &Row| {
+        let state = word::state_of(&column::<String>(found, 0)?)?;
+        Ok((state, column::<i64>(found, 1)? as u64))
+    };
+    rows(db, "select state, count(*) from run group by state", &[]).await?.iter().map(of).collect()
+}
+
 pub(super) async fn last_of<C: GenericClient>(
     db: &C,
     space: &SpaceName,

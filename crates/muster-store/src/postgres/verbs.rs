@@ -8,10 +8,11 @@ use muster_model::id::{
 };
 use muster_model::ownership::Ownership;
 use muster_model::plan::{LockKey, LockMode, Subject};
-use muster_model::run::Run;
+use muster_model::run::{Run, RunState};
 
 use super::ask::{change, read};
 use super::{PostgresStore, approve, claim, facts, journal, nodes, plans, runs, settings};
+use crate::commits::CommitCounts;
 use crate::store::*;
 use crate::word;
 
@@ -89,6 +90,12 @@ impl Store for PostgresStore {
     }
     async fn runs(&self, space: &SpaceName, limit: u32) -> StoreResult<Vec<Run>> {
         read!(self, db => runs::newest(&db, space, limit).await)
+    }
+    async fn count_runs(&self) -> StoreResult<Vec<(RunState, u64)>> {
+        read!(self, db => runs::count(&db).await)
+    }
+    fn commits(&self) -> CommitCounts {
+        self.writer.commits()
     }
     async fn tally(&self, run: RunId) -> StoreResult<StepTally> {
         read!(self, db => journal::tally(&db, run).await)

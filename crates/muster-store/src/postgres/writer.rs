@@ -8,6 +8,7 @@
 //! is idempotent by (run, lane, number, fence), and a waiter hears *kept*, *fenced*, or that it must look itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deadpool_postgres::{GenericClient, Object, Pool};
 use muster_model::id::Sequence;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::ask::{self, Trouble, column, execute, row, rows, trouble};
 use super::batch::Batch;
 use super::{connect, facts, journal};
+use crate::commits::{CommitCounts, Commits};
 use crate::error::StoreError;
 use crate::form::encode;
 use crate::store::{Claim, Record};
@@ -70,19 +72,28 @@ type Outcome = Result<Sequence, StoreError>;
 /// The way to the writer.
 pub(super) struct Writer {
     queue: mpsc::Sender<Append>,
+    commits: Arc<Commits>,
 }
 
 impl Writer {
     /// Starts the writer over a pool of one connection.
     pub(super) fn start(pool: Pool) -> Writer {
         let (queue, mut waiting) = mpsc::channel(QUEUE_MAX);
+        let commits = Arc::new(Commits::default());
+        let counted = commits.clone();
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+                counted.observe(batch.len());
                 settle(&pool, std::mem::take(&mut batch)).await;
             }
         });
-        Writer { queue }
+        Writer { queue, commits }
+    }
+
+    /// How large the commits were.
+    pub(super) fn commits(&self) -> CommitCounts {
+        self.commits.counts()
     }
 
     /// Appends in the next commit and waits until that commit is durable.

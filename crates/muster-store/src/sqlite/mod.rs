@@ -11,11 +11,12 @@ use muster_model::id::{
 };
 use muster_model::ownership::Ownership;
 use muster_model::plan::{LockKey, LockMode, Subject};
-use muster_model::run::Run;
+use muster_model::run::{Run, RunState};
 use rusqlite::{Connection, OpenFlags};
 
 use tokio::sync::broadcast;
 
+use crate::commits::CommitCounts;
 use crate::error::StoreError;
 use crate::lanes::{HINTS_MAX, Hint};
 use crate::store::*;
@@ -245,6 +246,12 @@ impl Store for SqliteStore {
     }
     async fn runs(&self, space: &SpaceName, limit: u32) -> StoreResult<Vec<Run>> {
         self.read(|db| runs::newest(db, space, limit))
+    }
+    async fn count_runs(&self) -> StoreResult<Vec<(RunState, u64)>> {
+        self.read(runs::count)
+    }
+    fn commits(&self) -> CommitCounts {
+        self.writer.commits()
     }
     async fn tally(&self, run: RunId) -> StoreResult<StepTally> {
         self.read(|db| journal::tally(db, run))

@@ -46,6 +46,16 @@ pub(super) fn newest(db: &Connection, space: &SpaceName, limit: u32) -> Result<V
     Ok(runs)
 }
 
+pub(super) fn count(db: &Connection) -> Result<Vec<(RunState, u64)>, StoreError> {
+    let mut statement = db.prepare_cached("select state, count(*) from run group by state")?;
+    let mut rows = statement.query([])?;
+    let mut counts = Vec::new();
+    while let Some(found) = rows.next()? {
+        counts.push((word::state_of(&found.get::<_, String>(0)?)?, found.get::<_, i64>(1)? as u64));
+    }
+    Ok(counts)
+}
+
 pub(super) fn last_of(
     db: &Connection,
     space: &SpaceName,

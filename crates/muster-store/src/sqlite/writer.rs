@@ -3,9 +3,12 @@
 //! The loop is one function, [`commit_batch`]; it runs on a thread of its own, or as a task where a simulation
 //! needs one thread only.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::commits::{CommitCounts, Commits};
 use crate::error::StoreError;
 
 /// The most changes in one commit.
@@ -29,12 +32,15 @@ type Work = Box<dyn FnOnce(&Connection) -> Done + Send>;
 #[derive(Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Work>,
+    commits: Arc<Commits>,
 }
 
 impl Writer {
     /// Starts the loop over this connection.
     pub fn start(mut connection: Connection, mode: WriterMode) -> Result<Writer, StoreError> {
         let (queue, mut waiting) = mpsc::channel::<Work>(QUEUE_MAX);
+        let commits = Arc::new(Commits::default());
+        let counted = commits.clone();
         match mode {
             WriterMode::Thread => {
                 std::thread::Builder::new()
@@ -42,6 +48,7 @@ impl Writer {
                     .spawn(move || {
                         let mut batch = Vec::new();
                         while waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+                            counted.observe(batch.len());
                             commit_batch(&mut connection, std::mem::take(&mut batch));
                         }
                     })
@@ -54,12 +61,18 @@ impl Writer {
                 tokio::spawn(async move {
                     let mut batch = Vec::new();
                     while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
+                        counted.observe(batch.len());
                         commit_batch(&mut connection, std::mem::take(&mut batch));
                     }
                 });
             }
         }
-        Ok(Writer { queue })
+        Ok(Writer { queue, commits })
+    }
+
+    /// How large the commits were.
+    pub fn commits(&self) -> CommitCounts {
+        self.commits.counts()
     }
 
     /// Runs a change in the next commit and waits until that commit is durable. A change that fails is undone

@@ -177,9 +177,36 @@ pub struct Server {
     /// The database that all nodes share: sqlite:PATH or postgres://USER@HOST/NAME
     #[arg(long, value_name = "URL", env = crate::connect::DATABASE_URL, hide_env_values = true)]
     pub database: Option<String>,
+    /// How the log on stderr is written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "MUSTER_LOG_FORMAT", hide_env_values = true)]
+    pub log_format: LogFormat,
     /// Or do something with servers.
     #[command(subcommand)]
     pub command: Option<ServerCommand>,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl Cli {
+    /// How this process writes its log.
+    pub fn log_format(&self) -> LogFormat {
+        match &self.command {
+            Command::Server(server) => server.log_format,
+            _ => LogFormat::Text,
+        }
+    }
+
+    /// Whether it serves others.
+    pub fn serves(&self) -> bool {
+        matches!(&self.command, Command::Server(Server { command: None, .. }) | Command::Engine { .. })
+    }
 }
 
 /// What a node of the control plane does.

@@ -71,6 +71,7 @@ impl Answer {
 
 /// Runs the command line to its exit code.
 pub async fn run(cli: Cli) -> Exit {
+    crate::log::begin(cli.global.verbose, cli.log_format(), cli.serves());
     let view = View::new(&cli.global);
     match answer(cli, &view).await {
         Ok(answer) => match view.report(&answer.report) {
@@ -94,7 +95,7 @@ async fn answer(cli: Cli, view: &View) -> Result<Answer, Failure> {
             sim::onecloud(arguments, &crate::home::directory()?, quiet).await
         }
         Command::Completions { shell } => completions::completions(shell),
-        Command::Server(crate::cli::Server { listen, roles, database, command: None }) => {
+        Command::Server(crate::cli::Server { listen, roles, database, command: None, .. }) => {
             let node = crate::serve::Node { address: listen, roles, database, quiet };
             crate::serve::serve(&crate::home::directory()?, node).await?;
             Answer::done(Report::Nothing)

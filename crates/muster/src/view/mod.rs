@@ -51,12 +51,11 @@ pub struct View {
 }
 
 impl View {
-    /// As the global options say; sets colours and the log once for the process.
+    /// As the global options say; sets colours once for the process.
     pub fn new(options: &Global) -> View {
         if options.no_color {
             anstream::ColorChoice::Never.write_global();
         }
-        log(options.verbose);
         View { format: options.format, screen: live::Live::new(options.format, options.quiet) }
     }
 
@@ -103,17 +102,4 @@ impl View {
         let error = style::BAD;
         anstream::eprintln!("{error}error{error:#}: {}", failure.message);
     }
-}
-
-/// The log of the process on stderr: warnings; `-v` tells more. `MUSTER_LOG` overrides, in the usual directives.
-fn log(verbose: u8) {
-    use tracing_subscriber::EnvFilter;
-    let level = match verbose {
-        0 => "error",
-        1 => "muster=info,muster_runs=info,muster_outside=info,muster_server=info,warn",
-        2 => "muster=debug,muster_runs=debug,muster_outside=debug,muster_server=debug,info",
-        _ => "trace",
-    };
-    let filter = EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
 }

@@ -8,6 +8,7 @@ mod examples;
 mod flow;
 mod kill;
 mod machines;
+mod metrics;
 mod nodes;
 mod offers;
 mod password;

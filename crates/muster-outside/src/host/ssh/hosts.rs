@@ -34,6 +34,17 @@ pub struct HttpAnswer {
     pub body: Bytes,
 }
 
+/// How many connections were opened, since the process's start, and how many are kept now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectionCounts {
+    /// Opened and logged in.
+    pub opened: u64,
+    /// Tried in vain.
+    pub failed: u64,
+    /// Kept for further use.
+    pub kept: u64,
+}
+
 /// What we can do with machines. Every call is bounded in time.
 #[async_trait]
 pub trait Hosts: Send + Sync {
@@ -81,6 +92,11 @@ pub trait Hosts: Send + Sync {
 
     /// A stream to an address as the machine itself sees it (`127.0.0.1` is the machine).
     async fn tunnel(&self, host: &Host, address: &str, port: u16) -> Result<Box<dyn TunnelStream>, SshError>;
+
+    /// Counts of connections; none where there are none.
+    fn connections(&self) -> ConnectionCounts {
+        ConnectionCounts::default()
+    }
 
     /// Gets `http://127.0.0.1:PORT/PATH` as the machine itself sees it.
     async fn http_get(&self, host: &Host, port: u16, path: &str) -> Result<HttpAnswer, SshError>;

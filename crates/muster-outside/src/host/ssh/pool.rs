@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::connect::{Connection, check_host_key};
+use super::hosts::ConnectionCounts;
 use super::{Host, SshError, SshSettings};
 
 /// One kept connection, or the place where one is being opened.
@@ -27,6 +29,8 @@ pub(crate) struct Pool {
     gates: Mutex<HashMap<String, Arc<Semaphore>>>,
     all: Arc<Semaphore>,
     settings: SshSettings,
+    opened: AtomicU64,
+    failed: AtomicU64,
 }
 
 type Opening<'a> = Pin<Box<dyn Future<Output = Result<Arc<Connection>, SshError>> + Send + 'a>>;
@@ -38,7 +42,16 @@ impl Pool {
             gates: Mutex::default(),
             all: Arc::new(Semaphore::new(settings.logins_at_once)),
             settings,
+            opened: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         }
+    }
+
+    /// Counts of connections.
+    pub(crate) fn counts(&self) -> ConnectionCounts {
+        let kept = self.slots.lock().unwrap_or_else(PoisonError::into_inner).len() as u64;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ConnectionCounts { opened: read(&self.opened), failed: read(&self.failed), kept }
     }
 
     /// A logged-in connection to the machine: a kept one, or a new one.
@@ -70,7 +83,10 @@ impl Pool {
                 None => None,
             };
             let _at = acquire(self.gate(&format!("{}:{}", host.address, host.port), false), host).await?;
-            let connection = Arc::new(Connection::open(host, jump, &self.settings).await?);
+            let opened = Connection::open(host, jump, &self.settings).await;
+            let counter = if opened.is_ok() { &self.opened } else { &self.failed };
+            counter.fetch_add(1, Ordering::Relaxed);
+            let connection = Arc::new(opened?);
             *place = Some(connection.clone());
             Ok(connection)
         })

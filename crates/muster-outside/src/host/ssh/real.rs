@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use super::connect::is_simulated;
+use super::hosts::ConnectionCounts;
 use super::pool::Pool;
 use super::wrapper::{self, Attempt, Outcome, ROUNDS_PER_LOOK, Started, State};
 use super::{
@@ -136,6 +137,10 @@ impl Output for Counted<'_> {
 
 #[async_trait]
 impl Hosts for SshHosts {
+    fn connections(&self) -> ConnectionCounts {
+        self.pool.counts()
+    }
+
     async fn wait(&self, host: &Host, limit: Duration) -> Result<HostKey, SshError> {
         let deadline = Instant::now() + limit;
         let mut pause = self.settings.wait_pause_first;
