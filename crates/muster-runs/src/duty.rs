@@ -7,6 +7,7 @@ use std::time::Duration;
 use muster_model::id::RunId;
 use muster_store::{ClaimNext, FORM, Lease as Heard, Opened, PRUNE_RUNS_MAX, StoreError};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::engine::{Inner, Role};
@@ -92,7 +93,8 @@ async fn heartbeats(inner: Weak<Inner>) {
             Ok(Heard::Lost) => {
                 tracing::error!(node = %inner.node, "the lease of this node lapsed; it stops its runs");
                 inner.lease.lose();
-                inner.tell_all(Local::Drop).await;
+                let ended = inner.tell_all(Local::Drop).await;
+                inner.give_up(ended).await;
                 return;
             }
             Err(error) => {
@@ -126,6 +128,20 @@ async fn lanes(inner: Weak<Inner>) {
 }
 
 impl Inner {
+    /// The lease of this node is lost (the machine slept, the process was stopped): what nobody took over meanwhile is
+    /// given up in words, so that whoever follows it hears of it.
+    async fn give_up(&self, ended: Vec<watch::Receiver<bool>>) {
+        for mut ended in ended {
+            // An error means that the sender is gone, and so the lane's task is.
+            let _ = ended.wait_for(|ended| *ended).await;
+        }
+        let why = "this process was stopped, or the machine slept, for longer than its lease".to_owned();
+        if let Err(error) = self.store.bury(self.node, self.world.clock.now(), why).await {
+            tracing::warn!(%error, "this node could not leave");
+        }
+        self.committed.notify_waiters();
+    }
+
     /// Nodes whose lease lapsed, or whose process is proven dead, lose their lanes.
     async fn take_over(&self) {
         if let Err(error) = self.bury_the_dead().await {

@@ -227,6 +227,11 @@ impl Engine {
         self.inner.node
     }
 
+    /// Whether this node has lost its lease; then it executes nothing any more, and its process should end.
+    pub fn is_lost(&self) -> bool {
+        self.inner.lease.is_lost()
+    }
+
     /// Whether any lane executes here.
     pub async fn is_busy(&self) -> bool {
         !self.inner.lanes_here.lock().await.is_empty()

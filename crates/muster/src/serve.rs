@@ -13,7 +13,7 @@ use crate::connect::{background, engine_failure, open_engine, sink};
 use crate::exit::{Exit, Failure};
 use crate::home;
 
-/// How often an engine in the background looks whether it is still needed.
+/// How often a node looks whether it is still needed, and still a node.
 const IDLE_POLL: Duration = Duration::from_secs(1);
 
 /// A node of the control plane.
@@ -37,15 +37,30 @@ pub async fn serve(home: &Path, node: Node) -> Result<(), Failure> {
     let role = Role::Server { worker: does(ServerRole::Worker), scheduler: does(ServerRole::Scheduler) };
     let engine = open_engine(home, role, node.database.clone()).await?;
     let shipping = sink::begin(&engine, home)?;
+    let watched = engine.clone();
+    let stop = async move {
+        tokio::select! {
+            () = stop_signal() => {}
+            () = lost(&watched) => {}
+        }
+    };
     let served = if does(ServerRole::Api) {
-        answer(home, &engine, Some(node.address), node.quiet, stop_signal()).await
+        answer(home, &engine, Some(node.address), node.quiet, stop).await
     } else {
         if !node.quiet {
             anstream::println!("Muster works here as node {}; it answers no requests", engine.node());
         }
-        stop_signal().await;
+        stop.await;
         Ok(())
     };
+    let served = served.and_then(|()| match engine.is_lost() {
+        false => Ok(()),
+        true => Err(Failure::new(
+            Exit::Failed,
+            "this node was silent for longer than its lease, and others have taken over; start it again"
+                .to_owned(),
+        )),
+    });
     let closed = engine.close().await.map_err(engine_failure);
     sink::end(shipping).await;
     served.and(closed)
@@ -64,12 +79,20 @@ pub async fn engine(home: &Path, idle: Duration, quiet: bool) -> Result<(), Fail
         tokio::select! {
             () = stop_signal() => {}
             () = unneeded(&watched, idle) => {}
+            () = lost(&watched) => {}
         }
     };
     let served = answer(home, &engine, None, quiet, stop).await;
     let closed = engine.close().await.map_err(engine_failure);
     sink::end(shipping).await;
     served.and(closed)
+}
+
+/// Resolves when the node has lost its lease.
+async fn lost(engine: &Engine) {
+    while !engine.is_lost() {
+        tokio::time::sleep(IDLE_POLL).await;
+    }
 }
 
 /// Resolves when no run has executed here for a while.

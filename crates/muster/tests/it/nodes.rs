@@ -306,3 +306,33 @@ async fn a_run_explains_itself() {
     assert!(!doctor.out.contains("nobody carries out"), "{}", doctor.out);
     drop(worker);
 }
+
+/// A command that was stopped for longer than its lease (a laptop that slept) gives its run up in words, and resuming
+/// makes nothing twice.
+#[tokio::test]
+async fn a_command_that_slept_gives_its_run_up() {
+    let place = Place::slow(FLEET, SLOWER);
+    let mut command = Command::new(MUSTER);
+    place.dress(&mut command);
+    command.env("MUSTER_LEASE_SECONDS", LEASE_S.to_string());
+    command.args(UPDATE).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    let run = until("the run", || {
+        let runs = place.run(&["run", "list", "--format", "json"]).json(0);
+        runs[0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
+    begun(&place, &run).await;
+    let tell = |word: &str| {
+        assert!(Command::new("kill").args([word, &child.id().to_string()]).status().unwrap().success())
+    };
+    tell("-STOP");
+    tokio::time::sleep(Duration::from_secs(LEASE_S + 2)).await;
+    tell("-CONT");
+    let slept = child.wait_with_output().unwrap();
+    assert_eq!(slept.status.code(), Some(130), "{slept:?}");
+    assert!(String::from_utf8_lossy(&slept.stdout).contains("the machine slept"), "{slept:?}");
+    let resumed = place.run(&["run", "resume", &run, "--format", "json"]).json(0);
+    assert_eq!(resumed["state"], "succeeded", "{resumed}");
+    assert_eq!(names(&place).len(), 12, "each once");
+}
