@@ -95,7 +95,8 @@ impl Server {
                 .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
                 .status()
                 .unwrap();
-            if asked.success() {
+            // Its own file says that it is ours, and not somebody else's on the same port.
+            if asked.success() && folder.join("data/postmaster.pid").exists() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -131,8 +132,14 @@ impl Drop for Server {
     }
 }
 
+/// A port that nobody listens on, from below the range that outgoing connections take theirs from: one of those could
+/// take it in the moment before the server does. Each process begins to look elsewhere.
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let begin = std::process::id() * 7;
+    (0..12_000)
+        .map(|step| 20_000 + ((begin + step) % 12_000) as u16)
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// Where Debian keeps the server's programs: the newest version's.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use muster_model::id::RunId;
-use muster_store::{ClaimNext, FORM, Lease as Heard, StoreError};
+use muster_store::{ClaimNext, FORM, Lease as Heard, Opened, PRUNE_RUNS_MAX, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::sleep;
 
@@ -18,14 +18,48 @@ const LANES_MAX: usize = 64;
 /// How often ready lanes are looked for without a hint.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often old runs are looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+/// Rounds at once; what is left waits for the next time.
+const PRUNE_ROUNDS_MAX: u32 = 50;
+/// How long the journal of an ended run is kept, at least.
+const KEPT_FOR: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
+/// The newest runs of each subject keep theirs, however old they are.
+const KEPT_AT_LEAST: u32 = 20;
+
 /// Starts the duties of this node. They end with the engine.
 pub(crate) fn begin(inner: &Arc<Inner>) {
     tokio::spawn(heartbeats(Arc::downgrade(inner)));
     if let Role::Server { worker: true, .. } = inner.config.role {
         tokio::spawn(lanes(Arc::downgrade(inner)));
     }
+    if let Role::Server { scheduler: true, .. } = inner.config.role {
+        tokio::spawn(retention(Arc::downgrade(inner)));
+    }
     if let Role::Server { .. } = inner.config.role {
         tokio::spawn(hints(Arc::downgrade(inner)));
+    }
+}
+
+/// Ended runs do not stay for ever: their journal, output and inputs go, the runs themselves and the audit stay.
+async fn retention(inner: Weak<Inner>) {
+    loop {
+        sleep(PRUNE_EVERY).await;
+        let Some(inner) = inner.upgrade() else { return };
+        let opened = Opened { store: inner.store.clone(), contents: inner.contents.clone() };
+        // Each round takes a bounded number of runs.
+        for _ in 0..PRUNE_ROUNDS_MAX {
+            let now = inner.world.clock.now();
+            let before = now.checked_sub(KEPT_FOR).unwrap_or(now);
+            match opened.prune(before, KEPT_AT_LEAST, now).await {
+                Ok(runs) if runs.len() < PRUNE_RUNS_MAX as usize => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "old runs could not be emptied; it is tried again later");
+                    break;
+                }
+            }
+        }
     }
 }
 
