@@ -19,6 +19,8 @@ run_tests_full() {
   nextest --profile full "$@" || true
   # The slow suites are targets of their own (`test = false`), so that the quick run has nothing to skip.
   nextest --profile full --test full "$@" || true
+  # Traces are a feature, and so a build of its own.
+  nextest --profile full --features muster/otlp -E 'test(/^traces::/)' "$@" || true
   tell_result
 }
 

@@ -40,4 +40,4 @@ pub use submit::Proposal;
 
 /// The real sink, as the executable sets it up.
 pub use muster_outside::sink::{ElasticSettings, ElasticSink, Login as ElasticLogin};
-pub use muster_outside::transport::HttpTransport;
+pub use muster_outside::transport::{HttpTransport, Transport};

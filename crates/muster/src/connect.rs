@@ -23,7 +23,10 @@ use crate::home;
 
 pub mod background;
 pub mod contexts;
+pub mod log;
 pub mod sink;
+#[cfg(feature = "otlp")]
+pub mod traces;
 
 /// The variable that names the database which all nodes share.
 pub const DATABASE_URL: &str = "MUSTER_DATABASE_URL";

@@ -9,7 +9,6 @@ mod command;
 mod connect;
 mod exit;
 mod home;
-mod log;
 mod serve;
 mod view;
 

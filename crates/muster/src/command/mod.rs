@@ -71,7 +71,13 @@ impl Answer {
 
 /// Runs the command line to its exit code.
 pub async fn run(cli: Cli) -> Exit {
-    crate::log::begin(cli.global.verbose, cli.log_format(), cli.serves());
+    let log = crate::connect::log::begin(cli.global.verbose, cli.log_format(), cli.serves());
+    let exit = drawn(cli).await;
+    log.end().await;
+    exit
+}
+
+async fn drawn(cli: Cli) -> Exit {
     let view = View::new(&cli.global);
     match answer(cli, &view).await {
         Ok(answer) => match view.report(&answer.report) {

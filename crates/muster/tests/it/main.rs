@@ -21,4 +21,6 @@ mod source;
 #[path = "../../../../testing/spy.rs"]
 mod spy;
 mod tidy;
+#[cfg(feature = "otlp")]
+mod traces;
 mod transcripts;

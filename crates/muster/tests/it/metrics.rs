@@ -110,10 +110,10 @@ async fn the_log_can_be_read_by_machines() {
     command.env("MUSTER_LOG", "debug").stderr(std::fs::File::create(&log).unwrap());
     command.args(["server", "--listen", "127.0.0.1:0", "--log-format", "json"]);
     let running = Running::start(command);
-    let fault = serde_json::json!({"match": {"method": "POST", "path": "/server"}, "times": 1, "fault": {"status": 503}});
+    let fault = serde_json::json!({"match": {"method": "POST", "path": "/server"}, "times": 1, "fault": {"status": 400}});
     place.sim("faults", fault).await;
     let ran =
-        place.run(&["infra", "update", "shop", "--yes", "--skip-provision", "--format", "json"]).json(0);
+        place.run(&["infra", "update", "shop", "--yes", "--skip-provision", "--format", "json"]).json(1);
     let run = ran["run"]["id"].as_str().unwrap();
     drop(running);
     let text = std::fs::read_to_string(&log).unwrap();

@@ -8,13 +8,21 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+#[cfg(feature = "otlp")]
+use super::traces::Traces;
 use crate::cli::LogFormat;
 
 /// The variable with the directives.
 const DIRECTIVES: &str = "MUSTER_LOG";
 
+/// The log under way.
+pub struct Log {
+    #[cfg(feature = "otlp")]
+    traces: Option<Traces>,
+}
+
 /// Begins it, once a process. What serves others says warnings by itself; a command says its problems in its answer.
-pub fn begin(verbose: u8, format: LogFormat, serves: bool) {
+pub fn begin(verbose: u8, format: LogFormat, serves: bool) -> Log {
     let level = match (verbose, serves) {
         (0, false) => "error",
         (0, true) => "warn",
@@ -28,5 +36,27 @@ pub fn begin(verbose: u8, format: LogFormat, serves: bool) {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    let lines = lines.with_filter(filter);
+    #[cfg(feature = "otlp")]
+    {
+        let traces = Traces::begin();
+        let layer = traces.as_ref().map(Traces::layer);
+        let _ = tracing_subscriber::registry().with(layer).with(lines).try_init();
+        Log { traces }
+    }
+    #[cfg(not(feature = "otlp"))]
+    {
+        let _ = tracing_subscriber::registry().with(lines).try_init();
+        Log {}
+    }
+}
+
+impl Log {
+    /// Sends what is left.
+    pub async fn end(self) {
+        #[cfg(feature = "otlp")]
+        if let Some(traces) = self.traces {
+            traces.end().await;
+        }
+    }
 }
