@@ -56,15 +56,28 @@ pub struct SqliteStore {
     hints: broadcast::Sender<Hint>,
 }
 
+/// Held while the file is prepared, so that two commands that start together do not both make its tables. The kernel
+/// frees it when the process ends, however it ends.
+fn alone(path: &Path) -> Result<std::fs::File, StoreError> {
+    let lock = path.with_extension("opening");
+    let failed = |source| StoreError::File { doing: format!("locking {}", lock.display()), source };
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).open(&lock).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
+
 impl SqliteStore {
     /// Opens the file, creates and migrates it where needed, and refuses one that a newer Muster wrote.
     pub fn open(path: &Path, mode: WriterMode) -> Result<SqliteStore, StoreError> {
+        let opening = alone(path)?;
         let mut connection = Connection::open(path)?;
         prepare(&connection)?;
         refuse_newer(&connection, path)?;
         migrations::migrations::runner().run(&mut connection).map_err(|error| {
             StoreError::Unusable(format!("cannot prepare the database {}: {error}", path.display()))
         })?;
+        drop(opening);
         must_be_durable(&connection, path)?;
         let writer = writer::Writer::start(connection, mode)?;
         let (hints, _) = broadcast::channel(HINTS_MAX);

@@ -34,6 +34,28 @@ async fn a_database_of_a_newer_muster_is_refused() {
     assert!(error.to_string().contains("newer Muster"), "{error}");
 }
 
+/// Commands that start together on a new home do not both make the tables.
+#[test]
+fn a_new_file_is_opened_by_many_at_once() {
+    for _ in 0..20 {
+        let (_folder, path) = new_file();
+        let gate = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        gate.wait();
+                        SqliteStore::open(&path, WriterMode::Thread).map(drop)
+                    })
+                })
+                .collect();
+            for opened in opened {
+                opened.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused() {
     let (_folder, path) = new_file();
