@@ -1,11 +1,13 @@
 //! Approving, resuming, cancelling, interrupting: what people do with runs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_model::id::{PlanId, RunId};
+use muster_model::id::{LaneNumber, PlanId, RunId};
+use muster_model::plan::PlanDraft;
 use muster_model::rights::{Authority, Wish, may};
 use muster_model::run::{Run, RunState};
-use muster_store::{Approval, PlanState, Want};
+use muster_store::{Approval, LanePlan, PlanState, StepRange, Want};
 
 use crate::engine::{Engine, Role};
 use crate::error::EngineError;
@@ -79,7 +81,7 @@ impl Engine {
             run,
             node: (inner.config.role == Role::Foreground).then_some(inner.node),
             steps_total: plan.draft.steps.len() as u32,
-            lanes: Vec::new(),
+            lanes: lanes_of(&plan.draft),
             priority: 0,
             locks: plan.draft.locks.clone(),
             idempotency_key,
@@ -116,7 +118,11 @@ impl Engine {
                 // Another process may have let go of it for this one.
                 inner.take_lanes(vec![run]).await;
                 match inner.lanes_here.lock().await.keys().any(|(of, _)| *of == run) {
-                    true => Ok(()),
+                    true => {
+                        // Its other lanes may follow one by one.
+                        inner.tend(run);
+                        Ok(())
+                    }
                     false => inner.execute(run).await,
                 }
             }
@@ -162,6 +168,10 @@ impl Engine {
     async fn tell(&self, run: RunId, word: Local) -> Result<(), EngineError> {
         let lanes = self.inner.lanes_here.lock().await;
         let here: Vec<_> = lanes.iter().filter(|((of, _), _)| *of == run).map(|(_, handle)| handle).collect();
+        if !here.is_empty() {
+            // What it lets go of it does not take again.
+            self.inner.tended.end(run);
+        }
         if here.is_empty() {
             return Err(EngineError::Conflict(format!(
                 "run {run} does not execute in this process; `muster run cancel {run}` stops it wherever it is"
@@ -196,4 +206,15 @@ impl Engine {
         // Another process may be the writer; then only looking again helps.
         let _ = tokio::time::timeout(PLANNED_POLL, hint).await;
     }
+}
+
+/// The further lanes of a plan, with the span of their steps.
+fn lanes_of(draft: &PlanDraft) -> Vec<LanePlan> {
+    let mut spans: BTreeMap<LaneNumber, StepRange> = BTreeMap::new();
+    for (step, lane) in draft.steps.iter().zip(&draft.lanes) {
+        let span = spans.entry(*lane).or_insert(StepRange { first: step.number, last: step.number });
+        span.last = step.number;
+    }
+    spans.remove(&LaneNumber(0));
+    spans.into_values().map(|steps| LanePlan { steps, waits: false }).collect()
 }
