@@ -163,6 +163,19 @@ impl Inner {
         }
     }
 
+    /// Takes the lanes of a run that nobody holds, or that are kept for this node; whether it executes here now.
+    pub(crate) async fn take_stranded(self: &Arc<Inner>, run: RunId) -> bool {
+        self.take_lanes(vec![run]).await;
+        !self.ends_of(run).await.is_empty()
+    }
+
+    /// What tells the ends of a run's lanes that execute here.
+    pub(crate) async fn ends_of(&self, run: RunId) -> Vec<watch::Receiver<bool>> {
+        let lanes = self.lanes_here.lock().await;
+        let of_it = lanes.iter().filter(|((of, _), _)| *of == run);
+        of_it.map(|(_, handle)| handle.ended.clone()).collect()
+    }
+
     /// Claims lanes that are ready (of these runs, or any) and executes them.
     pub(crate) async fn take_lanes(self: &Arc<Inner>, only: Vec<RunId>) {
         let room = LANES_MAX.saturating_sub(self.lanes_here.lock().await.len());

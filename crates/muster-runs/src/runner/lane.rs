@@ -52,6 +52,12 @@ impl Lane {
         let run = self.journal.run();
         let entries = self.inner.all_entries(run).await?;
         let mut graph = Graph::fold(&self.plan.draft.steps, &entries);
+        // Before anything outside is asked: what is not wanted any more ends also where no provider answers.
+        if !graph.is_done()
+            && let Some(leaving) = self.wish(&self.local).await
+        {
+            return self.conclude(leaving, graph).await;
+        }
         let session = match self.inner.session(&self.plan.space, &self.plan.account).await {
             Ok(session) => session,
             Err(error) => return self.end(RunState::Failed, Some(error.to_string()), &graph).await,
@@ -71,6 +77,11 @@ impl Lane {
         let output = Arc::new(OutputSink { log });
         let ending = self.steps(&mut graph, &session, &output, began).await;
         output.flush().await;
+        self.conclude(ending, graph).await
+    }
+
+    /// Writes how the loop over steps ended.
+    async fn conclude(&self, ending: Ending, graph: Graph) -> Result<(), Stop> {
         match ending {
             Ending::Stopped => Err(Stop::Fenced),
             Ending::HandedOver => self.hand_over().await,
@@ -223,7 +234,7 @@ impl Lane {
         Ok(deadly.map(|death| death.step).collect())
     }
 
-    /// Another node may go on at once; a node that executes only its own runs keeps it for itself.
+    /// Lets go of the lane: it is kept for nobody, so any worker, or whoever resumes the run, may go on at once.
     async fn hand_over(&self) -> Result<(), Stop> {
         let released = self.inner.store.release(self.journal.claim().clone(), None).await;
         released.map_err(|error| Stop::Store(error.to_string()))

@@ -1,0 +1,59 @@
+//! Runs that nobody carries out any more: the server was stopped for good, and the next command is the only process.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::nodes::{FLEET, SLOW, UPDATE, begun, detached, names, ok, shown, until};
+use crate::place::{MUSTER, Place, Running};
+
+/// A server over the home of the place itself; commands there speak to it over the socket.
+fn server(place: &Place, roles: &str) -> Running {
+    let mut command = Command::new(MUSTER);
+    place.dress(&mut command);
+    command.args(["server", "--listen", "127.0.0.1:0", "--role", roles]);
+    Running::start(command)
+}
+
+/// A run that was approved, never begun, and lost its server.
+#[tokio::test]
+async fn a_run_that_nobody_carries_out_is_cancelled_by_the_command_itself() {
+    let place = Place::slow(FLEET, SLOW);
+    let api = server(&place, "api");
+    let run = detached(&place);
+    drop(api);
+
+    // Whoever attaches hears why nothing happens.
+    let mut command = Command::new(MUSTER);
+    place.dress(&mut command);
+    command.args(["run", "attach", &run]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut attached = command.spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(attached.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    attached.kill().unwrap();
+    attached.wait().unwrap();
+    assert!(said.contains(&format!("take it up here: muster run resume {run}")), "{said}");
+
+    // Also where the provider does not answer.
+    place.cloud.signal("-STOP");
+    let cancelled = ok(place.run(&["run", "cancel", &run]));
+    place.cloud.signal("-CONT");
+    assert!(!cancelled.err.contains("It stops"), "{cancelled:?}");
+    assert_eq!(shown(&place, &run)["state"], "cancelled");
+    ok(place.run(UPDATE));
+    assert_eq!(names(&place).len(), 12);
+}
+
+/// A run that was paused, and its server is gone: resuming is taking it up.
+#[tokio::test]
+async fn a_paused_run_goes_on_without_its_server() {
+    let place = Place::slow(FLEET, SLOW);
+    let both = server(&place, "api,worker");
+    let run = detached(&place);
+    begun(&place, &run).await;
+    ok(place.run(&["run", "pause", &run]));
+    until("the pause", || ok(place.run(&["run", "log", &run])).out.contains("paused").then_some(())).await;
+    drop(both);
+    let resumed = place.run(&["run", "resume", &run, "--format", "json"]).json(0);
+    assert_eq!(resumed["state"], "succeeded", "{resumed}");
+    assert_eq!(names(&place).len(), 12, "each once");
+}
