@@ -57,3 +57,28 @@ async fn a_paused_run_goes_on_without_its_server() {
     assert_eq!(resumed["state"], "succeeded", "{resumed}");
     assert_eq!(names(&place).len(), 12, "each once");
 }
+
+/// A command paused its run and was killed; a server of the same home is asked to go on before it noticed.
+#[tokio::test]
+async fn a_paused_run_of_a_dead_command_goes_on_at_once() {
+    let place = Place::slow(FLEET, SLOW);
+    let mut command = Command::new(MUSTER);
+    place.dress(&mut command);
+    command.args(UPDATE).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut own = command.spawn().unwrap();
+    let run = until("the run", || {
+        let runs = place.run(&["run", "list", "--format", "json"]).json(0);
+        runs[0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
+    begun(&place, &run).await;
+    let both = server(&place, "api,worker");
+    ok(place.run(&["run", "pause", &run]));
+    until("the pause", || ok(place.run(&["run", "log", &run])).out.contains("paused").then_some(())).await;
+    own.kill().unwrap();
+    own.wait().unwrap();
+    let resumed = place.run(&["run", "resume", &run, "--format", "json"]);
+    assert_eq!(resumed.json(0)["state"], "succeeded", "{resumed:?}");
+    assert_eq!(names(&place).len(), 12, "each once");
+    drop(both);
+}
