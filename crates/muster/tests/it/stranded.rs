@@ -58,6 +58,28 @@ async fn a_paused_run_goes_on_without_its_server() {
     assert_eq!(names(&place).len(), 12, "each once");
 }
 
+/// The engine that a detached command starts finds another one that is at its end, or not yet at its socket: the command
+/// waits instead of failing. What was in the log stays there.
+#[tokio::test]
+async fn of_two_engines_at_once_the_slower_one_is_no_error() {
+    let place = Place::new(crate::place::SHOP);
+    std::fs::create_dir_all(place.home()).unwrap();
+    std::fs::write(place.home().join("engine.log"), "earlier words\n").unwrap();
+    let life = std::fs::File::create(place.home().join("engine.pid")).unwrap();
+    rustix::fs::flock(&life, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    let ending = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        drop(life);
+    });
+    let run = detached(&place);
+    ending.join().unwrap();
+    ok(place.run(&["run", "attach", &run]));
+    let log = std::fs::read_to_string(place.home().join("engine.log")).unwrap();
+    assert!(log.starts_with("earlier words\n"), "{log}");
+    assert!(log.contains("runs in the background of this home already"), "{log}");
+    place.end_background();
+}
+
 /// A command paused its run and was killed; a server of the same home is asked to go on before it noticed.
 #[tokio::test]
 async fn a_paused_run_of_a_dead_command_goes_on_at_once() {
