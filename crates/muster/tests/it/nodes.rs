@@ -47,6 +47,15 @@ impl Node {
         let token = std::fs::read_to_string(home.path().join("token")).unwrap_or_default().trim().to_owned();
         Node { running, _home: home, token }
     }
+
+    /// A node that answers requests only; the commands of this place go there from now on.
+    fn asked_by(place: &Place, database: &str) -> Node {
+        let api = Node::start(place, database, "api");
+        let added = ok(place.run(&["context", "add", "prod", &api.running.address(), "--token", &api.token]));
+        assert!(added.out.contains("prod answers"), "{added:?}");
+        ok(place.run(&["context", "use", "prod"]));
+        api
+    }
 }
 
 pub async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
@@ -104,12 +113,8 @@ async fn three_nodes_share_one_database() {
     let Some(postgres) = Server::start("nodes::three_nodes_share_one_database") else { return };
     let database = postgres.database().await;
     let place = Place::slow(FLEET, SLOWER);
-    let api = Node::start(&place, &database, "api");
+    let _api = Node::asked_by(&place, &database);
     let first = Node::start(&place, &database, "api,worker");
-    let url = api.running.address();
-    let add = ["context", "add", "prod", &url, "--token", &api.token];
-    assert!(ok(place.run(&add)).out.contains("prod answers"));
-    ok(place.run(&["context", "use", "prod"]));
 
     let run = detached(&place);
     begun(&place, &run).await;
@@ -147,9 +152,7 @@ async fn a_node_that_wakes_up_late_is_fenced() {
     let Some(postgres) = Server::start("nodes::a_node_that_wakes_up_late_is_fenced") else { return };
     let database = postgres.database().await;
     let place = Place::slow(FLEET, SLOWER);
-    let api = Node::start(&place, &database, "api");
-    ok(place.run(&["context", "add", "prod", &api.running.address(), "--token", &api.token]));
-    ok(place.run(&["context", "use", "prod"]));
+    let _api = Node::asked_by(&place, &database);
     let sleeper = Node::start(&place, &database, "worker");
     let run = detached(&place);
     begun(&place, &run).await;
@@ -284,9 +287,7 @@ async fn a_run_explains_itself() {
     let Some(postgres) = Server::start("nodes::a_run_explains_itself") else { return };
     let database = postgres.database().await;
     let place = Place::slow(FLEET, SLOW);
-    let api = Node::start(&place, &database, "api");
-    ok(place.run(&["context", "add", "prod", &api.running.address(), "--token", &api.token]));
-    ok(place.run(&["context", "use", "prod"]));
+    let _api = Node::asked_by(&place, &database);
     let run = detached(&place);
     let explained = || ok(place.run(&["run", "explain", &run])).out;
     let alone = explained();
