@@ -98,6 +98,9 @@ impl Engine {
     /// Takes up an interrupted run, or goes on with a paused one: in this process, or, among several nodes, by a
     /// worker.
     pub async fn resume(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
+        let inner = &self.inner;
+        // First: the run of a dead process says *running* until then.
+        inner.bury_the_dead().await?;
         let row = self.may_run(authority, run).await?;
         if row.state.is_final() {
             return Err(EngineError::Refused(format!(
@@ -105,28 +108,22 @@ impl Engine {
                 row.state.word()
             )));
         }
-        self.inner.bury_the_dead().await?;
-        let inner = &self.inner;
         let was_paused = inner.store.want(run).await? == Want::Pause;
         let now = inner.world.clock.now();
         inner.store.set_want(run, Want::Run, authority.actor.clone(), now).await?;
         inner.committed.notify_waiters();
+        let interrupted = row.state == RunState::Interrupted;
         match inner.config.role {
-            // The node that has it, or any worker, reads what is wanted.
-            _ if was_paused && row.state != RunState::Interrupted => Ok(()),
-            Role::Foreground if row.state == RunState::Running => {
-                // Another process may have let go of it for this one.
-                inner.take_lanes(vec![run]).await;
-                match inner.lanes_here.lock().await.keys().any(|(of, _)| *of == run) {
-                    true => {
-                        // Its other lanes may follow one by one.
-                        inner.tend(run);
-                        Ok(())
-                    }
-                    false => inner.execute(run).await,
+            Role::Foreground if interrupted => inner.execute(run).await,
+            Role::Foreground => {
+                // Nobody may have it any more: the server that paused it has ended, another process let go of it.
+                if inner.take_stranded(run).await || was_paused {
+                    return Ok(());
                 }
+                inner.execute(run).await
             }
-            Role::Foreground => inner.execute(run).await,
+            // The node that has it, or any worker, reads what is wanted.
+            Role::Server { .. } if was_paused && !interrupted => Ok(()),
             Role::Server { .. } => {
                 let (_, plan) = inner.run_and_plan(run).await?;
                 Ok(inner.store.requeue(run, plan.draft.locks, authority.actor.clone(), now).await?)
@@ -148,8 +145,17 @@ impl Engine {
         self.may_run(authority, run).await?;
         self.inner.bury_the_dead().await?;
         let now = self.inner.world.clock.now();
-        self.inner.store.set_want(run, Want::Cancel, authority.actor.clone(), now).await?;
-        self.inner.committed.notify_waiters();
+        let inner = &self.inner;
+        inner.store.set_want(run, Want::Cancel, authority.actor.clone(), now).await?;
+        inner.committed.notify_waiters();
+        // Where no server will ever read the wish, this process carries it out.
+        let is_elsewhere = inner.ends_of(run).await.is_empty();
+        if inner.config.role == Role::Foreground && is_elsewhere && inner.take_stranded(run).await {
+            for mut ended in inner.ends_of(run).await {
+                // An error means that the sender is gone, and so the lane's task is.
+                let _ = ended.wait_for(|ended| *ended).await;
+            }
+        }
         Ok(())
     }
 

@@ -53,6 +53,15 @@ impl Lane {
         let claim = self.journal.claim().clone();
         let mut others = Others::of(&self.plan, claim.run, claim.lane);
         let mut graph = self.fold(&mut others).await?;
+        // Before anything outside is asked: what is not wanted any more ends also where no provider answers.
+        if !graph.is_done()
+            && let Some(leaving) = self.wish(&self.local).await
+        {
+            if let (Some(others), Ending::Cancelled) = (&others, &leaving) {
+                self.others_end(others).await?;
+            }
+            return self.leave(leaving, graph).await;
+        }
         let session = match self.inner.session(&self.plan.space, &self.plan.account).await {
             Ok(session) => session,
             Err(error) => return self.give_up(RunState::Failed, error.to_string(), &graph, others).await,
@@ -80,6 +89,12 @@ impl Lane {
             Pace { graph: &mut graph, others: others.as_mut(), session: &session, output: &output, began };
         let ending = self.steps(pace).await;
         output.flush().await;
+        self.leave(ending, graph).await
+    }
+
+    /// Does and writes what the loop's ending asks for.
+    async fn leave(&self, ending: Ending, graph: Graph) -> Result<(), Stop> {
+        let claim = self.journal.claim();
         match ending {
             Ending::Stopped => Err(Stop::Fenced),
             Ending::HandedOver => self.hand_over().await,
@@ -87,12 +102,31 @@ impl Lane {
             Ending::Waits(signals_seen) => self.wait(Wait { until: None, signals_seen }).await,
             Ending::Interrupted => self.interrupt().await,
             Ending::Done | Ending::Failed(_) | Ending::Cancelled if claim.lane != COORDINATOR => {
-                let at = self.inner.world.clock.now();
-                let finished = self.inner.store.finish_lane(claim, at).await;
-                finished.map_err(|error| Stop::Store(error.to_string()))
+                self.finish().await
             }
             Ending::Done | Ending::Failed(_) | Ending::Cancelled => self.conclude(ending, graph).await,
         }
+    }
+
+    /// A lane other than lane 0 has done what it will do.
+    async fn finish(&self) -> Result<(), Stop> {
+        let at = self.inner.world.clock.now();
+        let finished = self.inner.store.finish_lane(self.journal.claim().clone(), at).await;
+        finished.map_err(|error| Stop::Store(error.to_string()))
+    }
+
+    /// Lane 0 waits here until every other lane has done what it will do.
+    async fn others_end(&self, others: &Others) -> Result<(), Stop> {
+        if self.journal.claim().lane != COORDINATOR {
+            return Ok(());
+        }
+        while !others.are_done(&self.inner).await? {
+            if *self.local.borrow() == Local::Drop {
+                return Err(Stop::Fenced);
+            }
+            tokio::time::sleep(OTHERS_POLL).await;
+        }
+        Ok(())
     }
 
     /// The graph of this lane, from its journal and, where others have what it needs, from theirs.
@@ -128,15 +162,9 @@ impl Lane {
         let claim = self.journal.claim();
         others.fail(&self.inner, claim.fence.0, &message).await?;
         if claim.lane != COORDINATOR {
-            let finished = self.inner.store.finish_lane(claim.clone(), self.inner.world.clock.now()).await;
-            return finished.map_err(|error| Stop::Store(error.to_string()));
+            return self.finish().await;
         }
-        while !others.are_done(&self.inner).await? {
-            if *self.local.borrow() == Local::Drop {
-                return Err(Stop::Fenced);
-            }
-            tokio::time::sleep(OTHERS_POLL).await;
-        }
+        self.others_end(&others).await?;
         let graph = self.whole().await?;
         self.end(state, Some(message), &graph).await
     }
@@ -199,7 +227,7 @@ impl Lane {
         format!("{} of {total} steps failed ({named}{more}); the first: {first}", failures.len())
     }
 
-    /// Another node may go on at once.
+    /// Lets go of the lane: it is kept for nobody, so any worker, or whoever resumes the run, may go on at once.
     async fn hand_over(&self) -> Result<(), Stop> {
         let released = self.inner.store.release(self.journal.claim().clone(), None).await;
         released.map_err(|error| Stop::Store(error.to_string()))

@@ -20,6 +20,7 @@ mod skip;
 mod source;
 #[path = "../../../../testing/spy.rs"]
 mod spy;
+mod stranded;
 mod tidy;
 #[cfg(feature = "otlp")]
 mod traces;
