@@ -25,6 +25,8 @@ use crate::metrics::Metrics;
 use crate::reads::Reads;
 use crate::runner::{LaneHandle, Local, Rooms, Tended};
 
+/// The most servers of one lane, and the usual bound.
+pub const LANE_TARGETS_MAX: usize = muster_planner::LANE_TARGETS;
 /// The epoch with which a node joins; it rises when the node is taken over.
 const FIRST_EPOCH: u64 = 1;
 
@@ -95,7 +97,7 @@ impl EngineConfig {
             database: None,
             parallel_steps: 64,
             parallel_waits: 512,
-            lane_targets: muster_planner::LANE_TARGETS,
+            lane_targets: LANE_TARGETS_MAX,
             environment_account: None,
             ssh_agent: None,
             ssh_keys: Vec::new(),

@@ -17,6 +17,7 @@ use muster_api::client::http_transport::HttpTransport;
 use muster_api::client::{Body, Broken, Transport};
 use muster_model::Secret;
 use muster_model::rights::Authority;
+use muster_runs::engine::LANE_TARGETS_MAX;
 use muster_runs::{Engine, EngineConfig, EngineError, EnvironmentAccount, LeaseTimes, Role};
 use tower::ServiceExt;
 
@@ -34,6 +35,8 @@ pub mod traces;
 pub const DATABASE_URL: &str = "MUSTER_DATABASE_URL";
 /// The variable with the length of a node's lease, in seconds.
 pub const LEASE_SECONDS: &str = "MUSTER_LEASE_SECONDS";
+/// The most servers of one lane.
+pub const LANE_TARGETS: &str = "MUSTER_LANE_TARGETS";
 
 /// Private keys that OpenSSH tries by itself, below `~/.ssh`.
 const KEY_FILES: &[&str] = &["id_ed25519", "id_ecdsa", "id_rsa"];
@@ -157,6 +160,7 @@ pub async fn open_engine(home: &Path, role: Role, database: Option<String>) -> R
         runtime_dir: person.runtime_dir,
         role,
         lease: lease_times()?,
+        lane_targets: lane_targets()?,
         database: database.or_else(|| home::variable(DATABASE_URL)),
         ..EngineConfig::new(PathBuf::from(home))
     };
@@ -171,6 +175,17 @@ fn lease_times() -> Result<LeaseTimes, Failure> {
             "{LEASE_SECONDS}: `{text}` is no number of seconds from {} to {}",
             LeaseTimes::SECONDS_MIN,
             LeaseTimes::SECONDS_MAX
+        ))
+    })
+}
+
+/// How many servers a lane may have, as the environment says.
+fn lane_targets() -> Result<usize, Failure> {
+    let Some(text) = home::variable(LANE_TARGETS) else { return Ok(LANE_TARGETS_MAX) };
+    text.parse().ok().filter(|targets| (1..=LANE_TARGETS_MAX).contains(targets)).ok_or_else(|| {
+        Failure::usage(format!(
+            "{LANE_TARGETS}: `{text}` is no number of servers from 1 to {}",
+            LANE_TARGETS_MAX
         ))
     })
 }

@@ -1,6 +1,7 @@
 //! Tests of this room, one binary.
 
 mod become_pass;
+mod chaos;
 mod conformance;
 mod control_plane;
 mod elastic;

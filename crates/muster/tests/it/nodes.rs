@@ -22,26 +22,32 @@ pub const SLOW: &str = r#"{"create": 4000}"#;
 /// The same, longer than a takeover takes.
 const SLOWER: &str = r#"{"create": 25000}"#;
 /// The lease in these tests, in seconds.
-const LEASE_S: u64 = 6;
+pub const LEASE_S: u64 = 6;
 /// The longest that anything here may take.
 const WAIT_MAX: Duration = Duration::from_secs(90);
 
 pub const UPDATE: &[&str] = &["infra", "update", "shop", "--yes", "--skip-provision", "--format", "json"];
 
 /// A node of the control plane, with a home of its own.
-struct Node {
-    running: Running,
+pub struct Node {
+    pub running: Running,
     _home: tempfile::TempDir,
     token: String,
 }
 
 impl Node {
-    fn start(place: &Place, database: &str, roles: &str) -> Node {
+    pub fn start(place: &Place, database: &str, roles: &str) -> Node {
+        Node::start_with(place, database, roles, &[])
+    }
+
+    /// The same with further variables of the environment.
+    pub fn start_with(place: &Place, database: &str, roles: &str, variables: &[(&str, &str)]) -> Node {
         let home = tempfile::tempdir().unwrap();
         let mut command = Command::new(MUSTER);
         place.dress(&mut command);
         command.env("MUSTER_HOME", home.path()).env("MUSTER_DATABASE_URL", database);
         command.env("MUSTER_KEY", crate::place::KEY).env("MUSTER_LEASE_SECONDS", LEASE_S.to_string());
+        command.envs(variables.iter().copied());
         command.args(["server", "--listen", "127.0.0.1:0", "--role", roles]);
         let running = Running::start(command);
         let token = std::fs::read_to_string(home.path().join("token")).unwrap_or_default().trim().to_owned();
@@ -49,8 +55,13 @@ impl Node {
     }
 
     /// A node that answers requests only; the commands of this place go there from now on.
-    fn asked_by(place: &Place, database: &str) -> Node {
-        let api = Node::start(place, database, "api");
+    pub fn asked_by(place: &Place, database: &str) -> Node {
+        Node::asked_by_with(place, database, &[])
+    }
+
+    /// The same with further variables of its environment.
+    pub fn asked_by_with(place: &Place, database: &str, variables: &[(&str, &str)]) -> Node {
+        let api = Node::start_with(place, database, "api", variables);
         let added = ok(place.run(&["context", "add", "prod", &api.running.address(), "--token", &api.token]));
         assert!(added.out.contains("prod answers"), "{added:?}");
         ok(place.run(&["context", "use", "prod"]));

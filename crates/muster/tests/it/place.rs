@@ -70,6 +70,11 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Whether the process is gone.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// The address in the first line.
     pub fn address(&self) -> String {
         let start = self.greeting.find("http://").unwrap_or_else(|| panic!("no address: {}", self.greeting));
