@@ -119,7 +119,8 @@ impl Graph {
     }
 
     fn may_begin(&self, step: StepNumber) -> bool {
-        !self.has_succeeded(step) && !(self.failures_stand && self.failures.contains_key(&step))
+        let failure_stands = self.failures_stand && self.failures.contains_key(&step);
+        !self.has_succeeded(step) && !failure_stands
     }
 
     /// Whether any step was begun or ended: then the plan is under way and is not compared with the world again.
