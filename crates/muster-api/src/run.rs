@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::document::{Resource, Said};
+use crate::limit::LimitAttributes;
 
 /// What is said about a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -123,6 +124,9 @@ pub struct StandingAttributes {
     pub lanes: Vec<LaneSaid>,
     /// Nodes that live, as far as their rows tell.
     pub nodes: Vec<NodeSaid>,
+    /// Limits that are used up and that its steps count towards.
+    #[serde(default)]
+    pub limits: Vec<LimitAttributes>,
     /// When this was true.
     #[schema(value_type = String, format = DateTime)]
     pub now: Timestamp,

@@ -15,6 +15,7 @@ pub mod id;
 pub mod infrastructure;
 pub mod intent;
 pub mod inventory;
+pub mod limit;
 pub mod ownership;
 pub mod plan;
 pub mod policy;

@@ -21,6 +21,7 @@ use crate::duty;
 use crate::error::EngineError;
 use crate::home::{Home, LifeLock};
 use crate::lease::{Lease, LeaseTimes};
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::reads::Reads;
 use crate::runner::{LaneHandle, Local, Rooms, Tended};
@@ -140,6 +141,7 @@ pub(crate) struct Inner {
     pub(crate) lanes_here: Mutex<BTreeMap<(RunId, LaneNumber), LaneHandle>>,
     pub(crate) tended: Tended,
     pub(crate) rooms: Rooms,
+    pub(crate) limits: Arc<Limits>,
     leaving: AtomicBool,
     pub(crate) committed: Arc<Notify>,
     pub(crate) metrics: Arc<Metrics>,
@@ -208,6 +210,7 @@ impl Engine {
         let metrics = Arc::new(Metrics::default());
         let outside = metrics.watching(outside);
         let rooms = Rooms::new(&config);
+        let limits = Limits::new(rooms.bell());
         let inner = Arc::new(Inner {
             config,
             world,
@@ -222,6 +225,7 @@ impl Engine {
             lanes_here: Mutex::new(BTreeMap::new()),
             tended: Tended::default(),
             rooms,
+            limits,
             leaving: AtomicBool::new(false),
             committed: Arc::new(Notify::new()),
             metrics,

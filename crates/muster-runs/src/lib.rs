@@ -14,6 +14,7 @@ pub mod error;
 mod home;
 mod journal;
 mod lease;
+mod limits;
 mod metrics;
 mod observe;
 pub mod offers;
@@ -35,6 +36,7 @@ pub use muster_outside::secret::Sealer;
 pub use engine::{Engine, EngineConfig, EnvironmentAccount, Role};
 pub use error::EngineError;
 pub use lease::LeaseTimes;
+pub use limits::Limit;
 pub use reads::Reads;
 pub use submit::Proposal;
 

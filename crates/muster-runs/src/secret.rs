@@ -13,7 +13,7 @@ use crate::engine::{Engine, Inner};
 use crate::error::{EngineError, chain};
 
 /// The Space of Muster's own secrets; no person's Space can be called so.
-const OWN_SPACE: &str = "(muster)";
+pub(crate) const OWN_SPACE: &str = "(muster)";
 
 /// Where a plan's environment values are kept.
 fn environment_secret(plan: PlanId, name: &str) -> (SpaceName, SecretName) {

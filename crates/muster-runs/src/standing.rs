@@ -8,6 +8,7 @@ pub use muster_store::{LaneState, NodeRow, Want};
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::limits::Limit;
 
 /// One lane of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Standing {
     pub lanes: Vec<LaneStanding>,
     /// Nodes that live, as far as their rows tell.
     pub nodes: Vec<NodeRow>,
+    /// Limits that are used up and that its steps count towards.
+    pub limits: Vec<Limit>,
     /// When this was true.
     pub now: Timestamp,
 }
@@ -70,10 +73,15 @@ impl Engine {
             node: lane.node,
             wake_at: lane.wake_at,
         });
+        let limits = match row.state.holds_locks() {
+            true => self.inner.limits_used_up(&self.inner.run_and_plan(run).await?.1).await?,
+            false => Vec::new(),
+        };
         Ok(Standing {
             want: store.want(run).await?,
             lanes: lanes.collect(),
             nodes: store.nodes().await?,
+            limits,
             now: self.inner.world.clock.now(),
         })
     }

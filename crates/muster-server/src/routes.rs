@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::handler::{
-    about, account, blob, checkup, exec, infrastructure, metrics, plan, run, secret, server,
+    about, account, blob, checkup, exec, infrastructure, limit, metrics, plan, run, secret, server,
 };
 use crate::refusal::Refusal;
 use crate::{layers, openapi, signin};
@@ -50,6 +50,8 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(infrastructure::stats::stats))
         .routes(routes!(secret::list::list))
         .routes(routes!(secret::set::set, secret::unset::unset))
+        .routes(routes!(limit::list::list))
+        .routes(routes!(limit::set::set, limit::remove::remove))
         .routes(routes!(exec::create::create))
 }
 

@@ -14,7 +14,7 @@ use muster_model::plan::{LockKey, LockMode};
 use muster_model::run::Entry;
 use tokio::sync::broadcast;
 
-use crate::store::{Claim, NodeRow, StoreResult, Want};
+use crate::store::{Audit, Claim, NodeRow, StoreResult, Want};
 
 /// The most runs that one call of [`Lanes::prune`] empties.
 pub const PRUNE_RUNS_MAX: u32 = 200;
@@ -173,6 +173,17 @@ pub struct QuotaRow {
     pub held: u32,
 }
 
+/// What a node wants to hold of a quota.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaWish {
+    /// What is limited.
+    pub key: String,
+    /// The key whose limit counts where this one has none of its own.
+    pub or_else: Option<String>,
+    /// How much to hold, all in all.
+    pub number: u32,
+}
+
 /// "Something was committed." Only a hint: it may be lost, so whoever waits also looks by himself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hint {
@@ -245,13 +256,12 @@ pub trait Lanes: Send + Sync {
         cursor: BTreeMap<LaneNumber, Sequence>,
         limit: u32,
     ) -> StoreResult<Vec<Entry>>;
-    /// Sets a limit across nodes, or removes it. What is taken stays taken.
-    async fn set_quota(&self, key: String, cap: Option<u32>) -> StoreResult<()>;
-    /// Takes up to `wanted` of a quota for a node and says how much it got. A key without a limit gives all.
-    async fn take_quota(&self, holder: Holder, key: String, wanted: u32) -> StoreResult<u32>;
-    /// Gives back.
-    async fn give_quota(&self, holder: Holder, key: String, number: u32) -> StoreResult<()>;
-    /// Every limit.
+    /// Sets a limit across nodes, or removes it, with its audit line; whether there was one. What is held stays held.
+    async fn set_quota(&self, key: String, cap: Option<u32>, audit: Audit) -> StoreResult<bool>;
+    /// Makes what a node holds of a quota `wish.number`, as far as the limit goes, and says what it holds then.
+    /// Less is always given; without a limit all is. A repeat changes nothing, so whoever got no answer asks again.
+    async fn hold_quota(&self, holder: Holder, wish: QuotaWish) -> StoreResult<u32>;
+    /// Every limit, and every key of which something is held.
     async fn quotas(&self) -> StoreResult<Vec<QuotaRow>>;
     /// Ended runs older than a time, except the newest `keep_at_least` of each subject; at most
     /// [`PRUNE_RUNS_MAX`], oldest first.
@@ -269,6 +279,13 @@ impl NodeRow {
     pub fn is_worker(&self) -> bool {
         is_worker(&self.kind)
     }
+}
+
+/// How much of a quota a node holds after it wished for `number`, where all nodes hold `all` and it holds `own`.
+pub(crate) fn granted(cap: Option<u32>, all: u32, own: u32, number: u32) -> u32 {
+    let more = number.saturating_sub(own);
+    let more = cap.map_or(more, |cap| more.min(cap.saturating_sub(all)));
+    number.min(own) + more
 }
 
 /// Whether a kind of node is a worker.

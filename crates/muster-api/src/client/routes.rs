@@ -13,6 +13,7 @@ use crate::blob::{BlobAttributes, BlobCheck};
 use crate::document::{Many, One, Resource};
 use crate::exec::{ExecRequest, SshAccessAttributes};
 use crate::infrastructure::InfrastructureAttributes;
+use crate::limit::{LimitAttributes, LimitNumber};
 use crate::media::{BASE, IDEMPOTENCY_KEY, JSON_API, OCTETS};
 use crate::plan::{PlanAttributes, PlanRequest};
 use crate::run::{CheckupAttributes, OutputAttributes, RunAttributes, RunRequest, StandingAttributes};
@@ -204,6 +205,23 @@ impl Client {
     /// Forgets a secret; *not found* if there was none.
     pub async fn unset_secret(&self, name: &str) -> Answer<()> {
         let path = format!("{BASE}/secrets/{}", encoded(name));
+        self.send(Self::request(Method::DELETE, &path, JSON_API, None)?).await.map(drop)
+    }
+
+    /// Limits of concurrency, and how much of each is taken.
+    pub async fn limits(&self) -> Answer<Vec<Resource<LimitAttributes>>> {
+        self.list(&format!("{BASE}/limits")).await
+    }
+
+    /// Sets a limit.
+    pub async fn set_limit(&self, key: &str, cap: u32) -> Answer<Resource<LimitAttributes>> {
+        let path = format!("{BASE}/limits/{}", encoded(key));
+        Ok(self.call::<_, One<LimitAttributes>>(Method::PUT, &path, LimitNumber { cap }).await?.data)
+    }
+
+    /// Removes a limit; *not found* if there was none.
+    pub async fn remove_limit(&self, key: &str) -> Answer<()> {
+        let path = format!("{BASE}/limits/{}", encoded(key));
         self.send(Self::request(Method::DELETE, &path, JSON_API, None)?).await.map(drop)
     }
 

@@ -85,14 +85,11 @@ impl Lanes for FatedStore {
     ) -> StoreResult<Vec<Entry>> {
         self.store.follow(run, cursor, limit).await
     }
-    async fn set_quota(&self, key: String, cap: Option<u32>) -> StoreResult<()> {
-        self.commit(self.store.set_quota(key, cap)).await
+    async fn set_quota(&self, key: String, cap: Option<u32>, audit: Audit) -> StoreResult<bool> {
+        self.commit(self.store.set_quota(key, cap, audit)).await
     }
-    async fn take_quota(&self, holder: Holder, key: String, wanted: u32) -> StoreResult<u32> {
-        self.commit(self.store.take_quota(holder, key, wanted)).await
-    }
-    async fn give_quota(&self, holder: Holder, key: String, number: u32) -> StoreResult<()> {
-        self.commit(self.store.give_quota(holder, key, number)).await
+    async fn hold_quota(&self, holder: Holder, wish: QuotaWish) -> StoreResult<u32> {
+        self.commit(self.store.hold_quota(holder, wish)).await
     }
     async fn quotas(&self) -> StoreResult<Vec<QuotaRow>> {
         self.store.quotas().await

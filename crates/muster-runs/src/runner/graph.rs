@@ -160,6 +160,11 @@ impl Graph {
         self.make_ready(step);
     }
 
+    /// Steps of a pool that could begin.
+    pub(crate) fn ready_in(&self, pool: Pool) -> usize {
+        self.ready[pool as usize].len()
+    }
+
     /// Whether a step could begin.
     pub(crate) fn has_ready(&self) -> bool {
         self.ready.iter().any(|ready| !ready.is_empty())

@@ -8,17 +8,21 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use muster_model::id::StepNumber;
+use muster_model::limit::LimitKey;
 use muster_model::plan::{EffectClass, OnFailure, Step};
 use muster_model::run::{EntryKind, FailureClass};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::lane::{DEATHS_MAX, Ending, Lane};
+use super::graph::Pool;
 use super::others::Others;
+use super::rooms::Place;
 use super::{COORDINATOR, Graph, Local, OutputSink, StepState, attempt};
 use crate::account::Session;
 use crate::engine::Role;
 use crate::journal::Stop;
+use crate::limits::{Tokens, keys_of};
 use crate::step::{self, StepError};
 
 /// How often what a person wants of the run is read again while steps are under way.
@@ -52,6 +56,8 @@ impl Halt {
 impl Lane {
     /// The steps of this lane.
     pub(super) async fn steps(&self, mut pace: Pace<'_>) -> Ending {
+        // Before what is under way, so that it is dropped after that.
+        let _following = self.inner.follow_limits().await;
         let mut under_way = FuturesUnordered::new();
         let mut opaque: BTreeSet<StepNumber> = BTreeSet::new();
         let mut local = self.local.clone();
@@ -73,9 +79,11 @@ impl Lane {
                     halt.failure = others.failure().map(str::to_owned);
                 }
             }
+            let mut limited = Limited::default();
             while halt.is_none() && pace.may_begin() && !self.journal.is_stopped() {
                 let rooms = &self.inner.rooms;
-                let Some((number, state)) = pace.graph.take(|pool| rooms.has_room(pool)) else { break };
+                let may_begin = |pool| rooms.has_room(pool) && !limited.pools.contains(&pool);
+                let Some((number, state)) = pace.graph.take(may_begin) else { break };
                 let Some(step) = self.step(number) else { continue };
                 let set_aside = deadly.contains(&number).then(|| set_aside(step));
                 if let Some(message) = set_aside.or_else(|| may_not_repeat(step, &state)) {
@@ -88,9 +96,13 @@ impl Lane {
                     }
                     continue;
                 }
-                let Some(place) = pace.graph.pool(number).and_then(|pool| rooms.take(pool)) else {
-                    pace.graph.put_back(number);
-                    break;
+                let Some(pool) = pace.graph.pool(number) else { continue };
+                let place = match self.place(step, pool, pace.graph.ready_in(pool)) {
+                    Ok(place) => place,
+                    Err(lacking) => {
+                        limited.note(number, pool, lacking);
+                        continue;
+                    }
                 };
                 let made = pace.graph.outputs_of(&step::references(&self.plan, step));
                 let ctx = self.context(step, made, &pace, &state);
@@ -103,6 +115,7 @@ impl Lane {
                     (number, outcome)
                 });
             }
+            limited.steps.into_iter().for_each(|number| pace.graph.put_back(number));
             if let (Some(failure), Some(others)) = (&halt.failure, pace.others.as_deref_mut()) {
                 let fence = self.journal.claim().fence.0;
                 if others.fail(&self.inner, fence, failure).await.is_err() {
@@ -171,6 +184,16 @@ impl Lane {
         }
     }
 
+    /// Takes what a step needs to begin: what it counts towards, then the node's room. The key that is used up, or
+    /// none where another lane was faster.
+    fn place(&self, step: &Step, pool: Pool, ready: usize) -> Result<(Tokens, Place), Option<LimitKey>> {
+        // This one and those that are still ready.
+        let ready = u32::try_from(ready + 1).unwrap_or(u32::MAX);
+        let tokens = self.inner.limits.try_take(keys_of(&self.plan, step), ready).map_err(Some)?;
+        let place = self.inner.rooms.take(pool).ok_or(None)?;
+        Ok((tokens, place))
+    }
+
     /// What stands in the way of a lane that has nothing under way.
     async fn is_blocked(&self, pace: &mut Pace<'_>, halt: &Halt) -> Result<Blocked, Stop> {
         if halt.is_none() && pace.may_begin() && pace.graph.has_ready() {
@@ -210,6 +233,24 @@ impl Lane {
         let deaths = self.inner.store.deaths(self.journal.run()).await;
         let deaths = deaths.map_err(|error| Stop::Store(error.to_string()))?;
         Ok(deaths.iter().filter(|death| death.times >= DEATHS_MAX).map(|death| death.step).collect())
+    }
+}
+
+/// Steps that could begin but for a limit; they are tried again when something was given back.
+#[derive(Default)]
+struct Limited {
+    steps: Vec<StepNumber>,
+    /// Every step of these would find the same.
+    pools: BTreeSet<Pool>,
+}
+
+impl Limited {
+    fn note(&mut self, step: StepNumber, pool: Pool, lacking: Option<LimitKey>) {
+        self.steps.push(step);
+        // One host that has enough to do says nothing of the others.
+        if !matches!(lacking, Some(LimitKey::Host(..))) {
+            self.pools.insert(pool);
+        }
     }
 }
 

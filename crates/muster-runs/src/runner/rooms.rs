@@ -32,6 +32,11 @@ impl Rooms {
         }
     }
 
+    /// What is rung when something that steps wait for was given back.
+    pub(crate) fn bell(&self) -> Arc<Notify> {
+        self.given_back.clone()
+    }
+
     /// Whether a step of this pool could begin.
     pub(super) fn has_room(&self, pool: Pool) -> bool {
         self.pools[pool as usize].available_permits() > 0

@@ -5,6 +5,7 @@ mod crash;
 mod fault;
 mod lanes;
 mod laws;
+mod limits;
 mod metrics;
 mod people;
 mod process;

@@ -6,6 +6,7 @@ pub mod blob;
 pub mod checkup;
 pub mod exec;
 pub mod infrastructure;
+pub mod limit;
 pub mod metrics;
 pub mod plan;
 pub mod run;

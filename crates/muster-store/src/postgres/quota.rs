@@ -2,14 +2,20 @@
 //! while its sum is read, so that two nodes never get the same place.
 
 use deadpool_postgres::GenericClient;
-use muster_model::id::NodeId;
 
 use super::ask::{column, execute, row, rows};
-use super::nodes;
+use super::{nodes, settings};
 use crate::error::StoreError;
-use crate::lanes::{Holder, QuotaRow};
+use crate::lanes::{Holder, QuotaRow, QuotaWish, granted};
+use crate::store::Audit;
 
-pub(super) async fn set<C: GenericClient>(tx: &C, key: &str, cap: Option<u32>) -> Result<(), StoreError> {
+pub(super) async fn set<C: GenericClient>(
+    tx: &C,
+    key: &str,
+    cap: Option<u32>,
+    audit: &Audit,
+) -> Result<bool, StoreError> {
+    let was = cap_of(tx, key).await?.is_some();
     match cap {
         Some(cap) => {
             let sql = "insert into quota (key, cap) values ($1, $2)
@@ -18,44 +24,53 @@ pub(super) async fn set<C: GenericClient>(tx: &C, key: &str, cap: Option<u32>) -
         }
         None => execute(tx, "delete from quota where key = $1", &[&key]).await?,
     };
-    Ok(())
+    if was || cap.is_some() {
+        settings::write_audit(tx, audit).await?;
+    }
+    Ok(was)
 }
 
-pub(super) async fn take<C: GenericClient>(
-    tx: &C,
-    holder: &Holder,
-    key: &str,
-    wanted: u32,
-) -> Result<u32, StoreError> {
-    nodes::must_live(tx, holder).await?;
+async fn cap_of<C: GenericClient>(tx: &C, key: &str) -> Result<Option<u32>, StoreError> {
     let cap = row(tx, "select cap from quota where key = $1 for no key update", &[&key]).await?;
     let cap: Option<i32> = cap.map(|row| column(&row, 0)).transpose()?;
-    let held = row(tx, "select coalesce(sum(n), 0) from quota_held where key = $1", &[&key]).await?;
-    let held: i64 = held.map_or(Ok(0), |row| column(&row, 0))?;
-    let granted = cap.map_or(wanted, |cap| wanted.min((i64::from(cap) - held).max(0) as u32));
-    if granted > 0 {
+    Ok(cap.map(|cap| cap as u32))
+}
+
+pub(super) async fn hold<C: GenericClient>(
+    tx: &C,
+    holder: &Holder,
+    wish: &QuotaWish,
+) -> Result<u32, StoreError> {
+    nodes::must_live(tx, holder).await?;
+    let cap = match (cap_of(tx, &wish.key).await?, &wish.or_else) {
+        (None, Some(other)) => cap_of(tx, other).await?,
+        (cap, _) => cap,
+    };
+    let sums = row(
+        tx,
+        "select coalesce(sum(n), 0)::int8, coalesce(sum(n) filter (where node = $2), 0)::int8
+         from quota_held where key = $1",
+        &[&wish.key, &holder.node.0],
+    )
+    .await?;
+    let (all, own): (i64, i64) = match sums {
+        Some(sums) => (column(&sums, 0)?, column(&sums, 1)?),
+        None => (0, 0),
+    };
+    let held = granted(cap, all as u32, own as u32, wish.number);
+    if held == 0 {
+        let sql = "delete from quota_held where key = $1 and node = $2";
+        execute(tx, sql, &[&wish.key, &holder.node.0]).await?;
+    } else if i64::from(held) != own {
         execute(
             tx,
             "insert into quota_held (key, node, epoch, n) values ($1, $2, $3, $4)
-             on conflict (key, node) do update set n = quota_held.n + excluded.n, epoch = excluded.epoch",
-            &[&key, &holder.node.0, &(holder.epoch as i64), &(granted as i32)],
+             on conflict (key, node) do update set n = excluded.n, epoch = excluded.epoch",
+            &[&wish.key, &holder.node.0, &(holder.epoch as i64), &(held as i32)],
         )
         .await?;
     }
-    Ok(granted)
-}
-
-pub(super) async fn give<C: GenericClient>(
-    tx: &C,
-    node: NodeId,
-    key: &str,
-    number: u32,
-) -> Result<(), StoreError> {
-    let sql = "update quota_held set n = greatest(0, n - $3) where key = $1 and node = $2";
-    execute(tx, sql, &[&key, &node.0, &(number as i32)]).await?;
-    let sql = "delete from quota_held where key = $1 and node = $2 and n = 0";
-    execute(tx, sql, &[&key, &node.0]).await?;
-    Ok(())
+    Ok(held)
 }
 
 pub(super) async fn all<C: GenericClient>(db: &C) -> Result<Vec<QuotaRow>, StoreError> {

@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 use super::ask::{change, read};
 use super::{Heart, PostgresStore, claim, journal, lanes, nodes, quota, retention};
 use crate::lanes::*;
-use crate::store::{Claim, StoreResult, Want};
+use crate::store::{Audit, Claim, StoreResult, Want};
 
 #[async_trait]
 impl Lanes for PostgresStore {
@@ -87,14 +87,11 @@ impl Lanes for PostgresStore {
     ) -> StoreResult<Vec<Entry>> {
         read!(self, db => journal::follow(&db, run, &cursor, limit).await)
     }
-    async fn set_quota(&self, key: String, cap: Option<u32>) -> StoreResult<()> {
-        change!(self, tx => quota::set(&tx, &key, cap).await)
+    async fn set_quota(&self, key: String, cap: Option<u32>, audit: Audit) -> StoreResult<bool> {
+        change!(self, tx => quota::set(&tx, &key, cap, &audit).await)
     }
-    async fn take_quota(&self, holder: Holder, key: String, wanted: u32) -> StoreResult<u32> {
-        change!(self, tx => quota::take(&tx, &holder, &key, wanted).await)
-    }
-    async fn give_quota(&self, holder: Holder, key: String, number: u32) -> StoreResult<()> {
-        change!(self, tx => quota::give(&tx, holder.node, &key, number).await)
+    async fn hold_quota(&self, holder: Holder, wish: QuotaWish) -> StoreResult<u32> {
+        change!(self, tx => quota::hold(&tx, &holder, &wish).await)
     }
     async fn quotas(&self) -> StoreResult<Vec<QuotaRow>> {
         read!(self, db => quota::all(&db).await)

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 use super::{SqliteStore, claim, journal, lanes, nodes, quota, retention};
 use crate::lanes::*;
-use crate::store::{Claim, StoreResult, Want};
+use crate::store::{Audit, Claim, StoreResult, Want};
 
 #[async_trait]
 impl Lanes for SqliteStore {
@@ -85,14 +85,11 @@ impl Lanes for SqliteStore {
     ) -> StoreResult<Vec<Entry>> {
         self.read(|db| journal::follow(db, run, &cursor, limit))
     }
-    async fn set_quota(&self, key: String, cap: Option<u32>) -> StoreResult<()> {
-        self.write(move |tx| quota::set(tx, &key, cap)).await
+    async fn set_quota(&self, key: String, cap: Option<u32>, audit: Audit) -> StoreResult<bool> {
+        self.write(move |tx| quota::set(tx, &key, cap, &audit)).await
     }
-    async fn take_quota(&self, holder: Holder, key: String, wanted: u32) -> StoreResult<u32> {
-        self.writer.write(move |tx| quota::take(tx, &holder, &key, wanted)).await
-    }
-    async fn give_quota(&self, holder: Holder, key: String, number: u32) -> StoreResult<()> {
-        self.writer.write(move |tx| quota::give(tx, holder.node, &key, number)).await
+    async fn hold_quota(&self, holder: Holder, wish: QuotaWish) -> StoreResult<u32> {
+        self.writer.write(move |tx| quota::hold(tx, &holder, &wish)).await
     }
     async fn quotas(&self) -> StoreResult<Vec<QuotaRow>> {
         self.read(quota::all)

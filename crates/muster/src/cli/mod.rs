@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
 pub mod infra;
+pub mod limit;
 pub mod serving;
 
 pub use serving::{LogFormat, ServerRole};
@@ -72,6 +73,9 @@ pub enum Command {
     /// Sealed secrets, used as ${secret:name}
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// How many steps may be under way at once
+    #[command(subcommand)]
+    Limit(limit::Limit),
     /// Runs: what was and is being done
     #[command(subcommand)]
     Run(Run),

@@ -176,6 +176,12 @@ fn because(run: &RunAttributes, id: &str, standing: &StandingAttributes) -> Vec<
         };
         because.push(sentence);
     }
+    because.extend(standing.limits.iter().map(|limit| {
+        format!(
+            "The limit {} is used up ({} of {} taken): steps that count towards it wait until one ends.",
+            limit.key, limit.taken, limit.cap
+        )
+    }));
     because
 }
 
@@ -202,6 +208,7 @@ mod tests {
                 version: "0".into(),
                 lease_until: "2026-11-21T05:01:00Z".parse().unwrap(),
             }],
+            limits: Vec::new(),
             now: "2026-11-21T05:00:00Z".parse().unwrap(),
         }
     }
@@ -240,6 +247,10 @@ mod tests {
         lapsed.now = "2026-11-21T05:02:00Z".parse().unwrap();
         assert!(says("running", lapsed).contains("whose lease ended at 2026-11-21T05:01:00Z"));
         assert!(says("running", standing("pause", "waiting", None)).contains("wants it to pause"));
+        let mut limited = standing("run", "held", Some("n1"));
+        let (key, cap, taken) = ("account:prod".to_owned(), 2, 2);
+        limited.limits.push(muster_api::limit::LimitAttributes { key, cap, taken });
+        assert!(says("running", limited).contains("The limit account:prod is used up (2 of 2 taken)"));
         assert!(says("interrupted", standing("run", "ready", None)).contains("muster run resume r1"));
     }
 

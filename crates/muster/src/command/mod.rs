@@ -21,6 +21,7 @@ pub mod first_run;
 pub mod follow;
 pub mod gather;
 pub mod infra;
+pub mod limit;
 pub mod machine;
 pub mod offers;
 pub mod register;
@@ -151,6 +152,7 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
             None => Answer::done(Report::Nothing),
         },
         Command::Secret(command) => secret::secret(&command, &context).await,
+        Command::Limit(command) => limit::limit(&command, &context).await,
         Command::Run(command) => run_command::run(command, &context).await,
         Command::Stats { name } => stats::stats(&name, &context).await,
         Command::Schema { .. }

@@ -4,6 +4,7 @@ use muster_api::account::{AccountAttributes, AccountTestAttributes, OffersAttrib
 use muster_api::document::Resource;
 use muster_api::event::Event;
 use muster_api::infrastructure::InfrastructureAttributes;
+use muster_api::limit::LimitAttributes;
 use muster_api::plan::PlanAttributes;
 use muster_api::run::{OutputAttributes, RunAttributes};
 use muster_api::secret::SecretAttributes;
@@ -190,6 +191,8 @@ pub enum Report {
     Files(Vec<KnownFile>),
     /// Names of secrets.
     Secrets(Vec<Row<SecretAttributes>>),
+    /// Limits of concurrency.
+    Limits(Vec<Row<LimitAttributes>>),
     /// Load of servers.
     Stats(Vec<Row<StatsAttributes>>),
     /// A file that can be used.

@@ -54,6 +54,7 @@ pub fn value(report: &Report) -> Value {
         Report::Infrastructure(owned) => of(owned),
         Report::Files(files) => of(files),
         Report::Secrets(names) => of(names),
+        Report::Limits(limits) => of(limits),
         Report::Stats(stats) => of(stats),
         Report::Validated(validated) => of(validated),
         Report::Checks(checks) => of(checks),

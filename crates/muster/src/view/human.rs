@@ -27,12 +27,16 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
             "No account is known; register one with: muster register\n".into()
         }
         Report::Secrets(names) if names.is_empty() => "No secrets.\n".into(),
+        Report::Limits(limits) if limits.is_empty() => {
+            "Nothing is limited; set a limit with: muster limit set KEY NUMBER\n".into()
+        }
         Report::Stats(stats) if stats.is_empty() => "No running servers.\n".into(),
         Report::Runs(_)
         | Report::Servers(_)
         | Report::Files(_)
         | Report::Accounts(_)
         | Report::Secrets(_)
+        | Report::Limits(_)
         | Report::Contexts(_)
         | Report::Stats(_) => table::report(report),
         Report::Events(events) => events.iter().filter_map(event::line).map(|line| line + "\n").collect(),

@@ -86,6 +86,12 @@ pub fn report(report: &Report) -> String {
         Report::Secrets(list) => {
             draw(&["secret"], list.iter().map(|row| vec![row.said.name.clone()]).collect())
         }
+        Report::Limits(list) => draw(
+            &["limit", "at once", "taken now"],
+            list.iter()
+                .map(|row| vec![row.said.key.clone(), row.said.cap.to_string(), row.said.taken.to_string()])
+                .collect(),
+        ),
         Report::Checks(checks) => draw(
             &["what", "well", "message"],
             checks

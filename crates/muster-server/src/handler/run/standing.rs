@@ -11,6 +11,7 @@ use muster_runs::standing::{LaneState, NodeRow, Want};
 use crate::answer::{Handled, one};
 use crate::app::App;
 use crate::extract::{Asking, Path};
+use crate::handler::limit;
 use crate::negotiate::accept;
 
 /// A node in the words of the API.
@@ -59,6 +60,7 @@ pub async fn standing(
         .to_owned(),
         lanes: lanes.collect(),
         nodes: standing.nodes.iter().map(node).collect(),
+        limits: standing.limits.iter().map(limit::said).collect(),
         now: standing.now,
     };
     one(Resource::new(id.to_string(), said))

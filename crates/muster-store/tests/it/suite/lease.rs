@@ -109,7 +109,8 @@ pub async fn a_node_without_a_lease_claims_nothing(scene: Scene) {
     scene.join(7, "worker").await;
     scene.lapse(7).await;
     assert!(matches!(scene.store.claim_next(wish(7, 1)).await, Err(StoreError::Lapsed(_))));
-    assert!(matches!(scene.store.take_quota(holder(7), "k".into(), 1).await, Err(StoreError::Lapsed(_))));
+    let wish = QuotaWish { key: "k".into(), or_else: None, number: 1 };
+    assert!(matches!(scene.store.hold_quota(holder(7), wish).await, Err(StoreError::Lapsed(_))));
     let _ = take_over(&scene).await;
     let claimed = scene.store.claim(run, node(7), exclusive("a")).await;
     assert!(matches!(claimed, Err(StoreError::Lapsed(_))), "{claimed:?}");

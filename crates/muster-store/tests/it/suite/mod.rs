@@ -118,6 +118,8 @@ suite! {
     quota {
         a_quota_is_never_exceeded,
         what_a_dead_node_held_is_free,
+        a_key_without_a_limit_has_that_of_another,
+        a_change_of_a_limit_is_in_the_audit,
     }
     retention {
         old_runs_lose_their_journal_and_keep_their_counts,

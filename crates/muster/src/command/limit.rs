@@ -1,0 +1,21 @@
+//! `muster limit`.
+
+use super::report::rows;
+use super::{Answer, Context, Report};
+use crate::cli::limit::Limit;
+use crate::exit::Failure;
+
+/// Limits of concurrency.
+pub async fn limit(command: &Limit, context: &Context<'_>) -> Result<Answer, Failure> {
+    match command {
+        Limit::List => Answer::done(Report::Limits(rows(context.client.limits().await?))),
+        Limit::Set { key, number } => {
+            let limit = context.client.set_limit(key, *number).await?.attributes;
+            Answer::done(Report::Did(format!("{} is limited to {}", limit.key, limit.cap)))
+        }
+        Limit::Remove { key } => {
+            context.client.remove_limit(key).await?;
+            Answer::done(Report::Did(format!("{key} is not limited any more")))
+        }
+    }
+}
