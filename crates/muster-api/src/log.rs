@@ -66,6 +66,40 @@ impl OutputFrom {
     }
 }
 
+/// A question about the events of all runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventSearch {
+    /// Words that all occur.
+    pub words: Vec<String>,
+    /// The Space.
+    pub space: String,
+    /// Not older.
+    pub since: Option<Timestamp>,
+    /// About this host or target.
+    pub target: Option<String>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl EventSearch {
+    /// As a query.
+    pub fn query(&self) -> String {
+        let mut query = format!(
+            "words={}&space={}&limit={}",
+            encoded(&self.words.join(" ")),
+            encoded(&self.space),
+            self.limit
+        );
+        if let Some(since) = self.since {
+            query.push_str(&format!("&since={}", encoded(&since.to_string())));
+        }
+        if let Some(target) = &self.target {
+            query.push_str(&format!("&target={}", encoded(target)));
+        }
+        query
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

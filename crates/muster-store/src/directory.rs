@@ -1,12 +1,13 @@
 //! Contents in directories: a file a blob, and an append-only file of blocks a lane. A torn last block (a crash) is
 //! left out on read and cut off by the next writer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use muster_model::id::{LaneNumber, RunId};
@@ -14,6 +15,10 @@ use muster_model::id::{LaneNumber, RunId};
 use crate::contents::{Block, Contents, OutputEnd, must_be_digest};
 use crate::error::StoreError;
 use crate::store::StoreResult;
+
+mod unused;
+
+use unused::used;
 
 /// Marks the start of a block: `MBLK`.
 const MAGIC: u32 = 0x4b4c_424d;
@@ -75,9 +80,17 @@ impl DirectoryContents {
         }
     }
 
+    /// Held while a content is used, so that it is not forgotten between the look and the answer.
+    fn together(&self) -> Result<fs::File, StoreError> {
+        let lock = unused::lock_of(&self.blobs)?;
+        lock.lock_shared().map_err(|source| file_error("lock the contents".into(), source))?;
+        Ok(lock)
+    }
+
     fn put_file(&self, digest: &str, content: &[u8]) -> Result<(), StoreError> {
         let path = self.blob(digest)?;
-        if path.exists() {
+        let _together = self.together()?;
+        if used(&path)? {
             return Ok(());
         }
         let folder = path.parent().unwrap_or(&self.blobs).to_owned();
@@ -98,11 +111,19 @@ impl DirectoryContents {
 #[async_trait]
 impl Contents for DirectoryContents {
     async fn has(&self, digest: &str) -> StoreResult<bool> {
-        Ok(self.blob(digest)?.exists())
+        let path = self.blob(digest)?;
+        aside(|| {
+            let _together = self.together()?;
+            used(&path)
+        })
     }
 
     async fn put(&self, digest: &str, content: &[u8]) -> StoreResult<()> {
         aside(|| self.put_file(digest, content))
+    }
+
+    async fn forget_unused(&self, kept: &BTreeSet<String>, idle: Duration) -> StoreResult<u64> {
+        aside(|| unused::forget(&self.blobs, kept, idle))
     }
 
     async fn get(&self, digest: &str) -> StoreResult<Vec<u8>> {

@@ -12,7 +12,7 @@ use super::{Answer, Body, Broken, Client, ClientError, events_path};
 use crate::cursor::Cursor;
 use crate::document::Many;
 use crate::event::Event;
-use crate::log::LogFilter;
+use crate::log::{EventSearch, LogFilter};
 use crate::media;
 
 /// Attempts to take up a broken stream again without having received anything in between.
@@ -55,6 +55,11 @@ impl Client {
     /// The same, only the events that a filter takes. `meta.cursor` is behind those that were left out, too.
     pub async fn history_of(&self, run: RunId, after: &Cursor, filter: &LogFilter) -> Answer<Many<Event>> {
         self.get(&(events_path(run, after) + &filter.query())).await
+    }
+
+    /// Basic events of all runs by their words, newest first.
+    pub async fn search(&self, question: &EventSearch) -> Answer<Many<Event>> {
+        self.get(&format!("{}/events?{}", media::BASE, question.query())).await
     }
 }
 

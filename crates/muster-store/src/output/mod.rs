@@ -29,6 +29,8 @@ const BLOCK_BYTES: usize = 48 * 1024;
 pub const RUN_OUTPUT_MAX: u64 = 512 * 1024 * 1024;
 /// The most bytes of one line; the rest is cut and marked.
 pub const LINE_MAX: usize = 16 * 1024;
+/// Closed blocks that are written before anybody flushes: each write waits for the disk, which steps wait for too.
+const BEHIND_MIN: usize = 16;
 /// The most closed blocks that may wait for a slow store; lines beyond are left out, and a line says how many.
 const WAITING_MAX: usize = 1_024;
 
@@ -92,7 +94,7 @@ impl OutputLog {
         let full = {
             let mut lines = self.shared.lines.lock().map_err(|_| StoreError::Closed)?;
             lines.add(record);
-            !lines.closed.is_empty()
+            lines.closed.len() >= BEHIND_MIN
         };
         // Outside a runtime nothing runs in the background; the next flush writes them.
         if full

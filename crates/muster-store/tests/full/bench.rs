@@ -19,10 +19,10 @@ const MEASURED: Duration = Duration::from_secs(5);
 const ROWS: u32 = 200_000;
 
 /// What one measurement found.
-struct Figures {
-    steps: u64,
-    wall_s: f64,
-    cpu_s: f64,
+pub struct Figures {
+    pub steps: u64,
+    pub wall_s: f64,
+    pub cpu_s: f64,
 }
 
 /// Steps a second, each a durable *started* before its (empty) effect and an outcome that rides along with the next
@@ -65,7 +65,7 @@ fn tell(store: &str, in_flight: usize, figures: &Figures) {
     );
 }
 
-async fn measure(scene: &Scene, in_flight: usize) -> Figures {
+pub async fn measure(scene: &Scene, in_flight: usize) -> Figures {
     let claim = scene.running(1, "shop").await;
     let (cpu, began) = (cpu_s(), tokio::time::Instant::now());
     let tasks: Vec<_> = (0..in_flight)
@@ -138,7 +138,7 @@ update step set state = 'done', rc = 0 where id = :id;
 }
 
 /// CPU seconds of this process so far.
-fn cpu_s() -> f64 {
+pub fn cpu_s() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let after = stat.rsplit_once(") ").unwrap().1;
     let ticks: f64 = after.split(' ').skip(11).take(2).map(|field| field.parse::<f64>().unwrap()).sum();

@@ -10,7 +10,7 @@ pub mod infra;
 pub mod run_log;
 pub mod serving;
 
-pub use run_log::{Level, RunLog};
+pub use run_log::{Level, RunLog, RunSearch};
 pub use serving::{LogFormat, ServerRole};
 
 /// Turns files into running servers.
@@ -330,6 +330,8 @@ pub enum Run {
     },
     /// What a run wrote: its events, or every line of its commands and playbooks; what is asked for is searched
     Log(RunLog),
+    /// Events of all runs by their words, newest first
+    Search(RunSearch),
 }
 
 /// Check a file.

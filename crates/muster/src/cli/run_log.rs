@@ -1,4 +1,4 @@
-//! The words of `muster run log`.
+//! The words of `muster run log` and `muster run search`.
 
 use clap::{Args, ValueEnum};
 
@@ -34,6 +34,26 @@ pub struct RunLog {
     /// Only the last so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(TAIL_MAX)))]
     pub tail: Option<u32>,
+}
+
+/// Which events of all runs.
+#[derive(Debug, Args)]
+pub struct RunSearch {
+    /// Words that all occur; `web-1` stands for words next to each other, `connect*` for the beginning of one
+    #[arg(required = true)]
+    pub words: Vec<String>,
+    /// In runs of this Space
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub space: String,
+    /// Not older than a time (2026-11-21T05:00:00Z) or an age (15m, 2h, 3d)
+    #[arg(long, value_name = "TIME|AGE")]
+    pub since: Option<String>,
+    /// Only about this host or target
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub limit: u32,
 }
 
 /// How much of a log.

@@ -44,6 +44,7 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
             context.screen.say("It stops after the steps under way.");
             Answer::done(Report::Run(Box::new(run.into())))
         }
+        Run::Search(search) => super::run_log::search(search, context).await,
         Run::Log(log) => super::run_log::log(log, context).await,
     }
 }

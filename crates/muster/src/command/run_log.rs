@@ -1,4 +1,4 @@
-//! `muster run log`: a page at a time, drawn as it comes. What is searched is searched where the run is kept.
+//! `muster run log` and `muster run search`: a page at a time, drawn as it comes. What is searched is searched where the run is kept.
 
 use std::collections::VecDeque;
 
@@ -6,13 +6,13 @@ use jiff::{SpanRelativeTo, Timestamp};
 use muster_api::cursor::Cursor;
 use muster_api::document::{Many, ManyMeta};
 use muster_api::event::Event;
-use muster_api::log::{LogFilter, OutputFrom};
+use muster_api::log::{EventSearch, LogFilter, OutputFrom};
 use muster_api::run::OutputAttributes;
 use muster_model::id::RunId;
 
 use super::follow::run_id;
 use super::{Answer, Context, Report};
-use crate::cli::{Level, RunLog};
+use crate::cli::{Level, RunLog, RunSearch};
 use crate::exit::Failure;
 
 /// Lines of output fetched at once.
@@ -36,6 +36,23 @@ pub async fn log(wish: RunLog, context: &Context<'_>) -> Result<Answer, Failure>
         Level::Basic => events(run, &filter, tail, context).await,
         Level::Detail => lines(run, &filter, tail, context).await,
     }
+}
+
+/// Events of all runs by their words.
+pub async fn search(wish: RunSearch, context: &Context<'_>) -> Result<Answer, Failure> {
+    let since = match wish.since {
+        Some(text) => Some(since(&text, context).await?),
+        None => None,
+    };
+    let (words, space, target, limit) = (wish.words, wish.space, wish.target, wish.limit);
+    let found = context.client.search(&EventSearch { words, space, since, target, limit }).await?;
+    if found.meta.behind {
+        context.screen.say("Some events are not indexed yet; the same search again finds more.");
+    }
+    if found.meta.more {
+        context.screen.say("There is more: narrow it with --since or --target, or raise --limit.");
+    }
+    Answer::done(Report::Found(found.data.into_iter().map(|event| event.attributes).collect()))
 }
 
 async fn events(

@@ -210,3 +210,32 @@ async fn what_cannot_be_asked_is_wrong_usage() {
         assert!(ran.err.contains(said), "{}", ran.err);
     }
 }
+
+#[tokio::test]
+async fn events_of_all_runs_are_found_by_their_words() {
+    let run = two_lanes().await;
+    let update = ["infra", "update", "shop", "--yes", "--skip-provision", "--format", "json"];
+    let other = run.place.run(&update).json(0)["run"]["id"].as_str().unwrap().to_owned();
+    let search = |more: &[&str]| {
+        let ran = run.place.run(&[&["run", "search", "--format", "json"], more].concat()).json(0);
+        let found = ran.as_array().unwrap().iter().map(|event| {
+            (event["run"].as_str().unwrap().to_owned(), event["kind"].as_str().unwrap().to_owned())
+        });
+        found.collect::<Vec<_>>()
+    };
+    let mine = run.run.to_string();
+    assert_eq!(search(&["room", "inn"]), [(mine.clone(), "failed".to_owned())]);
+    assert_eq!(search(&["INN", "--target", &run.target]).len(), 1);
+    assert_eq!(search(&["inn", "--since", &at(21_001).to_string()]), []);
+    let created = search(&["web-2", "create"]);
+    assert!(created.contains(&(other, "succeeded".to_owned())), "{created:?}");
+    assert_eq!(search(&["inn", "create", "nowhere"]), []);
+    assert_eq!(search(&["inn", "--space", "elsewhere"]), []);
+    // Output is not in it.
+    assert_eq!(search(&["line", "lane"]), []);
+    let ran = run.place.run(&["run", "search", "--", "--", "?"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("no word to look for"), "{}", ran.err);
+    let ran = run.place.run(&["run", "search", "inn"]);
+    assert!(ran.out.contains(&mine) && ran.out.contains("no room at the inn"), "{}", ran.out);
+}

@@ -1,5 +1,8 @@
 //! Blobs and output: whole, in order, durable when told so.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use muster_model::id::{LaneNumber, RunId};
 use muster_model::run::RunState;
 use muster_store::output::{LINE_MAX, read_output};
@@ -99,6 +102,65 @@ pub async fn a_very_long_line_is_cut_and_says_so(scene: Scene) {
     writer.push(&line(1, &"я".repeat(LINE_MAX))).unwrap();
     writer.flush().await.unwrap();
     assert!(lines(&scene, 1, 0).await[0].text.ends_with("(line cut)"));
+}
+
+/// A day.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+fn digest(number: u32) -> String {
+    format!("{number:064x}")
+}
+
+pub async fn contents_that_nothing_refers_to_are_forgotten(scene: Scene) {
+    let contents = &scene.contents;
+    for number in 0..5 {
+        contents.put(&digest(number), &vec![number as u8; 100_000]).await.unwrap();
+    }
+    let kept = BTreeSet::from([digest(0)]);
+    assert_eq!(contents.forget_unused(&kept, DAY).await.unwrap(), 0, "all are young");
+    scene.home.age_contents().await;
+    // Asked for, or sent again: a plan may be about to come.
+    assert!(contents.has(&digest(1)).await.unwrap());
+    contents.put(&digest(2), &vec![2; 100_000]).await.unwrap();
+    assert_eq!(contents.forget_unused(&kept, DAY).await.unwrap(), 2);
+    for (number, there) in [(0, true), (1, true), (2, true), (3, false), (4, false)] {
+        assert_eq!(contents.has(&digest(number)).await.unwrap(), there, "{number}");
+        assert_eq!(contents.get(&digest(number)).await.is_ok(), there, "{number}");
+    }
+    // What is gone can be sent again, whole.
+    contents.put(&digest(3), &vec![3; 100_000]).await.unwrap();
+    assert_eq!(contents.get(&digest(3)).await.unwrap().len(), 100_000);
+}
+
+pub async fn contents_of_plans_are_kept_as_long_as_they_may_be_needed(scene: Scene) {
+    let manifest = |number| format!(r#"{{"files":{{"a.yaml":{{"sha256":"{}"}}}}}}"#, digest(number));
+    for number in 0..4 {
+        scene.contents.put(&digest(number), b"x").await.unwrap();
+    }
+    scene.plan_of(1, "shop", &manifest(0)).await;
+    let second = scene.plan_of(2, "shop", &manifest(1)).await;
+    scene.plan_of(3, "bank", &manifest(2)).await;
+    let opened = Opened { store: scene.store.clone(), contents: scene.contents.clone() };
+    let left = async |opened: &Opened| {
+        scene.home.age_contents().await;
+        let gone = opened.forget_unused(DAY).await.unwrap();
+        let mut left = Vec::new();
+        for number in 0..4 {
+            left.extend(scene.contents.get(&digest(number)).await.is_ok().then_some(number));
+        }
+        (gone, left)
+    };
+    // A newer plan of the same file came before the first one was approved; the fourth content never had a plan.
+    assert_eq!(left(&opened).await, (2, vec![1, 2]));
+    let run = scene.store.approve(scene.approval(2, second, "shop")).await.unwrap();
+    let claim = scene.store.claim(run, node(1), exclusive("shop")).await.unwrap();
+    scene.become_state(&claim, RunState::Running).await.unwrap();
+    scene.plan_of(4, "shop", "{}").await;
+    assert_eq!(left(&opened).await, (0, vec![1, 2]), "its run goes on");
+    scene.become_state(&claim, RunState::Succeeded).await.unwrap();
+    assert_eq!(left(&opened).await.1, [1, 2]);
+    opened.prune(at(5), 0, at(9)).await.unwrap();
+    assert_eq!(left(&opened).await, (1, vec![2]));
 }
 
 pub async fn pruned_runs_lose_their_output(scene: Scene) {
