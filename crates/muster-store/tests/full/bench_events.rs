@@ -25,7 +25,7 @@ const IN_FLIGHT: usize = 64;
 /// Events that are indexed.
 const INDEXED: u64 = 100_000;
 /// How often steps are measured alone and beside it, in turn.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 4;
 
 /// Ordinary output: what apt, systemd, docker and Ansible say, with names and numbers that change.
 fn line(number: u64) -> OutputRecord {
@@ -123,6 +123,26 @@ async fn write(folder: &Path) {
     peer("  the same lines as plain text, without times", bytes as f64 / LINES as f64, "bytes/line");
     let packed = Command::new("gzip").args(["-1", "-c"]).arg(folder.join("plain.txt")).output().unwrap();
     peer("  the same by gzip -1", packed.stdout.len() as f64 / LINES as f64, "bytes/line");
+    for file in ["/var/log/dpkg.log", "/var/log/apt/term.log"] {
+        if let Ok(text) = std::fs::read_to_string(file) {
+            let size = kept_size(folder, &text).await;
+            row(&format!("size: bytes/line, {file} of here"), size / text.lines().count() as f64, 60.0);
+        }
+    }
+}
+
+/// What a real text takes on disk as the output of a run.
+async fn kept_size(folder: &Path, text: &str) -> f64 {
+    let run = RunId(id(3));
+    let contents = lines_folder(folder);
+    contents.forget_output(run).await.unwrap();
+    let log = OutputLog::open(contents, run, LaneNumber(0)).await.unwrap();
+    for (number, text) in text.lines().enumerate() {
+        log.push(&OutputRecord { text: text.to_owned(), ..line(number as u64) }).unwrap();
+    }
+    log.flush().await.unwrap();
+    let file = folder.join("output").join(format!("{run}.blocks"));
+    std::fs::metadata(file).unwrap().len() as f64
 }
 
 async fn search(folder: &Path) {
@@ -168,7 +188,7 @@ fn index() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         for (what, batch) in [("in batches of 500", 500), ("one a commit", 1)] {
-            let (scene, _folder) = scene();
+            let (scene, _folder) = fresh();
             let claim = scene.running(1, "shop").await;
             let events = |first: u64| {
                 let of = |number| EventWords {
@@ -190,7 +210,7 @@ fn index() {
             }
             peer(&format!("index: CPU an event, {what}"), cpu * 1e6 / done as f64, "us");
         }
-        let (scene, _folder) = scene();
+        let (scene, _folder) = fresh();
         let figures = measure(&scene, IN_FLIGHT).await;
         peer("  a journaled step, two entries", figures.cpu_s * 1e6 / figures.steps as f64, "us");
     });
@@ -200,15 +220,20 @@ fn index() {
 async fn beside() {
     let (mut quiet, mut loud) = (Vec::new(), Vec::new());
     let written = Arc::new(AtomicU64::new(0));
-    for _ in 0..ROUNDS {
-        let (scene, _folder) = scene();
-        quiet.push(rate(&measure(&scene, IN_FLIGHT).await));
-        let (scene, _folder) = scene();
-        let stop = Arc::new(AtomicBool::new(false));
-        let neighbour = tokio::spawn(neighbour(scene.contents.clone(), stop.clone(), written.clone()));
-        loud.push(rate(&measure(&scene, IN_FLIGHT).await));
-        stop.store(true, Ordering::SeqCst);
-        neighbour.await.unwrap();
+    for round in 0..ROUNDS {
+        // In turn, and each as often the first: a machine is not the same from second to second.
+        for is_loud in [round % 2 == 0, round % 2 != 0] {
+            let (scene, _folder) = fresh();
+            if !is_loud {
+                quiet.push(rate(&measure(&scene, IN_FLIGHT).await));
+                continue;
+            }
+            let stop = Arc::new(AtomicBool::new(false));
+            let neighbour = tokio::spawn(neighbour(scene.contents.clone(), stop.clone(), written.clone()));
+            loud.push(rate(&measure(&scene, IN_FLIGHT).await));
+            stop.store(true, Ordering::SeqCst);
+            neighbour.await.unwrap();
+        }
     }
     let median = |rates: &mut Vec<f64>| {
         rates.sort_by(f64::total_cmp);
@@ -224,7 +249,7 @@ fn rate(figures: &Figures) -> f64 {
     figures.steps as f64 / figures.wall_s
 }
 
-fn scene() -> (Scene, std::path::PathBuf) {
+fn fresh() -> (Scene, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_owned();
     let store = Arc::new(SqliteStore::open(&path.join("muster.db"), WriterMode::Thread).unwrap());

@@ -1,6 +1,7 @@
 //! Look for events by their words.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -69,11 +70,11 @@ pub async fn search(
     let mut plans = BTreeMap::new();
     let mut events = Vec::with_capacity(found.entries.len());
     for entry in &found.entries {
-        if !plans.contains_key(&entry.run) {
-            plans.insert(entry.run, plan_of(&app, entry.run).await?);
-        }
-        let plan = plans.get(&entry.run).and_then(Option::as_deref);
-        let event = Event::new(entry, plan);
+        let plan = match plans.entry(entry.run) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(plan_of(&app, entry.run).await?),
+        };
+        let event = Event::new(entry, plan.as_deref());
         events.push(Resource::new(format!("{}:{}:{}", event.run, event.lane, event.seq), event));
     }
     let mut many = Many::all(events);
