@@ -18,6 +18,9 @@ use crate::store::StoreResult;
 /// The most bytes of output that one page searches.
 const PAGE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// The most bytes of text in one page, give or take a line: long lines must not make an answer too large to be sent.
+const PAGE_TEXT_MAX: usize = 8 * 1024 * 1024;
+
 /// Which lines are wanted; by default all.
 #[derive(Clone, Debug, Default)]
 pub struct LineFilter {
@@ -83,17 +86,19 @@ pub async fn search_output(
     let blocks = (READ_BLOCKS / lanes.len().max(1) as u32).max(1);
     let mut heads: Vec<Head> = lanes.iter().map(|lane| Head::new(*lane, from)).collect();
     let mut page = OutputPage::default();
+    let mut text = 0;
     loop {
         for head in &mut heads {
             search.fill(head, blocks).await?;
         }
         // A lane that could not be searched far enough may hold an older line than the others.
-        if page.lines.len() >= limit || heads.iter().any(Head::is_unknown) {
+        if page.lines.len() >= limit || text >= PAGE_TEXT_MAX || heads.iter().any(Head::is_unknown) {
             break;
         }
         let oldest = heads.iter_mut().filter(|head| !head.found.is_empty()).min_by_key(|head| head.key());
         let Some(head) = oldest else { break };
         let Some((number, record)) = head.found.pop_front() else { break };
+        text += record.text.len();
         page.lines.push(FoundLine { lane: head.lane, number, record });
     }
     page.more = heads.iter().any(|head| !head.found.is_empty() || !head.ended);

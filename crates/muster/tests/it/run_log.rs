@@ -135,6 +135,7 @@ fn texts(lines: &Value) -> Vec<&str> {
     lines.as_array().unwrap().iter().map(|line| line["text"].as_str().unwrap()).collect()
 }
 
+/// NEP-32: whoever comes back with a cursor gets what was missed, of each lane.
 #[tokio::test]
 async fn every_lane_of_a_run_is_followed_from_a_cursor() {
     let run = two_lanes().await;
@@ -169,6 +170,7 @@ async fn events_are_searched() {
     assert_eq!(run.ask(&["--grep", "nothing like it"]), Value::Array(vec![]));
 }
 
+/// EDG-60, EDG-62: every line under the run's id, and what is asked for of it.
 #[tokio::test]
 async fn output_of_all_lanes_is_merged_by_time_and_searched() {
     let run = two_lanes().await;

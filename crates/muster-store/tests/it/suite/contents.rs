@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muster_model::id::{LaneNumber, RunId};
 use muster_model::run::RunState;
-use muster_store::output::{LINE_MAX, read_output};
+use muster_store::output::{LINE_MAX, LineFilter, OutputPositions, read_output, search_output};
 use muster_store::*;
 
 use super::scene::*;
@@ -95,6 +95,32 @@ pub async fn output_is_durable_when_flushed_and_many_flush_at_once(scene: Scene)
     });
     futures::future::join_all(steps).await;
     assert_eq!(lines(&scene, 1, 0).await.len(), 4_000);
+}
+
+pub async fn a_page_of_long_lines_is_short_and_goes_on(scene: Scene) {
+    let run = RunId(id(1));
+    for lane in [0, 1] {
+        let writer = log(&scene, 1, lane).await;
+        for number in 0..600 {
+            writer.push(&line(number, &format!("{lane} {number} {}", "x".repeat(LINE_MAX - 20)))).unwrap();
+        }
+        writer.flush().await.unwrap();
+    }
+    let (mut from, mut seen, mut pages) = (OutputPositions::new(), Vec::new(), 0);
+    loop {
+        let lanes = [FIRST, LaneNumber(1)];
+        let filter = LineFilter::default();
+        let page = search_output(scene.contents.as_ref(), run, &lanes, &from, &filter, 10_000).await.unwrap();
+        pages += 1;
+        seen.extend(page.lines.iter().map(|line| (line.number, line.lane.0)));
+        from = page.next;
+        if !page.more {
+            break;
+        }
+    }
+    // Lines of one moment: the lower lane first.
+    assert_eq!(seen, (0..600).flat_map(|number| [(number, 0), (number, 1)]).collect::<Vec<_>>());
+    assert_eq!(pages, 3, "19 MB of text, 8 MiB a page");
 }
 
 pub async fn a_very_long_line_is_cut_and_says_so(scene: Scene) {

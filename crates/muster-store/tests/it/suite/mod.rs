@@ -67,6 +67,7 @@ suite! {
         a_lane_goes_on_where_its_output_ended,
         output_is_durable_when_flushed_and_many_flush_at_once,
         a_very_long_line_is_cut_and_says_so,
+        a_page_of_long_lines_is_short_and_goes_on,
         pruned_runs_lose_their_output,
         contents_that_nothing_refers_to_are_forgotten,
         contents_of_plans_are_kept_as_long_as_they_may_be_needed,
