@@ -11,7 +11,7 @@ use muster_model::id::{LaneNumber, RunId, Sequence};
 use muster_store::output::{LineFilter, OutputPositions, Pattern, search_output};
 use muster_store::*;
 
-use crate::bench::{Figures, cpu_s, measure};
+use crate::bench::{Shape, cpu_s, measure};
 use crate::suite::scene::{Home, Scene, at, id};
 
 /// Lines of the loud run.
@@ -20,8 +20,8 @@ const LINES: u64 = 5_000_000;
 const LINES_A_STEP: u64 = 20_000;
 /// Lines a second of a loud neighbour: the promised rate.
 const LOUD_LINES_S: u64 = 100_000;
-/// Steps under way at once beside a loud neighbour.
-const IN_FLIGHT: usize = 64;
+/// The quiet run beside a loud neighbour.
+const STEPS: Shape = Shape { runs: 1, in_flight: 64, padding: 0 };
 /// Events that are indexed.
 const INDEXED: u64 = 100_000;
 /// How often steps are measured alone and beside it, in turn.
@@ -211,7 +211,7 @@ fn index() {
             peer(&format!("index: CPU an event, {what}"), cpu * 1e6 / done as f64, "us");
         }
         let (scene, _folder) = fresh();
-        let figures = measure(&scene, IN_FLIGHT).await;
+        let figures = measure(&scene, STEPS, &|| None).await;
         peer("  a journaled step, two entries", figures.cpu_s * 1e6 / figures.steps as f64, "us");
     });
 }
@@ -225,12 +225,12 @@ async fn beside() {
         for is_loud in [round % 2 == 0, round % 2 != 0] {
             let (scene, _folder) = fresh();
             if !is_loud {
-                quiet.push(rate(&measure(&scene, IN_FLIGHT).await));
+                quiet.push(measure(&scene, STEPS, &|| None).await.a_second());
                 continue;
             }
             let stop = Arc::new(AtomicBool::new(false));
             let neighbour = tokio::spawn(neighbour(scene.contents.clone(), stop.clone(), written.clone()));
-            loud.push(rate(&measure(&scene, IN_FLIGHT).await));
+            loud.push(measure(&scene, STEPS, &|| None).await.a_second());
             stop.store(true, Ordering::SeqCst);
             neighbour.await.unwrap();
         }
@@ -243,10 +243,6 @@ async fn beside() {
     peer("beside: steps/s alone", quiet, "steps/s");
     row("beside: steps/s next to a loud run", loud, quiet * 0.9);
     peer("  lines of the loud run", written.load(Ordering::SeqCst) as f64, "lines");
-}
-
-fn rate(figures: &Figures) -> f64 {
-    figures.steps as f64 / figures.wall_s
 }
 
 fn fresh() -> (Scene, std::path::PathBuf) {
