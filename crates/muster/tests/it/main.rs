@@ -27,3 +27,4 @@ mod tidy;
 #[cfg(feature = "otlp")]
 mod traces;
 mod transcripts;
+mod upgrade;
