@@ -129,6 +129,26 @@ impl Engine {
         }
     }
 
+    /// Takes a failed run up again: what failed begins once more under new attempt numbers in the same journal, what
+    /// succeeded stays. A person who asks this answers for commands that may have done their work already.
+    pub async fn retry(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
+        let inner = &self.inner;
+        inner.bury_the_dead().await?;
+        self.may_run(authority, run).await?;
+        let (_, plan) = inner.run_and_plan(run).await?;
+        let is_own = inner.config.role == Role::Foreground;
+        let node = is_own.then_some(inner.node);
+        let now = inner.world.clock.now();
+        inner.store.retry(run, node, plan.draft.locks, authority.actor.clone(), now).await?;
+        inner.committed.notify_waiters();
+        if is_own && !inner.take_stranded(run).await {
+            return Err(EngineError::Conflict(format!(
+                "run {run} could not be begun here; take it up with `muster run resume {run}`"
+            )));
+        }
+        Ok(())
+    }
+
     /// Lets steps under way finish and begins nothing further until somebody resumes the run. It keeps its locks.
     pub async fn pause(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
         self.may_run(authority, run).await?;

@@ -33,6 +33,7 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(run::standing::standing))
         .routes(routes!(run::ask::cancel))
         .routes(routes!(run::ask::resume))
+        .routes(routes!(run::ask::retry))
         .routes(routes!(run::ask::interrupt))
         .routes(routes!(run::ask::pause))
         .routes(routes!(run::ask::hand_over))

@@ -225,6 +225,17 @@ pub trait Lanes: Send + Sync {
         actor: String,
         at: Timestamp,
     ) -> StoreResult<()>;
+    /// Takes a *failed* run up again: its locks are taken anew, nothing came after it on its subject, and its lanes are
+    /// ready, for anybody or kept for one node. What was counted against steps that took their nodes with them is
+    /// forgotten: a person has looked.
+    async fn retry(
+        &self,
+        run: RunId,
+        node: Option<NodeId>,
+        locks: Vec<(LockKey, LockMode)>,
+        actor: String,
+        at: Timestamp,
+    ) -> StoreResult<()>;
     /// Entries of one lane after a sequence number, in order.
     async fn entries_of(
         &self,

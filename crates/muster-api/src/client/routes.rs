@@ -106,6 +106,11 @@ impl Client {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/resume")).await?.data)
     }
 
+    /// Takes a failed run up again: what failed begins once more.
+    pub async fn retry(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
+        Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/retry")).await?.data)
+    }
+
     /// Lets running steps finish and leaves the run *interrupted*.
     pub async fn interrupt(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/interrupt")).await?.data)

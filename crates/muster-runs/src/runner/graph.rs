@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_model::id::{Attempt, StepNumber};
+use muster_model::id::{Attempt, LaneNumber, StepNumber};
 use muster_model::plan::{Action, Step};
-use muster_model::run::{Entry, EntryKind, Output};
+use muster_model::run::{Entry, EntryKind, Output, RunState};
 
 /// How one step stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) enum StepState {
     Succeeded(Output),
     /// Failed in this attempt.
     Failed(Attempt),
+    /// Failed in this attempt, or left without outcome, and a person asked that it begins again.
+    Again(Attempt),
 }
 
 /// What a step mostly spends: bounded apart, so that thousands of servers in the making do not keep hosts waiting.
@@ -54,8 +56,27 @@ impl Graph {
     pub(crate) fn fold(steps: &[Step], entries: &[Entry]) -> Graph {
         let mut states: BTreeMap<StepNumber, StepState> =
             steps.iter().map(|step| (step.number, StepState::Waiting)).collect();
+        let mut told_in: BTreeMap<StepNumber, LaneNumber> = BTreeMap::new();
+        let mut has_failed = false;
         for entry in entries {
             let (step, state) = match &entry.kind {
+                EntryKind::Run { state: RunState::Failed, .. } => {
+                    has_failed = true;
+                    continue;
+                }
+                EntryKind::Run { state: RunState::Running, .. } if has_failed => {
+                    has_failed = false;
+                    // Entries have an order within a lane only: what others wrote may be later than this.
+                    for (step, _) in told_in.iter().filter(|(_, lane)| **lane == entry.lane) {
+                        if let Some(StepState::Started(attempt) | StepState::Failed(attempt)) =
+                            states.get(step)
+                        {
+                            let again = StepState::Again(*attempt);
+                            states.insert(*step, again);
+                        }
+                    }
+                    continue;
+                }
                 EntryKind::Started { step, attempt } => (*step, StepState::Started(*attempt)),
                 EntryKind::Succeeded { step, output, .. } => (*step, StepState::Succeeded(output.clone())),
                 EntryKind::Failed { step, attempt, .. } => (*step, StepState::Failed(*attempt)),
@@ -65,6 +86,7 @@ impl Graph {
                 | EntryKind::Task { .. } => continue,
             };
             if states.contains_key(&step) {
+                told_in.insert(step, entry.lane);
                 states.insert(step, state);
             }
         }
@@ -141,7 +163,8 @@ impl Graph {
     pub(crate) fn output(&self, step: StepNumber) -> Option<&Output> {
         match self.states.get(&step) {
             Some(StepState::Succeeded(output)) => Some(output),
-            Some(StepState::Waiting | StepState::Started(_) | StepState::Failed(_)) | None => None,
+            Some(StepState::Waiting | StepState::Started(_) | StepState::Failed(_) | StepState::Again(_))
+            | None => None,
         }
     }
 
@@ -162,5 +185,77 @@ impl Graph {
     /// Outputs of these succeeded steps, for resolving references.
     pub(crate) fn outputs_of(&self, steps: &[StepNumber]) -> BTreeMap<StepNumber, Output> {
         steps.iter().filter_map(|step| self.output(*step).map(|output| (*step, output.clone()))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use muster_model::id::{Fence, ProviderId, RunId, Sequence};
+    use muster_model::plan::{HostAction, ObjectRef, Reason, Risk};
+    use muster_model::run::FailureClass;
+
+    use super::*;
+
+    fn step(number: u32) -> Step {
+        let (name, server) = ("web".into(), ObjectRef::Seen(ProviderId("1".into())));
+        Step {
+            number: StepNumber(number),
+            after: Vec::new(),
+            target: "web".into(),
+            action: Action::Host(HostAction::Exec { name, server, argv: vec!["x".into()] }),
+            reason: Reason::Asked,
+            changes: Vec::new(),
+            risk: Risk::Interrupts,
+        }
+    }
+
+    fn entry(lane: u16, seq: u64, kind: EntryKind) -> Entry {
+        Entry {
+            run: RunId(uuid::Uuid::nil()),
+            lane: LaneNumber(lane),
+            seq: Sequence(seq),
+            fence: Fence(1),
+            at: Timestamp::UNIX_EPOCH,
+            kind,
+        }
+    }
+
+    /// Only what a person asked for after a failure begins again whatever became of it; what another node left in the
+    /// middle, or another lane began meanwhile, does not.
+    #[test]
+    fn a_retry_is_about_what_stood_before_it_in_its_lane() {
+        let steps: Vec<Step> = (1..=4).map(step).collect();
+        let started =
+            |step, attempt| EntryKind::Started { step: StepNumber(step), attempt: Attempt(attempt) };
+        let run = |state| EntryKind::Run { state, message: None };
+        let failed = EntryKind::Failed {
+            step: StepNumber(1),
+            attempt: Attempt(2),
+            class: FailureClass::UnknownOutcome,
+            message: String::new(),
+            again: false,
+        };
+        let mut entries = vec![
+            entry(0, 1, run(RunState::Running)),
+            entry(0, 2, started(1, 2)),
+            entry(0, 3, started(2, 1)),
+            entry(1, 1, started(4, 1)),
+            entry(0, 4, failed),
+            entry(0, 5, run(RunState::Failed)),
+        ];
+        let states =
+            |entries: &[Entry]| Graph::fold(&steps, entries).states.into_values().collect::<Vec<_>>();
+        use StepState::{Again, Failed, Started, Waiting};
+        let before = [Failed(Attempt(2)), Started(Attempt(1)), Waiting, Started(Attempt(1))];
+        assert_eq!(states(&entries), before);
+        entries.push(entry(0, 6, run(RunState::Running)));
+        entries.push(entry(0, 7, started(3, 1)));
+        let after = [Again(Attempt(2)), Again(Attempt(1)), Started(Attempt(1)), Started(Attempt(1))];
+        assert_eq!(states(&entries), after);
+        // Interrupted and taken up: that is no retry.
+        entries.push(entry(0, 8, run(RunState::Interrupted)));
+        entries.push(entry(0, 9, run(RunState::Running)));
+        assert_eq!(states(&entries), after);
     }
 }

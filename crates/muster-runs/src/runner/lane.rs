@@ -148,7 +148,7 @@ impl Lane {
                     failure = Some(message.clone());
                     graph.fail(number);
                     let attempt = match state {
-                        StepState::Started(attempt) => attempt,
+                        StepState::Started(attempt) | StepState::Again(attempt) => attempt,
                         StepState::Waiting | StepState::Succeeded(_) | StepState::Failed(_) => {
                             Default::default()
                         }
@@ -297,9 +297,12 @@ impl Lane {
             made,
             attempt: Default::default(),
             previous: match state {
-                StepState::Started(attempt) | StepState::Failed(attempt) => Some(*attempt),
+                StepState::Started(attempt) | StepState::Failed(attempt) | StepState::Again(attempt) => {
+                    Some(*attempt)
+                }
                 StepState::Waiting | StepState::Succeeded(_) => None,
             },
+            asked_again: matches!(state, StepState::Again(_)),
         }
     }
 

@@ -9,6 +9,7 @@ mod people;
 mod process;
 mod provision;
 mod reach;
+mod retry;
 mod seed;
 mod sink;
 mod world;

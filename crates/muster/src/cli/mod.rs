@@ -321,6 +321,11 @@ pub enum Run {
         /// Its id
         id: String,
     },
+    /// Take up a failed run: what failed begins again in the same journal, also a command whose outcome is not known
+    Retry {
+        /// Its id
+        id: String,
+    },
     /// Stop a run between steps
     Cancel {
         /// Its id

@@ -218,6 +218,7 @@ pub fn run_text(run: &Row<RunAttributes>) -> String {
         }
         "failed" => {
             let _ = writeln!(out, "What happened: muster run log {}", run.id);
+            let _ = writeln!(out, "Try what failed again: muster run retry {}", run.id);
         }
         _ => {}
     }

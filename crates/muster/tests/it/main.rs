@@ -13,6 +13,7 @@ mod nodes;
 mod offers;
 mod password;
 mod place;
+mod retry;
 #[path = "../../../../testing/postgres.rs"]
 mod server;
 #[path = "../../../../testing/skip.rs"]

@@ -10,6 +10,7 @@ pub mod lease;
 pub mod node;
 pub mod quota;
 pub mod retention;
+pub mod retry;
 pub mod scene;
 pub mod settings;
 
@@ -122,6 +123,13 @@ suite! {
     retention {
         old_runs_lose_their_journal_and_keep_their_counts,
         the_newest_and_the_unfinished_stay,
+    }
+    retry {
+        a_failed_run_is_taken_up_with_its_locks,
+        a_retry_kept_for_a_node_is_interrupted_with_it,
+        a_retry_steps_back_for_what_came_later,
+        what_was_emptied_is_not_tried_again,
+        other_lanes_begin_again_and_deaths_are_forgotten,
     }
     settings {
         accounts_and_secrets_are_kept_replaced_and_forgotten,
