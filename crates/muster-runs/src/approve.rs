@@ -17,6 +17,18 @@ const PLANNED_POLL: Duration = Duration::from_millis(200);
 /// The longest a plan may be *observing*: every request in it is bounded, so this only ends defects.
 const PLANNED_WAIT_MAX: Duration = Duration::from_secs(1_800);
 
+/// The longest countdown.
+pub const COUNTDOWN_MAX: Duration = Duration::from_secs(24 * 3_600);
+
+/// How an approved plan is begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// The same key twice is the same request.
+    pub idempotency_key: Option<String>,
+    /// How long the run waits with its locks before it begins, so that somebody may revoke it.
+    pub countdown: Option<Duration>,
+}
+
 impl Engine {
     /// Waits until a plan is not observing any more.
     pub async fn planned(&self, plan: PlanId) -> Result<PlanView, EngineError> {
@@ -36,14 +48,27 @@ impl Engine {
         })?
     }
 
-    /// Approves a plan: newest of its subject, locks free, run inserted, in one transaction; then runs it here.
+    /// Approves a plan and begins at once, as [`Engine::start`] does.
     pub async fn approve(
         &self,
         authority: &Authority,
         plan: PlanId,
         idempotency_key: Option<String>,
     ) -> Result<RunId, EngineError> {
+        self.start(authority, plan, Start { idempotency_key, ..Start::default() }).await
+    }
+
+    /// Approves a plan: newest of its subject, locks free, run inserted, in one transaction; then runs it here, or
+    /// leaves it to a worker; after its countdown, if it has one.
+    pub async fn start(&self, authority: &Authority, plan: PlanId, how: Start) -> Result<RunId, EngineError> {
         let inner = &self.inner;
+        if let Some(countdown) = how.countdown.filter(|countdown| *countdown > COUNTDOWN_MAX) {
+            return Err(EngineError::Invalid(format!(
+                "a countdown of {} s is too long: the run would hold its locks meanwhile; {} s at most",
+                countdown.as_secs(),
+                COUNTDOWN_MAX.as_secs()
+            )));
+        }
         let row = inner
             .store
             .plan(plan)
@@ -64,6 +89,8 @@ impl Engine {
             row.plan.ok_or_else(|| EngineError::Store(format!("the body of plan {plan} is not there")))?;
         inner.bury_the_dead().await?;
         let id = RunId(inner.world.ids.next());
+        let now = inner.world.clock.now();
+        let begins_at = how.countdown.and_then(|countdown| now.checked_add(countdown).ok());
         let run = Run {
             id,
             space: plan.space.clone(),
@@ -72,7 +99,7 @@ impl Engine {
             state: RunState::Ready,
             message: None,
             actor: authority.actor.clone(),
-            started_at: inner.world.clock.now(),
+            started_at: now,
             ended_at: None,
         };
         let approval = Approval {
@@ -80,12 +107,14 @@ impl Engine {
             node: (inner.config.role == Role::Foreground).then_some(inner.node),
             steps_total: plan.draft.steps.len() as u32,
             lanes: Vec::new(),
+            begins_at,
             priority: 0,
             locks: plan.draft.locks.clone(),
-            idempotency_key,
+            idempotency_key: how.idempotency_key,
         };
         let approved = inner.store.approve(approval).await?;
         match inner.config.role {
+            Role::Foreground if approved == id && begins_at.is_some() => inner.take_again(id),
             Role::Foreground if approved == id => inner.execute(id).await?,
             // A worker takes it: this node or another one.
             Role::Foreground | Role::Server { .. } => inner.committed.notify_waiters(),
@@ -110,6 +139,18 @@ impl Engine {
         let now = inner.world.clock.now();
         inner.store.set_want(run, Want::Run, authority.actor.clone(), now).await?;
         inner.committed.notify_waiters();
+        if let Some(at) = inner.begins_at(&row).await? {
+            return match inner.config.role {
+                // Whoever had it may be gone; it begins when its time has come, not sooner.
+                Role::Foreground => {
+                    inner.take_again(run);
+                    Ok(())
+                }
+                Role::Server { .. } => {
+                    Err(EngineError::Conflict(format!("run {run} begins by itself at {at}")))
+                }
+            };
+        }
         let interrupted = row.state == RunState::Interrupted;
         match inner.config.role {
             Role::Foreground if interrupted => inner.execute(run).await,
@@ -179,13 +220,22 @@ impl Engine {
 
     /// Lets the steps of a run in this process finish and leaves it *interrupted*.
     pub async fn interrupt(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
-        self.may_run(authority, run).await?;
+        let row = self.may_run(authority, run).await?;
+        // Nothing was begun, so there is nothing to take up later.
+        if self.inner.begins_at(&row).await?.is_some() {
+            return self.cancel(authority, run).await;
+        }
         self.tell(run, Local::Interrupt).await
     }
 
     /// Lets go of a run that executes in this process: steps under way are finished, and whoever resumes it goes on.
     pub async fn hand_over(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
-        self.may_run(authority, run).await?;
+        let row = self.may_run(authority, run).await?;
+        if let Some(at) = self.inner.begins_at(&row).await? {
+            return Err(EngineError::Conflict(format!(
+                "run {run} begins at {at}, and can be left to the background only then"
+            )));
+        }
         self.tell(run, Local::HandOver).await
     }
 

@@ -58,11 +58,10 @@ impl Client {
     /// Approves a plan: a run begins.
     pub async fn approve(
         &self,
-        plan: PlanId,
+        request: RunRequest,
         idempotency_key: Option<&str>,
     ) -> Answer<Resource<RunAttributes>> {
         let path = format!("{BASE}/runs");
-        let request = RunRequest { plan: plan.to_string() };
         Ok(self.keyed::<_, One<RunAttributes>>(&path, request, idempotency_key).await?.data)
     }
 

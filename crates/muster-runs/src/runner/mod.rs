@@ -1,14 +1,15 @@
 //! The runner: claims a lane, orders its steps, retries, ends. It has no opinions; they are all in the plan.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_model::id::{LaneNumber, RunId, StepNumber};
 use muster_model::plan::Plan;
 use muster_model::run::{Entry, EntryKind, Run, RunState};
-use muster_store::{Claim, OutputLog, OutputRecord, StoreError};
+use muster_store::{Claim, LaneRow, LaneState, OutputLog, OutputRecord, StoreError};
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -72,6 +73,24 @@ impl OutputSink {
 pub(crate) struct LaneHandle {
     pub(crate) local: watch::Sender<Local>,
     pub(crate) ended: watch::Receiver<bool>,
+}
+
+/// As long as it lives, this process is not idle: a lane waits for it.
+struct Waits(Weak<Inner>);
+
+impl Waits {
+    fn here(inner: &Arc<Inner>) -> Waits {
+        inner.lanes_waiting.fetch_add(1, Ordering::SeqCst);
+        Waits(Arc::downgrade(inner))
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.lanes_waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Inner {
@@ -172,9 +191,11 @@ impl Inner {
     }
 
     /// A lane that waits is kept for this process: it is taken again as soon as it is ready.
-    fn take_again(self: &Arc<Inner>, run: RunId) {
+    pub(crate) fn take_again(self: &Arc<Inner>, run: RunId) {
         let inner = Arc::downgrade(self);
+        let waits = Waits::here(self);
         tokio::spawn(async move {
+            let _waits = waits;
             loop {
                 tokio::time::sleep(TAKE_AGAIN_EVERY).await;
                 let Some(inner) = inner.upgrade() else { return };
@@ -183,13 +204,23 @@ impl Inner {
                 }
                 inner.take_lanes(vec![run]).await;
                 let here = inner.lanes_here.lock().await.keys().any(|(of, _)| *of == run);
-                let over =
-                    matches!(inner.store.run(run).await, Ok(Some(row)) if row.state != RunState::Running);
+                let goes_on = |row: &Run| matches!(row.state, RunState::Ready | RunState::Running);
+                let over = matches!(inner.store.run(run).await, Ok(Some(row)) if !goes_on(&row));
                 if here || over {
                     return;
                 }
             }
         });
+    }
+
+    /// When a run in its countdown begins.
+    pub(crate) async fn begins_at(&self, run: &Run) -> Result<Option<Timestamp>, EngineError> {
+        if run.state != RunState::Ready {
+            return Ok(None);
+        }
+        let lanes = self.store.lanes(run.id).await?;
+        let waits = |lane: &&LaneRow| lane.lane == COORDINATOR && lane.state == LaneState::Waiting;
+        Ok(lanes.iter().find(waits).and_then(|lane| lane.wake_at))
     }
 
     /// The whole journal of a run, all lanes.

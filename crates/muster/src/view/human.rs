@@ -195,7 +195,7 @@ pub fn run_text(run: &Row<RunAttributes>) -> String {
         "partly" | "interrupted" | "stale" | "superseded" => WARN,
         _ => BAD,
     };
-    let mut out = format!("Run {} {color}{}{color:#}", run.id, said.state);
+    let mut out = format!("Run {} {color}{}{color:#}", run.id, said.state_words());
     let steps = &said.steps;
     let _ = write!(out, ": {} of {} steps done", steps.succeeded, steps.total);
     for (count, word) in
@@ -210,6 +210,9 @@ pub fn run_text(run: &Row<RunAttributes>) -> String {
         let _ = writeln!(out, "{message}");
     }
     match said.state.as_str() {
+        "ready" if said.begins_at.is_some() => {
+            let _ = writeln!(out, "Revoke it with nothing done: muster run cancel {}", run.id);
+        }
         "interrupted" => {
             let _ = writeln!(out, "Take it up again with: muster run resume {}", run.id);
         }
@@ -246,6 +249,8 @@ mod tests {
                 actor: "ann".into(),
                 started_at: "2026-11-21T05:00:00Z".parse().unwrap(),
                 ended_at: None,
+                begins_at: None,
+                begins_in_seconds: None,
                 steps: StepCountsSaid { total: 5, succeeded: 3, failed: 1, running: 0, skipped: 1 },
             },
         }

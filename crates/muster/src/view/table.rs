@@ -178,7 +178,7 @@ pub fn runs<T: std::borrow::Borrow<Row<RunAttributes>>>(runs: &[T]) -> String {
         let Row { id, said } = run.borrow();
         vec![
             id.clone(),
-            said.state.clone(),
+            said.state_words(),
             said.subject.clone(),
             said.started_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
             said.ended_at.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string()),

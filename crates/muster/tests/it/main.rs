@@ -3,6 +3,7 @@
 mod become_pass;
 mod conformance;
 mod control_plane;
+mod countdown;
 mod elastic;
 mod examples;
 mod flow;

@@ -3,6 +3,7 @@
 
 pub mod approval;
 pub mod contents;
+pub mod countdown;
 pub mod facts;
 pub mod journal;
 pub mod lanes;
@@ -69,6 +70,12 @@ suite! {
         output_is_durable_when_flushed_and_many_flush_at_once,
         a_very_long_line_is_cut_and_says_so,
         pruned_runs_lose_their_output,
+    }
+    countdown {
+        it_begins_when_its_time_has_come,
+        until_then_nobody_begins_it_and_its_locks_are_held,
+        revoking_ends_the_countdown,
+        it_outlives_a_worker_and_not_a_command,
     }
     facts {
         an_intent_opens_once_and_closes,

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use muster_api::Resource;
 use muster_api::cursor::Cursor;
 use muster_api::plan::{PlanAttributes, PurposeSaid};
+use muster_api::run::RunRequest;
 
 use super::super::follow::follow;
 use super::super::report::{Outcome, Planned};
 use super::super::{Answer, Context, Report};
 use super::consent::{differs, nothing_to_do, question, waits};
 use super::propose;
+use crate::cli::begin::Begin;
 use crate::cli::infra::{Change, Named};
 use crate::exit::{Exit, Failure};
 
@@ -96,7 +98,7 @@ pub async fn change(
         Some(id) => propose::fetched(id, asked, context).await?,
         None => propose::proposed(purpose, asked, context).await?,
     };
-    deal(purpose, plan, manner, asked.options.detach, context).await
+    deal(purpose, plan, manner, &asked.options.begin, context).await
 }
 
 /// Shows a finished plan, asks where that is due, and carries it out.
@@ -104,7 +106,7 @@ pub async fn deal(
     purpose: PurposeSaid,
     plan: Resource<PlanAttributes>,
     manner: Manner,
-    detach: bool,
+    begin: &Begin,
     context: &Context<'_>,
 ) -> Result<Answer, Failure> {
     let said = &plan.attributes;
@@ -143,19 +145,30 @@ pub async fn deal(
             return shown(Outcome::Declined, Exit::Declined);
         }
     }
-    run(plan, detach, context).await
+    run(plan, begin, context).await
 }
 
 /// Approves a plan and follows its run to the end, or leaves it to itself.
 pub async fn run(
     plan: Resource<PlanAttributes>,
-    detach: bool,
+    begin: &Begin,
     context: &Context<'_>,
 ) -> Result<Answer, Failure> {
     let waiting = waits(&plan.attributes);
     let id = propose::plan_id(&plan.id)?;
-    let run = context.client.approve(id, None).await?;
-    if detach {
+    let request = RunRequest {
+        plan: id.to_string(),
+        countdown_seconds: begin.countdown.map(|countdown| countdown.as_secs()),
+    };
+    let run = context.client.approve(request, None).await?;
+    if let Some(at) = run.attributes.begins_at {
+        let id = &run.id;
+        let here = if begin.detach { "" } else { ", or Ctrl-C" };
+        context.screen.say(&format!(
+            "Run {id} begins at {at}. Until then it can be revoked with nothing done: muster run cancel {id}{here}"
+        ));
+    }
+    if begin.detach {
         let planned = Planned { outcome: Outcome::Detached, plan: plan.into(), run: Some(run.into()) };
         return Ok(Answer { exit: Exit::Done, report: Report::Planned(Box::new(planned)) });
     }

@@ -1,0 +1,39 @@
+//! When and how a run begins: the same options wherever a command starts one.
+
+use std::time::Duration;
+
+use clap::Args;
+
+/// How a run begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct Begin {
+    /// Do not wait for the end; the run goes on in the background
+    #[arg(long)]
+    pub detach: bool,
+    /// Begin only after this time, e.g. 90s or 10m; until then `run cancel` revokes it with nothing done
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub countdown: Option<Duration>,
+}
+
+/// A duration as people write it, in whole seconds: `90s`, `10m`, `1h 30m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let told = || format!("`{text}` is no duration; write it like 90s, 10m or 1h30m");
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| told())?;
+    let seconds = u64::try_from(parsed.as_secs()).ok().filter(|seconds| *seconds > 0).ok_or_else(told)?;
+    Ok(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [("90s", 90), ("10m", 600), ("1h 30m", 5_400), ("1h30m", 5_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "10", "-5m", "0s", "soon", "1.5"] {
+            assert!(duration(text).unwrap_err().contains("90s, 10m"), "{text}");
+        }
+    }
+}
