@@ -111,6 +111,22 @@ pub struct RunRequest {
     /// nothing done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub countdown_seconds: Option<u64>,
+    /// Which of several runs that wait for a worker begins first.
+    #[serde(default)]
+    pub priority: PrioritySaid,
+}
+
+/// Which of several runs that wait for a worker begins first; among equals the older one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrioritySaid {
+    /// After the others.
+    Low,
+    /// As usual.
+    #[default]
+    Normal,
+    /// Before the others.
+    High,
 }
 
 impl Said for RunRequest {

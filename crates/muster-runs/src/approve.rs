@@ -27,6 +27,31 @@ pub struct Start {
     pub idempotency_key: Option<String>,
     /// How long the run waits with its locks before it begins, so that somebody may revoke it.
     pub countdown: Option<Duration>,
+    /// Which of several runs a worker takes first.
+    pub priority: Priority,
+}
+
+/// Which of several runs that wait for a worker begins first; among equals the older one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// After the others.
+    Low,
+    /// As usual.
+    #[default]
+    Normal,
+    /// Before the others.
+    High,
+}
+
+impl Priority {
+    /// The number in the store; there is room between them.
+    fn number(self) -> i16 {
+        match self {
+            Priority::Low => -10,
+            Priority::Normal => 0,
+            Priority::High => 10,
+        }
+    }
 }
 
 impl Engine {
@@ -108,7 +133,7 @@ impl Engine {
             steps_total: plan.draft.steps.len() as u32,
             lanes: Vec::new(),
             begins_at,
-            priority: 0,
+            priority: how.priority.number(),
             locks: plan.draft.locks.clone(),
             idempotency_key: how.idempotency_key,
         };

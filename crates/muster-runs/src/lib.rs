@@ -28,7 +28,7 @@ pub mod submit;
 pub mod world;
 
 pub use access::{HostStats, SshAccess};
-pub use approve::{COUNTDOWN_MAX, Start};
+pub use approve::{COUNTDOWN_MAX, Priority, Start};
 pub use muster_outside::Outside;
 pub use muster_outside::host::local::machine_supervisor_main;
 pub use muster_outside::secret::Sealer;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use muster_api::run::PrioritySaid;
 
 /// How a run begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -13,6 +14,31 @@ pub struct Begin {
     /// Begin only after this time, e.g. 90s or 10m; until then `run cancel` revokes it with nothing done
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub countdown: Option<Duration>,
+    /// Which of several runs that wait for a worker begins first
+    #[arg(long, value_enum, value_name = "PRIORITY", default_value_t = Priority::Normal)]
+    pub priority: Priority,
+}
+
+/// Which of several runs that wait for a worker begins first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Priority {
+    /// After the others
+    Low,
+    /// As usual: the older one first
+    #[default]
+    Normal,
+    /// Before the others
+    High,
+}
+
+impl From<Priority> for PrioritySaid {
+    fn from(priority: Priority) -> PrioritySaid {
+        match priority {
+            Priority::Low => PrioritySaid::Low,
+            Priority::Normal => PrioritySaid::Normal,
+            Priority::High => PrioritySaid::High,
+        }
+    }
 }
 
 /// A duration as people write it, in whole seconds: `90s`, `10m`, `1h 30m`.

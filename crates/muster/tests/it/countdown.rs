@@ -1,4 +1,5 @@
-//! `--countdown`: a run waits with its locks, and until it begins it can be revoked with nothing done.
+//! When runs begin. `--countdown`: a run waits with its locks, and until it begins it can be revoked with nothing done.
+//! `--priority`: which of several begins first.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -102,4 +103,37 @@ async fn a_command_counts_down_itself() {
     assert_eq!(done["run"]["state"], "succeeded", "{done}");
     let wrong = place.run(&[UPDATE, &["--countdown", "soon"]].concat());
     assert_eq!(wrong.code, 2, "{wrong:?}");
+}
+
+/// ICT-40: of several runs that wait for a worker the urgent one begins first, whatever came first.
+#[tokio::test]
+async fn of_several_runs_the_urgent_one_begins_first() {
+    let place = Place::new(SHOP);
+    let server = |roles: &str| {
+        let mut command = Command::new(MUSTER);
+        place.dress(&mut command);
+        command.args(["server", "--listen", "127.0.0.1:0", "--role", roles]);
+        Running::start(command)
+    };
+    let api = server("api");
+    let mut runs = Vec::new();
+    for (name, priority) in [("low", "low"), ("usual", "normal"), ("urgent", "high")] {
+        let file = SHOP.replace("web:", &format!("{name}:"));
+        std::fs::write(place.project().join(format!("infra/{name}.yaml")), file).unwrap();
+        let update = ["infra", "update", name, "--yes", "--skip-provision", "--format", "json", "--detach"];
+        let answer = place.run(&[&update[..], &["--priority", priority]].concat()).json(0);
+        runs.push(answer["run"]["id"].as_str().unwrap().to_owned());
+    }
+    drop(api);
+    let both = server("api,worker");
+    let mut begun = Vec::new();
+    for run in &runs {
+        assert_eq!(ended(&place, run).await["state"], "succeeded");
+        let log = place.run(&["run", "log", run, "--format", "json"]).json(0);
+        begun.push(log[0]["at"].as_str().unwrap().to_owned());
+    }
+    assert!(begun[2] < begun[1] && begun[1] < begun[0], "low, usual, urgent: {begun:?}");
+    let wrong = place.run(&[UPDATE, &["--priority", "soon"]].concat());
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    drop(both);
 }

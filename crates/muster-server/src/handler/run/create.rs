@@ -7,9 +7,9 @@ use axum::http::HeaderMap;
 use muster_api::document::{Incoming, One};
 use muster_api::media;
 use muster_api::problem::{Problem, ProblemKind};
-use muster_api::run::{RunAttributes, RunRequest};
+use muster_api::run::{PrioritySaid, RunAttributes, RunRequest};
 use muster_model::id::PlanId;
-use muster_runs::Start;
+use muster_runs::{Priority, Start};
 
 use crate::answer::{Handled, accepted};
 use crate::app::App;
@@ -37,7 +37,13 @@ pub async fn create(
         Refusal::from(Problem::new(ProblemKind::Invalid, detail).pointer("/data/attributes/plan"))
     })?;
     let countdown = body.attributes.countdown_seconds.map(Duration::from_secs);
-    let run = app.engine.start(&authority, plan, Start { idempotency_key: key, countdown }).await?;
+    let priority = match body.attributes.priority {
+        PrioritySaid::Low => Priority::Low,
+        PrioritySaid::Normal => Priority::Normal,
+        PrioritySaid::High => Priority::High,
+    };
+    let how = Start { idempotency_key: key, countdown, priority };
+    let run = app.engine.start(&authority, plan, how).await?;
     let view = app.engine.reads().run(run).await?.ok_or_else(|| Refusal::not_found("run", run))?;
     accepted(super::said(&view))
 }

@@ -159,6 +159,7 @@ pub async fn run(
     let request = RunRequest {
         plan: id.to_string(),
         countdown_seconds: begin.countdown.map(|countdown| countdown.as_secs()),
+        priority: begin.priority.into(),
     };
     let run = context.client.approve(request, None).await?;
     if let Some(at) = run.attributes.begins_at {
