@@ -17,6 +17,7 @@ pub mod infrastructure;
 pub mod media;
 pub mod plan;
 pub mod problem;
+pub mod queue;
 pub mod run;
 pub mod secret;
 pub mod server;

@@ -31,6 +31,20 @@ pub struct Start {
     pub priority: Priority,
 }
 
+impl Start {
+    /// Whether it is within the bounds.
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
+        match self.countdown.filter(|countdown| *countdown > COUNTDOWN_MAX) {
+            None => Ok(()),
+            Some(countdown) => Err(EngineError::Invalid(format!(
+                "a countdown of {} s is too long: the run would hold its locks meanwhile; {} s at most",
+                countdown.as_secs(),
+                COUNTDOWN_MAX.as_secs()
+            ))),
+        }
+    }
+}
+
 /// Which of several runs that wait for a worker begins first; among equals the older one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Priority {
@@ -44,8 +58,17 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// What a number in the store means.
+    pub(crate) fn of(number: i16) -> Priority {
+        match number {
+            ..0 => Priority::Low,
+            0 => Priority::Normal,
+            1.. => Priority::High,
+        }
+    }
+
     /// The number in the store; there is room between them.
-    fn number(self) -> i16 {
+    pub(crate) fn number(self) -> i16 {
         match self {
             Priority::Low => -10,
             Priority::Normal => 0,
@@ -87,29 +110,8 @@ impl Engine {
     /// leaves it to a worker; after its countdown, if it has one.
     pub async fn start(&self, authority: &Authority, plan: PlanId, how: Start) -> Result<RunId, EngineError> {
         let inner = &self.inner;
-        if let Some(countdown) = how.countdown.filter(|countdown| *countdown > COUNTDOWN_MAX) {
-            return Err(EngineError::Invalid(format!(
-                "a countdown of {} s is too long: the run would hold its locks meanwhile; {} s at most",
-                countdown.as_secs(),
-                COUNTDOWN_MAX.as_secs()
-            )));
-        }
-        let row = inner
-            .store
-            .plan(plan)
-            .await?
-            .ok_or_else(|| EngineError::NotFound(format!("there is no plan {plan}")))?;
-        may(authority, Wish::Run, &row.new.space).map_err(EngineError::Denied)?;
-        match (row.state, &row.message) {
-            (PlanState::Ready, _) => {}
-            (PlanState::Observing, _) => {
-                return Err(EngineError::Conflict(format!("plan {plan} is still being made")));
-            }
-            (PlanState::Refused, Some(message)) => return Err(EngineError::Refused(message.clone())),
-            (PlanState::Refused, None) => {
-                return Err(EngineError::Refused(format!("plan {plan} is refused; it says why")));
-            }
-        }
+        how.check()?;
+        let row = inner.ready_plan(authority, plan).await?;
         let plan =
             row.plan.ok_or_else(|| EngineError::Store(format!("the body of plan {plan} is not there")))?;
         inner.bury_the_dead().await?;

@@ -39,6 +39,7 @@ pub(crate) fn begin(inner: &Arc<Inner>) {
     }
     if let Role::Server { scheduler: true, .. } = inner.config.role {
         tokio::spawn(retention(Arc::downgrade(inner)));
+        tokio::spawn(crate::queue::watch(Arc::downgrade(inner)));
     }
     if let Role::Server { .. } = inner.config.role {
         tokio::spawn(hints(Arc::downgrade(inner)));

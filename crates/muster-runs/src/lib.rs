@@ -17,6 +17,7 @@ mod lease;
 mod metrics;
 mod observe;
 pub mod offers;
+pub mod queue;
 mod reach;
 pub mod reads;
 mod runner;

@@ -2,12 +2,14 @@
 
 use std::fmt::Display;
 
+use jiff::Timestamp;
 use muster_model::id::{NodeId, PlanId, RunId};
 use muster_model::plan::Subject;
 use muster_model::run::RunState;
 
 use crate::error::StoreError;
-use crate::store::StepTally;
+use crate::queue::{QueueState, QueuedRow};
+use crate::store::{Audit, StepTally};
 
 pub(crate) fn no_run(run: RunId) -> StoreError {
     StoreError::NotFound(format!("there is no run {run}"))
@@ -88,6 +90,24 @@ pub(crate) fn unsettled(name: impl Display, account: impl Display, sent_at: impl
 
 pub(crate) fn no_lease(node: NodeId) -> StoreError {
     StoreError::Lapsed(format!("node {node} has no lease any more; it must stop"))
+}
+
+/// What the audit says of a queued request.
+pub(crate) fn queued(row: &QueuedRow, state: QueueState, message: Option<&str>, at: Timestamp) -> Audit {
+    let what = match state {
+        QueueState::Waiting => "request.queued",
+        QueueState::Begun => "request.begun",
+        QueueState::Needless => "request.needless",
+        QueueState::Dropped => "request.dropped",
+    };
+    let why = message.map(|message| format!(": {message}")).unwrap_or_default();
+    Audit {
+        space: row.space.clone(),
+        at,
+        actor: row.how.authority.actor.clone(),
+        what: what.into(),
+        about: format!("plan {} for {}{why}", row.plan, row.subject),
+    }
 }
 
 /// What a run says that is begun again.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::commits::CommitCounts;
 use crate::error::StoreError;
 use crate::lanes::{LanePlan, Lanes};
+use crate::queue::Queue;
 
 /// The result of a store's verb.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -243,7 +244,7 @@ pub struct StepTally {
 
 /// Everything Muster remembers. How several nodes share the work is [`Lanes`].
 #[async_trait]
-pub trait Store: Lanes {
+pub trait Store: Lanes + Queue {
     /// A node begins: its row appears. Its lease is as long as `lease_until` is after `started_at`; where the
     /// database has a clock, it counts from the database's time.
     async fn join(&self, node: NodeRow) -> StoreResult<()>;

@@ -76,10 +76,10 @@ pub(crate) struct LaneHandle {
 }
 
 /// As long as it lives, this process is not idle: a lane waits for it.
-struct Waits(Weak<Inner>);
+pub(crate) struct Waits(Weak<Inner>);
 
 impl Waits {
-    fn here(inner: &Arc<Inner>) -> Waits {
+    pub(crate) fn here(inner: &Arc<Inner>) -> Waits {
         inner.lanes_waiting.fetch_add(1, Ordering::SeqCst);
         Waits(Arc::downgrade(inner))
     }

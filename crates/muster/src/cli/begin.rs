@@ -14,6 +14,9 @@ pub struct Begin {
     /// Begin only after this time, e.g. 90s or 10m; until then `run cancel` revokes it with nothing done
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub countdown: Option<Duration>,
+    /// If it is busy, wait for its turn, at most so long (1h when left out); it is then planned anew. Needs --yes
+    #[arg(long, value_name = "LIMIT", num_args = 0..=1, default_missing_value = "1h", value_parser = duration)]
+    pub queue: Option<Duration>,
     /// Which of several runs that wait for a worker begins first
     #[arg(long, value_enum, value_name = "PRIORITY", default_value_t = Priority::Normal)]
     pub priority: Priority,

@@ -329,6 +329,12 @@ pub enum Run {
         /// Its id
         id: String,
     },
+    /// Requests that wait because something was busy, and what became of them
+    Queue {
+        /// Take this request out of the queue
+        #[arg(long, value_name = "ID")]
+        withdraw: Option<String>,
+    },
     /// Stop a run between steps
     Cancel {
         /// Its id

@@ -49,6 +49,11 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
             context.client.retry(run_id(&id)?).await?;
             followed(&id, before, context).await
         }
+        Run::Queue { withdraw: None } => Answer::done(Report::Queue(rows(context.client.queue().await?))),
+        Run::Queue { withdraw: Some(id) } => {
+            let request = context.client.withdraw(plan_id(&id)?).await?;
+            Answer::done(Report::Queue(rows(vec![request])))
+        }
         Run::Cancel { id } => {
             let run = context.client.cancel(run_id(&id)?).await?;
             if !run.attributes.is_final {

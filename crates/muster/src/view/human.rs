@@ -18,6 +18,7 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         Report::Did(sentence) => format!("{sentence}\n"),
         Report::Planned(planned) => planned_text(planned, plan_shown),
         Report::Run(run) => run_text(run),
+        Report::Queue(requests) if requests.is_empty() => "No request waits or waited.\n".into(),
         Report::Runs(runs) if runs.is_empty() => "No runs yet.\n".into(),
         Report::Servers(servers) if servers.is_empty() => "No servers.\n".into(),
         Report::Files(files) if files.is_empty() => {
@@ -29,6 +30,7 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         Report::Secrets(names) if names.is_empty() => "No secrets.\n".into(),
         Report::Stats(stats) if stats.is_empty() => "No running servers.\n".into(),
         Report::Runs(_)
+        | Report::Queue(_)
         | Report::Servers(_)
         | Report::Files(_)
         | Report::Accounts(_)
@@ -176,6 +178,9 @@ fn planned_text(planned: &Planned, plan_shown: bool) -> String {
                     run.id, run.id
                 );
             }
+        }
+        Outcome::Queued => {
+            out.push_str("It waits for its turn; what becomes of it: muster run queue\n");
         }
         Outcome::Ran => {
             if let Some(run) = &planned.run {

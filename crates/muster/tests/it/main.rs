@@ -14,6 +14,7 @@ mod nodes;
 mod offers;
 mod password;
 mod place;
+mod queue;
 mod retry;
 #[path = "../../../../testing/postgres.rs"]
 mod server;

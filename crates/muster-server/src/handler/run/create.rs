@@ -37,13 +37,18 @@ pub async fn create(
         Refusal::from(Problem::new(ProblemKind::Invalid, detail).pointer("/data/attributes/plan"))
     })?;
     let countdown = body.attributes.countdown_seconds.map(Duration::from_secs);
-    let priority = match body.attributes.priority {
-        PrioritySaid::Low => Priority::Low,
-        PrioritySaid::Normal => Priority::Normal,
-        PrioritySaid::High => Priority::High,
-    };
+    let priority = priority(body.attributes.priority);
     let how = Start { idempotency_key: key, countdown, priority };
     let run = app.engine.start(&authority, plan, how).await?;
     let view = app.engine.reads().run(run).await?.ok_or_else(|| Refusal::not_found("run", run))?;
     accepted(super::said(&view))
+}
+
+/// The priority that was said.
+pub fn priority(said: PrioritySaid) -> Priority {
+    match said {
+        PrioritySaid::Low => Priority::Low,
+        PrioritySaid::Normal => Priority::Normal,
+        PrioritySaid::High => Priority::High,
+    }
 }

@@ -9,6 +9,7 @@ pub mod journal;
 pub mod lanes;
 pub mod lease;
 pub mod node;
+pub mod queue;
 pub mod quota;
 pub mod retention;
 pub mod retry;
@@ -122,6 +123,12 @@ suite! {
     }
     node {
         burying_a_node_frees_everything_it_held,
+    }
+    queue {
+        the_same_request_waits_once,
+        it_leaves_once_and_says_why,
+        what_waits_is_found_among_many,
+        what_is_in_the_way_is_named_and_nothing_is_taken,
     }
     quota {
         a_quota_is_never_exceeded,

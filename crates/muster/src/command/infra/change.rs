@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use muster_api::Resource;
 use muster_api::cursor::Cursor;
 use muster_api::plan::{PlanAttributes, PurposeSaid};
-use muster_api::run::RunRequest;
+use muster_api::run::{RunAttributes, RunRequest};
 
 use super::super::follow::follow;
 use super::super::report::{Outcome, Planned};
@@ -133,6 +133,11 @@ pub async fn deal(
     }
     // From here on the plan is shown before the answer: a person reads it while being asked.
     context.screen.plan(&plan);
+    if manner == Manner::Ask && begin.queue.is_some() {
+        return Err(Failure::usage(
+            "--queue needs --yes: what begins later is planned anew, and nobody is asked then".to_owned(),
+        ));
+    }
     if let (Manner::Ask, Some(question)) = (manner, question(purpose, said)) {
         if !context.ask.present() {
             return Err(Failure::usage(format!(
@@ -154,14 +159,31 @@ pub async fn run(
     begin: &Begin,
     context: &Context<'_>,
 ) -> Result<Answer, Failure> {
-    let waiting = waits(&plan.attributes);
     let id = propose::plan_id(&plan.id)?;
     let request = RunRequest {
         plan: id.to_string(),
         countdown_seconds: begin.countdown.map(|countdown| countdown.as_secs()),
         priority: begin.priority.into(),
     };
-    let run = context.client.approve(request, None).await?;
+    let run = match (context.client.approve(request, None).await, begin.queue) {
+        (Ok(run), _) => run,
+        (Err(busy), Some(limit)) if busy.exit() == 6 && busy.to_string().contains("busy: run") => {
+            context.screen.say(&busy.to_string());
+            return super::queue::queue(plan, begin, limit, context).await;
+        }
+        (Err(error), _) => return Err(error.into()),
+    };
+    follow_begun(plan, run, begin, context).await
+}
+
+/// Follows the run of a plan, or leaves it to itself.
+pub(super) async fn follow_begun(
+    plan: Resource<PlanAttributes>,
+    run: Resource<RunAttributes>,
+    begin: &Begin,
+    context: &Context<'_>,
+) -> Result<Answer, Failure> {
+    let waiting = waits(&plan.attributes);
     if let Some(at) = run.attributes.begins_at {
         let id = &run.id;
         let here = if begin.detach { "" } else { ", or Ctrl-C" };
