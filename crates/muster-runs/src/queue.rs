@@ -87,7 +87,7 @@ impl Engine {
     ) -> Result<Vec<QueuedRow>, EngineError> {
         may(authority, Wish::Read, space).map_err(EngineError::Denied)?;
         self.inner.drop_overdue().await?;
-        let mut rows = self.inner.store.queue().await?;
+        let mut rows = self.inner.store.queue(false).await?;
         rows.retain(|row| row.space == *space);
         Ok(rows)
     }
@@ -160,8 +160,8 @@ impl Inner {
     /// Requests whose limit is over are dropped, whoever was to watch them.
     async fn drop_overdue(&self) -> Result<(), EngineError> {
         let now = self.world.clock.now();
-        for row in self.store.queue().await? {
-            if row.state == QueueState::Waiting && row.give_up_at <= now {
+        for row in self.store.queue(true).await? {
+            if row.give_up_at <= now {
                 self.drop_request(&row).await?;
             }
         }
@@ -294,16 +294,15 @@ pub(crate) async fn watch(inner: Weak<Inner>) {
         if inner.lease.is_lost() || inner.is_leaving() {
             return;
         }
-        let rows = match inner.store.queue().await {
+        let waiting = match inner.store.queue(true).await {
             Ok(rows) => rows,
             Err(error) => {
                 tracing::warn!(%error, "the queue cannot be read");
                 continue;
             }
         };
-        let waiting: Vec<_> = rows.into_iter().rev().filter(|row| row.state == QueueState::Waiting).collect();
         not_before.retain(|plan, _| waiting.iter().any(|row| row.plan == *plan));
-        for row in waiting {
+        for row in waiting.into_iter().rev() {
             let at = not_before.entry(row.plan).or_insert_with(Instant::now);
             inner.look_after(&row, at).await;
         }

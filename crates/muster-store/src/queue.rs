@@ -83,8 +83,9 @@ pub trait Queue: Send + Sync {
     async fn enqueue(&self, row: QueuedRow) -> StoreResult<QueuedRow>;
     /// One request.
     async fn queued(&self, plan: PlanId) -> StoreResult<Option<QueuedRow>>;
-    /// Requests of all Spaces, [`QUEUE_MAX`] at most: those that wait, then the others, the newest first.
-    async fn queue(&self) -> StoreResult<Vec<QueuedRow>>;
+    /// Requests of all Spaces, [`QUEUE_MAX`] at most: those that wait, then, unless only these are asked for, the
+    /// others, the newest first.
+    async fn queue(&self, only_waiting: bool) -> StoreResult<Vec<QueuedRow>>;
     /// Ends the waiting of a request, with an audit line; false if it does not wait any more.
     async fn leave_queue(&self, plan: PlanId, left: Left) -> StoreResult<bool>;
     /// Why these locks cannot be taken now, in words; none if they are free. Nothing is taken.

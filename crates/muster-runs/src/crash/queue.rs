@@ -15,8 +15,8 @@ impl Queue for FatedStore {
     async fn queued(&self, plan: PlanId) -> StoreResult<Option<QueuedRow>> {
         self.store.queued(plan).await
     }
-    async fn queue(&self) -> StoreResult<Vec<QueuedRow>> {
-        self.store.queue().await
+    async fn queue(&self, only_waiting: bool) -> StoreResult<Vec<QueuedRow>> {
+        self.store.queue(only_waiting).await
     }
     async fn leave_queue(&self, plan: PlanId, left: Left) -> StoreResult<bool> {
         self.commit(self.store.leave_queue(plan, left)).await

@@ -22,7 +22,7 @@ const SAME: &str =
   from queue where plan = $1 or (space = $2 and subject = $3 and digest = $4 and state = 'waiting') limit 1";
 const NEWEST: &str =
     "select plan, space, subject, digest, form, body, asked_at, give_up_at, state, message, run
-  from queue order by (state = 'waiting') desc, number desc limit $1";
+  from queue where state = 'waiting' or not $2 order by (state = 'waiting') desc, number desc limit $1";
 
 fn row_of(found: &Row) -> Result<QueuedRow, StoreError> {
     Ok(QueuedRow {
@@ -75,8 +75,8 @@ pub(super) async fn one<C: GenericClient>(db: &C, plan: PlanId) -> Result<Option
     row(db, ONE, &[&plan.0]).await?.map(|found| row_of(&found)).transpose()
 }
 
-pub(super) async fn all<C: GenericClient>(db: &C) -> Result<Vec<QueuedRow>, StoreError> {
-    rows(db, NEWEST, &[&i64::from(QUEUE_MAX)]).await?.iter().map(row_of).collect()
+pub(super) async fn all<C: GenericClient>(db: &C, only_waiting: bool) -> Result<Vec<QueuedRow>, StoreError> {
+    rows(db, NEWEST, &[&i64::from(QUEUE_MAX), &only_waiting]).await?.iter().map(row_of).collect()
 }
 
 pub(super) async fn leave<C: GenericClient>(tx: &C, plan: PlanId, left: &Left) -> Result<bool, StoreError> {
@@ -124,8 +124,8 @@ impl Queue for PostgresStore {
     async fn queued(&self, plan: PlanId) -> StoreResult<Option<QueuedRow>> {
         read!(self, db => one(&db, plan).await)
     }
-    async fn queue(&self) -> StoreResult<Vec<QueuedRow>> {
-        read!(self, db => all(&db).await)
+    async fn queue(&self, only_waiting: bool) -> StoreResult<Vec<QueuedRow>> {
+        read!(self, db => all(&db, only_waiting).await)
     }
     async fn leave_queue(&self, plan: PlanId, left: Left) -> StoreResult<bool> {
         change!(self, tell, tx => leave(&tx, plan, &left).await)

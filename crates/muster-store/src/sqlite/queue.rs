@@ -70,11 +70,11 @@ pub(super) fn one(db: &Connection, plan: PlanId) -> Result<Option<QueuedRow>, St
     rows.next()?.map(row_of).transpose()
 }
 
-pub(super) fn all(db: &Connection) -> Result<Vec<QueuedRow>, StoreError> {
+pub(super) fn all(db: &Connection, only_waiting: bool) -> Result<Vec<QueuedRow>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "select {COLUMNS} from queue order by (state = 'waiting') desc, number desc limit ?1"
+        "select {COLUMNS} from queue where state = 'waiting' or not ?2 order by (state = 'waiting') desc, number desc limit ?1"
     ))?;
-    let mut rows = statement.query([QUEUE_MAX])?;
+    let mut rows = statement.query(params![QUEUE_MAX, only_waiting])?;
     let mut all = Vec::new();
     while let Some(found) = rows.next()? {
         all.push(row_of(found)?);
@@ -130,8 +130,8 @@ impl Queue for SqliteStore {
     async fn queued(&self, plan: PlanId) -> StoreResult<Option<QueuedRow>> {
         self.read(|db| one(db, plan))
     }
-    async fn queue(&self) -> StoreResult<Vec<QueuedRow>> {
-        self.read(all)
+    async fn queue(&self, only_waiting: bool) -> StoreResult<Vec<QueuedRow>> {
+        self.read(|db| all(db, only_waiting))
     }
     async fn leave_queue(&self, plan: PlanId, left: Left) -> StoreResult<bool> {
         self.write(move |tx| leave(tx, plan, &left)).await

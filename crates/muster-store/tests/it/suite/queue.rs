@@ -39,7 +39,7 @@ pub async fn the_same_request_waits_once(scene: Scene) {
     }
     assert_eq!(kept.len(), 1, "{kept:?}");
     scene.store.enqueue(request(PlanId(id(20)), "other")).await.unwrap();
-    let all = scene.store.queue().await.unwrap();
+    let all = scene.store.queue(false).await.unwrap();
     assert_eq!(all.len(), 2);
     assert_eq!(all[0], request(PlanId(id(20)), "other"), "the newest first, and as it was asked");
     assert_eq!(scene.store.audits(&"default".into(), 10).await.unwrap().len(), 2, "each once");
@@ -53,9 +53,10 @@ pub async fn what_waits_is_found_among_many(scene: Scene) {
         scene.store.enqueue(request(PlanId(id(number)), "same")).await.unwrap();
         scene.store.leave_queue(PlanId(id(number)), left(QueueState::Dropped, "")).await.unwrap();
     }
-    let all = scene.store.queue().await.unwrap();
+    let all = scene.store.queue(false).await.unwrap();
     assert_eq!((all[0].plan, all[1].plan), (PlanId(id(1)), PlanId(id(last))));
     assert_eq!(all.len(), QUEUE_MAX as usize);
+    assert_eq!(scene.store.queue(true).await.unwrap().len(), 1);
     assert!(scene.store.queued(PlanId(id(2))).await.unwrap().is_none(), "long over");
 }
 
