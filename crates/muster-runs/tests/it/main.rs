@@ -8,6 +8,7 @@ mod metrics;
 mod people;
 mod process;
 mod provision;
+mod queue;
 mod reach;
 mod retry;
 mod seed;
