@@ -18,6 +18,7 @@ pub mod log;
 pub mod media;
 pub mod plan;
 pub mod problem;
+pub mod queue;
 pub mod run;
 pub mod secret;
 pub mod server;

@@ -45,6 +45,7 @@ pub(crate) fn begin(inner: &Arc<Inner>) {
     if let Role::Server { scheduler: true, .. } = inner.config.role {
         tokio::spawn(retention(Arc::downgrade(inner)));
         tokio::spawn(crate::search::keep(Arc::downgrade(inner)));
+        tokio::spawn(crate::queue::watch(Arc::downgrade(inner)));
     }
     if let Role::Server { .. } = inner.config.role {
         tokio::spawn(hints(Arc::downgrade(inner)));
@@ -205,13 +206,14 @@ impl Inner {
 
     /// Takes the lanes of a run that nobody holds, or that are kept for this node; whether it executes here now.
     pub(crate) async fn take_stranded(self: &Arc<Inner>, run: RunId) -> bool {
-        self.take_lanes(vec![run]).await;
+        // It may have ended already.
+        let began = self.take_lanes(vec![run]).await > 0;
         let is_here = !self.ends_of(run).await.is_empty();
         if is_here {
             // Whoever had its other lanes may let go of them one by one.
             self.tend(run);
         }
-        is_here
+        began || is_here
     }
 
     /// What tells the ends of a run's lanes that execute here.
@@ -221,35 +223,40 @@ impl Inner {
         of_it.map(|(_, handle)| handle.ended.clone()).collect()
     }
 
-    /// Claims lanes that are ready (of these runs, or any) and executes them.
-    pub(crate) async fn take_lanes(self: &Arc<Inner>, only: Vec<RunId>) {
+    /// Claims lanes that are ready (of these runs, or any) and executes them. Gives how many began.
+    pub(crate) async fn take_lanes(self: &Arc<Inner>, only: Vec<RunId>) -> usize {
         let room = match self.config.role {
             // It executes only what is its own, all of it.
             Role::Foreground => usize::from(u16::MAX),
             Role::Server { .. } => LANES_MAX.saturating_sub(self.lanes_here.lock().await.len()),
         };
         if room == 0 || !self.lease.may_start().await {
-            return;
+            return 0;
         }
         let wish = ClaimNext { holder: self.lease.holder(), limit: room as u32, forms: vec![FORM], only };
         let claims = match self.store.claim_next(wish).await {
             Ok(claims) => claims,
             Err(StoreError::Lapsed(message)) => {
                 tracing::error!("{message}");
-                return;
+                return 0;
             }
             Err(error) => {
                 tracing::warn!(%error, "ready lanes could not be looked for");
-                return;
+                return 0;
             }
         };
+        let mut begun = 0;
         for claim in claims {
             let lane = (claim.run, claim.lane);
-            if let Err(error) = self.hold(claim.clone()).await {
-                tracing::error!(run = %lane.0, lane = lane.1.0, %error, "a claimed lane cannot be executed");
-                self.give_back(claim);
+            match self.hold(claim.clone()).await {
+                Ok(()) => begun += 1,
+                Err(error) => {
+                    tracing::error!(run = %lane.0, lane = lane.1.0, %error, "a claimed lane cannot be executed");
+                    self.give_back(claim);
+                }
             }
         }
+        begun
     }
 }
 

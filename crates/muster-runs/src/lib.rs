@@ -17,6 +17,7 @@ mod lease;
 mod metrics;
 mod observe;
 pub mod offers;
+pub mod queue;
 mod reach;
 pub mod reads;
 mod runner;
@@ -29,6 +30,7 @@ pub mod submit;
 pub mod world;
 
 pub use access::{HostStats, SshAccess};
+pub use approve::{COUNTDOWN_MAX, Priority, Start};
 pub use muster_outside::Outside;
 pub use muster_outside::host::local::machine_supervisor_main;
 pub use muster_outside::secret::Sealer;

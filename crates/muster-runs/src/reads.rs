@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use muster_model::account::{Account, AccountIdentity, Provider};
 use muster_model::id::{InfrastructureName, LaneNumber, PlanId, RunId, SecretName, Sequence, SpaceName};
 use muster_model::ownership::Ownership;
@@ -51,6 +52,10 @@ pub struct RunView {
     pub run: Run,
     /// Its steps.
     pub steps: StepCounts,
+    /// When it begins, while it waits in its countdown.
+    pub begins_at: Option<Timestamp>,
+    /// How long that is from now.
+    pub begins_in: Option<SignedDuration>,
 }
 
 /// What one file owns.
@@ -99,7 +104,7 @@ impl Reads {
     pub async fn run(&self, id: RunId) -> ReadResult<Option<RunView>> {
         let store = &self.engine.inner.store;
         let Some(run) = store.run(id).await? else { return Ok(None) };
-        Ok(Some(RunView { run, steps: store.tally(id).await? }))
+        Ok(Some(self.view(run).await?))
     }
 
     /// The newest runs first.
@@ -107,10 +112,21 @@ impl Reads {
         let store = &self.engine.inner.store;
         let mut views = Vec::new();
         for run in store.runs(space, limit.min(PAGE_MAX)).await? {
-            let steps = store.tally(run.id).await?;
-            views.push(RunView { run, steps });
+            views.push(self.view(run).await?);
         }
         Ok(views)
+    }
+
+    async fn view(&self, run: Run) -> ReadResult<RunView> {
+        let inner = &self.engine.inner;
+        let begins_at = inner.begins_at(&run).await?;
+        let left = |at: Timestamp| at.duration_since(inner.world.clock.now()).max(SignedDuration::ZERO);
+        Ok(RunView {
+            steps: inner.store.tally(run.id).await?,
+            begins_in: begins_at.map(left),
+            begins_at,
+            run,
+        })
     }
 
     /// Journal entries of a run's first lane with a sequence number above this one, in order.

@@ -29,6 +29,8 @@ pub const GONE_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24)
 
 /// The name of the signal that a finished lane sends.
 pub const LANE_DONE: &str = "lane-done";
+/// The name of the signal that a retry sends: failures that were told before it count no more.
+pub const RETRIED: &str = "lanes-retried";
 
 /// What a heartbeat found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +239,17 @@ pub trait Lanes: Send + Sync {
     async fn requeue(
         &self,
         run: RunId,
+        locks: Vec<(LockKey, LockMode)>,
+        actor: String,
+        at: Timestamp,
+    ) -> StoreResult<()>;
+    /// Takes a *failed* run up again: its locks are taken anew, nothing came after it on its subject, and its lanes are
+    /// ready, for anybody or kept for one node. What was counted against steps that took their nodes with them is
+    /// forgotten: a person has looked.
+    async fn retry(
+        &self,
+        run: RunId,
+        node: Option<NodeId>,
         locks: Vec<(LockKey, LockMode)>,
         actor: String,
         at: Timestamp,

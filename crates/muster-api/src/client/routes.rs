@@ -16,6 +16,7 @@ use crate::infrastructure::InfrastructureAttributes;
 use crate::log::{LogFilter, OutputFrom};
 use crate::media::{BASE, IDEMPOTENCY_KEY, JSON_API, OCTETS};
 use crate::plan::{PlanAttributes, PlanRequest};
+use crate::queue::{QueueRequest, QueuedAttributes};
 use crate::run::{CheckupAttributes, OutputAttributes, RunAttributes, RunRequest, StandingAttributes};
 use crate::secret::{SecretAttributes, SecretText, SecretValue};
 use crate::server::ServerAttributes;
@@ -59,12 +60,31 @@ impl Client {
     /// Approves a plan: a run begins.
     pub async fn approve(
         &self,
-        plan: PlanId,
+        request: RunRequest,
         idempotency_key: Option<&str>,
     ) -> Answer<Resource<RunAttributes>> {
         let path = format!("{BASE}/runs");
-        let request = RunRequest { plan: plan.to_string() };
         Ok(self.keyed::<_, One<RunAttributes>>(&path, request, idempotency_key).await?.data)
+    }
+
+    /// Lets a ready plan wait until nothing is in its way.
+    pub async fn enqueue(&self, request: QueueRequest) -> Answer<Resource<QueuedAttributes>> {
+        Ok(self.keyed::<_, One<QueuedAttributes>>(&format!("{BASE}/queue"), request, None).await?.data)
+    }
+
+    /// One queued request.
+    pub async fn queued(&self, plan: PlanId) -> Answer<Resource<QueuedAttributes>> {
+        self.one(&format!("{BASE}/queue/{plan}")).await
+    }
+
+    /// Queued requests, the newest first, also those that do not wait any more.
+    pub async fn queue(&self) -> Answer<Vec<Resource<QueuedAttributes>>> {
+        self.list(&format!("{BASE}/queue")).await
+    }
+
+    /// Takes a request out of the queue.
+    pub async fn withdraw(&self, plan: PlanId) -> Answer<Resource<QueuedAttributes>> {
+        Ok(self.post_empty::<One<QueuedAttributes>>(&format!("{BASE}/queue/{plan}/withdraw")).await?.data)
     }
 
     /// The newest runs first.
@@ -105,6 +125,11 @@ impl Client {
     /// Takes up an interrupted or paused run.
     pub async fn resume(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/resume")).await?.data)
+    }
+
+    /// Takes a failed run up again: what failed begins once more.
+    pub async fn retry(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
+        Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/retry")).await?.data)
     }
 
     /// Lets running steps finish and leaves the run *interrupted*.

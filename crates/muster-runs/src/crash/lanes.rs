@@ -68,6 +68,16 @@ impl Lanes for FatedStore {
     ) -> StoreResult<()> {
         self.commit(self.store.requeue(run, locks, actor, at)).await
     }
+    async fn retry(
+        &self,
+        run: RunId,
+        node: Option<NodeId>,
+        locks: Vec<(LockKey, LockMode)>,
+        actor: String,
+        at: Timestamp,
+    ) -> StoreResult<()> {
+        self.commit(self.store.retry(run, node, locks, actor, at)).await
+    }
     async fn entries_of(
         &self,
         run: RunId,

@@ -21,7 +21,7 @@ const PAUSE_MS: u64 = 500;
 pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<Output, StepError> {
     let first = match state {
         StepState::Waiting | StepState::Succeeded(_) => 1,
-        StepState::Started(attempt) | StepState::Failed(attempt) => attempt.0 + 1,
+        StepState::Started(attempt) | StepState::Failed(attempt) | StepState::Again(attempt) => attempt.0 + 1,
     };
     for (number, tried) in (first..).zip(0..ATTEMPTS_MAX) {
         let attempt = Attempt(number);
@@ -43,6 +43,7 @@ pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<O
             return Err(StepError::Failed(class, message));
         }
         ctx.previous = Some(attempt);
+        ctx.asked_again = false;
         let pause_ms = PAUSE_MS << tried;
         let jitter_ms = ctx.world().random.below(pause_ms / 2 + 1);
         tokio::time::sleep(Duration::from_millis(pause_ms + jitter_ms)).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muster_model::id::StepNumber;
 use muster_model::plan::{Action, HostAction, OnFailure, Plan, Step, Subject, WaitingReason};
 use muster_model::run::{Entry, EntryKind, Output, RunState};
@@ -69,7 +70,7 @@ impl Lane {
         // Lists from here on show at least what the plan saw.
         let began = session.watch.mark();
         if claim.lane == COORDINATOR {
-            let has_begun = others.as_ref().map_or(graph.is_under_way(), Others::gate_is_open);
+            let has_begun = graph.is_under_way() || others.as_ref().is_some_and(Others::gate_is_open);
             if !has_begun && self.is_of_a_world() {
                 match self.has_moved(&session).await {
                     Ok(None) => {}
@@ -135,11 +136,15 @@ impl Lane {
         let draft = &self.plan.draft;
         let Some(others) = others else {
             let entries = self.inner.all_entries(claim.run).await?;
-            return Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries));
+            return Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries, None));
         };
         let own = draft.steps.iter().filter(|step| draft.lane_of(step.number) == claim.lane);
         let entries = self.inner.entries_of(claim.run, claim.lane).await?;
-        let mut graph = Graph::fold(own, draft.on_failure, &entries);
+        let retried_at = match claim.lane {
+            COORDINATOR => None,
+            _ => self.retried_at().await?,
+        };
+        let mut graph = Graph::fold(own, draft.on_failure, &entries, retried_at);
         others.begin(&self.inner, &mut graph, claim.fence.0).await?;
         if claim.lane != COORDINATOR && graph.has_started() {
             let node = self.inner.node;
@@ -148,6 +153,22 @@ impl Lane {
             self.journal.write(EntryKind::Progress { step: None, message }, Vec::new()).await?;
         }
         Ok(graph)
+    }
+
+    /// When somebody last asked for another try at this run, which lane 0's journal tells.
+    async fn retried_at(&self) -> Result<Option<Timestamp>, Stop> {
+        let mut has_failed = false;
+        let mut retried_at = None;
+        for entry in self.inner.entries_of(self.journal.run(), COORDINATOR).await? {
+            match entry.kind {
+                EntryKind::Run { state: RunState::Failed, .. } => has_failed = true,
+                EntryKind::Run { state: RunState::Running, .. } if has_failed => {
+                    (has_failed, retried_at) = (false, Some(entry.at));
+                }
+                _ => {}
+            }
+        }
+        Ok(retried_at)
     }
 
     /// The run ends without its steps: whoever holds another lane of it hears of it first.
@@ -173,7 +194,7 @@ impl Lane {
     async fn whole(&self) -> Result<Graph, Stop> {
         let draft = &self.plan.draft;
         let entries: Vec<Entry> = self.inner.all_entries(self.journal.run()).await?;
-        Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries))
+        Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries, None))
     }
 
     /// Every lane has done what it will do: the run ends, as its steps did.
@@ -313,9 +334,12 @@ impl Lane {
             made,
             attempt: Default::default(),
             previous: match state {
-                StepState::Started(attempt) | StepState::Failed(attempt) => Some(*attempt),
+                StepState::Started(attempt) | StepState::Failed(attempt) | StepState::Again(attempt) => {
+                    Some(*attempt)
+                }
                 StepState::Waiting | StepState::Succeeded(_) => None,
             },
+            asked_again: matches!(state, StepState::Again(_)),
         }
     }
 

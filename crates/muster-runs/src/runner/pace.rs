@@ -197,7 +197,7 @@ impl Lane {
     /// A step that is not begun again, because nobody knows what became of it.
     async fn leave_unknown(&self, step: StepNumber, state: &StepState, message: String) -> Result<(), Stop> {
         let attempt = match state {
-            StepState::Started(attempt) => *attempt,
+            StepState::Started(attempt) | StepState::Again(attempt) => *attempt,
             StepState::Waiting | StepState::Succeeded(_) | StepState::Failed(_) => Default::default(),
         };
         let class = FailureClass::UnknownOutcome;

@@ -86,19 +86,25 @@ async fn exec(
     let facts: Vec<Fact> =
         reached.new_host_key.iter().map(|key| ctx.engine.host_key_fact(&ctx.session, &id, key)).collect();
     let hosts = &ctx.engine.outside.hosts;
-    let number = ctx.previous.unwrap_or(ctx.attempt);
     let claim = ctx.journal.claim();
-    let attempt = ssh::Attempt::new(
-        &claim.run.to_string(),
-        u32::from(claim.lane.0),
-        ctx.step.number.0,
-        number.0,
-        claim.fence.0,
-    );
-    let command = Exec::new(argv.to_vec()).limit(EXEC_LIMIT);
-    hosts.start(&reached.host, &attempt, &command).await?;
+    let (run, lane) = (claim.run.to_string(), u32::from(claim.lane.0));
+    let attempt_of = |number: u32| ssh::Attempt::new(&run, lane, ctx.step.number.0, number, claim.fence.0);
     let mut lines = Lines::new(ctx.output.clone(), ctx.world().clock.clone(), ctx.step.number, name);
-    let outcome = hosts.follow(&reached.host, &attempt, EXEC_LIMIT, &mut lines).await?;
+    let again = if ctx.asked_again { ctx.previous } else { None };
+    let earlier = again.map(|last| (1..=last.0).rev().map(attempt_of)).into_iter().flatten();
+    let found = what_became_of(ctx, &reached.host, earlier, &mut lines).await?;
+    let (attempt, outcome) = match found {
+        Some((attempt, outcome @ (Outcome::Finished(0) | Outcome::Running))) => (attempt, outcome),
+        // Nobody asked, or a person asked that it begins again after this.
+        Some((_, Outcome::Finished(_) | Outcome::Unknown(_))) | None => {
+            let number = if again.is_some() { None } else { ctx.previous };
+            let attempt = attempt_of(number.unwrap_or(ctx.attempt).0);
+            let command = Exec::new(argv.to_vec()).limit(EXEC_LIMIT);
+            hosts.start(&reached.host, &attempt, &command).await?;
+            let outcome = hosts.follow(&reached.host, &attempt, EXEC_LIMIT, &mut lines).await?;
+            (attempt, outcome)
+        }
+    };
     lines.end();
     match outcome {
         Outcome::Finished(code) => {
@@ -116,6 +122,23 @@ async fn exec(
             argv.join(" ")
         ))),
     }
+}
+
+/// The newest of these attempts that left a trace, and what became of it. A running one is waited for.
+async fn what_became_of(
+    ctx: &StepContext,
+    host: &ssh::Host,
+    attempts: impl Iterator<Item = ssh::Attempt>,
+    lines: &mut Lines,
+) -> Result<Option<(ssh::Attempt, Outcome)>, StepError> {
+    let hosts = &ctx.engine.outside.hosts;
+    for attempt in attempts {
+        match hosts.follow(host, &attempt, EXEC_LIMIT, lines).await? {
+            Outcome::Unknown(ssh::Lost::NoTrace) => {}
+            outcome => return Ok(Some((attempt, outcome))),
+        }
+    }
+    Ok(None)
 }
 
 /// Cuts what comes in chunks into lines and keeps them.

@@ -115,6 +115,8 @@ pub(crate) struct StepContext {
     pub(crate) attempt: Attempt,
     /// The attempt before, if there was one: it may have had an effect.
     pub(crate) previous: Option<Attempt>,
+    /// Whether a person asked that it begins again after that one, whatever became of it.
+    pub(crate) asked_again: bool,
 }
 
 impl StepContext {

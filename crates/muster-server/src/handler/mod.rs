@@ -9,6 +9,7 @@ pub mod exec;
 pub mod infrastructure;
 pub mod metrics;
 pub mod plan;
+pub mod queue;
 pub mod run;
 pub mod secret;
 pub mod server;

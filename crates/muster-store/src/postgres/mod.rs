@@ -22,6 +22,7 @@ mod lanes;
 mod listen;
 mod nodes;
 mod plans;
+mod queue;
 mod quota;
 mod retention;
 mod runs;

@@ -70,6 +70,16 @@ impl Lanes for PostgresStore {
     ) -> StoreResult<()> {
         change!(self, tell, tx => claim::requeue(&tx, run, &locks, &actor, at).await)
     }
+    async fn retry(
+        &self,
+        run: RunId,
+        node: Option<NodeId>,
+        locks: Vec<(LockKey, LockMode)>,
+        actor: String,
+        at: Timestamp,
+    ) -> StoreResult<()> {
+        change!(self, tell, tx => claim::retry(&tx, run, node, &locks, &actor, at).await)
+    }
     async fn entries_of(
         &self,
         run: RunId,

@@ -29,6 +29,7 @@ mod journal;
 mod lanes;
 mod nodes;
 mod plans;
+mod queue;
 mod quota;
 mod retention;
 mod runs;

@@ -68,6 +68,16 @@ impl Lanes for SqliteStore {
     ) -> StoreResult<()> {
         self.write(move |tx| claim::requeue(tx, run, &locks, &actor, at)).await
     }
+    async fn retry(
+        &self,
+        run: RunId,
+        node: Option<NodeId>,
+        locks: Vec<(LockKey, LockMode)>,
+        actor: String,
+        at: Timestamp,
+    ) -> StoreResult<()> {
+        self.write(move |tx| claim::retry(tx, run, node, &locks, &actor, at)).await
+    }
     async fn entries_of(
         &self,
         run: RunId,

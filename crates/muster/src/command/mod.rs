@@ -168,9 +168,9 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
 fn outlives(command: &Command) -> bool {
     match command {
         Command::Infra(Infra::Update(change) | Infra::Deploy(change) | Infra::Destroy(change)) => {
-            change.detach
+            change.begin.detach
         }
-        Command::Server(Server { command: Some(ServerCommand::Exec { detach, .. }), .. }) => *detach,
+        Command::Server(Server { command: Some(ServerCommand::Exec { begin, .. }), .. }) => begin.detach,
         _ => false,
     }
 }

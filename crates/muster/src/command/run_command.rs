@@ -40,6 +40,17 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
             context.client.resume(run_id(&id)?).await?;
             followed(&id, Cursor::start(), context).await
         }
+        Run::Retry { id } => {
+            // Only what comes from here on: the failure before would be drawn as if it were this one's.
+            let before = end_of(&id, context).await?;
+            context.client.retry(run_id(&id)?).await?;
+            followed(&id, before, context).await
+        }
+        Run::Queue { withdraw: None } => Answer::done(Report::Queue(rows(context.client.queue().await?))),
+        Run::Queue { withdraw: Some(id) } => {
+            let request = context.client.withdraw(plan_id(&id)?).await?;
+            Answer::done(Report::Queue(rows(vec![request])))
+        }
         Run::Cancel { id } => {
             let run = context.client.cancel(run_id(&id)?).await?;
             if !run.attributes.is_final {
@@ -78,4 +89,18 @@ async fn followed(id: &str, from: Cursor, context: &Context<'_>) -> Result<Answe
     let followed = follow(id, from, Some(&plan), context).await?;
     let exit = followed.exit(super::infra::consent::waits(&plan));
     Ok(Answer { exit, report: Report::Run(Box::new(followed.run.into())) })
+}
+
+/// The cursor behind everything that a run wrote so far.
+async fn end_of(id: &str, context: &Context<'_>) -> Result<Cursor, Failure> {
+    let mut cursor = Cursor::start();
+    loop {
+        let page = context.client.history(run_id(id)?, &cursor).await?;
+        for event in &page.data {
+            cursor.saw(event.attributes.lane, event.attributes.seq);
+        }
+        if !page.meta.more {
+            return Ok(cursor);
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::infra::change::{Manner, deal};
 use super::infra::propose::finished;
 use super::report::{Row, rows};
 use super::{Answer, Context, Report};
+use crate::cli::begin::Begin;
 use crate::cli::{ServerCommand, ServerList};
 use crate::exit::{Exit, Failure};
 
@@ -22,7 +23,7 @@ pub async fn server(command: ServerCommand, context: &Context<'_>) -> Result<Ans
         ServerCommand::List(which) => Answer::done(Report::Servers(list(&which, context).await?)),
         ServerCommand::Show { name, account } => show(&name, account, context).await,
         ServerCommand::Ssh { name, command } => ssh(&name, &command, context).await,
-        ServerCommand::Exec { names, detach, command } => exec(names, command, detach, context).await,
+        ServerCommand::Exec { names, begin, command } => exec(names, command, &begin, context).await,
     }
 }
 
@@ -84,14 +85,14 @@ async fn ssh(name: &str, command: &[String], context: &Context<'_>) -> Result<An
 async fn exec(
     servers: Vec<String>,
     argv: Vec<String>,
-    detach: bool,
+    begin: &Begin,
     context: &Context<'_>,
 ) -> Result<Answer, Failure> {
     let request = ExecRequest { space: default_space(), servers, argv };
     let plan = finished(context.client.exec(request).await?, context).await?;
     // The command was typed out; there is nothing left to ask.
-    let mut answer = deal(PurposeSaid::Deploy, plan, Manner::Yes, detach, context).await?;
-    if detach {
+    let mut answer = deal(PurposeSaid::Deploy, plan, Manner::Yes, begin, context).await?;
+    if begin.detach {
         return Ok(answer);
     }
     if let Report::Planned(planned) = &answer.report

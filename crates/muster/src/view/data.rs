@@ -52,6 +52,7 @@ pub fn value(report: &Report) -> Value {
         Report::Planned(planned) => of(planned),
         Report::Run(run) => of(run),
         Report::Runs(runs) => of(runs),
+        Report::Queue(requests) => of(requests),
         Report::Events(events) | Report::Found(events) => of(events),
         Report::Output(lines) => of(lines),
         Report::Account(account) => of(account),

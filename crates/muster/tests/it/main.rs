@@ -4,6 +4,7 @@ mod become_pass;
 mod chaos;
 mod conformance;
 mod control_plane;
+mod countdown;
 mod elastic;
 mod examples;
 mod flow;
@@ -14,6 +15,8 @@ mod nodes;
 mod offers;
 mod password;
 mod place;
+mod queue;
+mod retry;
 mod run_log;
 #[path = "../../../../testing/postgres.rs"]
 mod server;

@@ -68,6 +68,7 @@ async fn two_lanes() -> TwoLanes {
             ended_at: None,
         },
         node: None,
+        begins_at: None,
         steps_total: 2,
         lanes: vec![LanePlan { steps: range(2), waits: false }],
         priority: 0,

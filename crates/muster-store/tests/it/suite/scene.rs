@@ -213,6 +213,7 @@ impl Scene {
             node: Some(node(1)),
             steps_total: 3,
             lanes: vec![],
+            begins_at: None,
             priority: 0,
             locks: exclusive(name),
             idempotency_key: None,
