@@ -31,6 +31,7 @@ pub use access::{HostStats, SshAccess};
 pub use muster_outside::Outside;
 pub use muster_outside::host::local::machine_supervisor_main;
 pub use muster_outside::secret::Sealer;
+pub use muster_outside::supervise::supervisor_main;
 
 pub use engine::{Engine, EngineConfig, EnvironmentAccount, Role};
 pub use error::EngineError;

@@ -196,6 +196,7 @@ impl Lane {
                             graph.fail(number);
                             failure.get_or_insert(message);
                         }
+                        Err(StepError::LetGo) => {}
                         Err(StepError::Stop(stop)) => {
                             tracing::error!(run = %self.journal.run(), "run {} stopped: {stop}", self.journal.run());
                             return Ending::Stopped;
@@ -284,6 +285,7 @@ impl Lane {
             step: step.clone(),
             began,
             made,
+            local: self.local.clone(),
             attempt: Default::default(),
             previous: match state {
                 StepState::Started(attempt) | StepState::Failed(attempt) => Some(*attempt),

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use muster_model::id::{ServerName, StepNumber};
+use muster_model::id::{Attempt, ServerName, StepNumber};
 use muster_model::ownership::Provisioned;
 use muster_model::plan::{HostAction, KEYS_RECORD, ObjectRef, keys_digest};
-use muster_model::run::{Fact, FailureClass, Output};
+use muster_model::run::{EntryKind, Fact, FailureClass, Output};
 use muster_model::world::Clock;
 use muster_outside::host::ssh::{self, Exec, Outcome, OutputStream, SshError, SshErrorKind};
 
@@ -86,7 +86,7 @@ async fn exec(
     let facts: Vec<Fact> =
         reached.new_host_key.iter().map(|key| ctx.engine.host_key_fact(&ctx.session, &id, key)).collect();
     let hosts = &ctx.engine.outside.hosts;
-    let number = ctx.previous.unwrap_or(ctx.attempt);
+    let number = first_of_its_kind(ctx).await?;
     let claim = ctx.journal.claim();
     let attempt = ssh::Attempt::new(
         &claim.run.to_string(),
@@ -103,7 +103,7 @@ async fn exec(
     match outcome {
         Outcome::Finished(code) => {
             ctx.output.flush().await;
-            // The outcome is safe in our output and follows in the journal; what is kept there is only in the way.
+            // The output is safe with us; the exit status stays there, because the journal has it only after this.
             let _ = hosts.forget(&reached.host, &attempt).await;
             if code == 0 {
                 return Ok((Output::None, facts));
@@ -116,6 +116,33 @@ async fn exec(
             argv.join(" ")
         ))),
     }
+}
+
+/// The attempt whose name the command bears on the machine: all attempts since the last one that was given up ask for
+/// the same command, however many owners there were in between.
+async fn first_of_its_kind(ctx: &StepContext) -> Result<Attempt, StepError> {
+    if ctx.previous.is_none() {
+        return Ok(ctx.attempt);
+    }
+    let entries = ctx.engine.all_entries(ctx.journal.run()).await?;
+    Ok(first_since_given_up(ctx.step.number, entries.iter().map(|entry| &entry.kind)).unwrap_or(ctx.attempt))
+}
+
+fn first_since_given_up<'e>(
+    of: StepNumber,
+    entries: impl IntoIterator<Item = &'e EntryKind>,
+) -> Option<Attempt> {
+    let mut first = None;
+    for entry in entries {
+        match entry {
+            EntryKind::Started { step, attempt } if *step == of => {
+                first.get_or_insert(*attempt);
+            }
+            EntryKind::Failed { step, again: false, .. } if *step == of => first = None,
+            _ => {}
+        }
+    }
+    first
 }
 
 /// Cuts what comes in chunks into lines and keeps them.
@@ -165,5 +192,27 @@ impl ssh::Output for Lines {
             }
         }
         self.open[which] = open;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_owner_asks_for_the_same_command() {
+        let started = |attempt| EntryKind::Started { step: StepNumber(1), attempt: Attempt(attempt) };
+        let failed = |again| EntryKind::Failed {
+            step: StepNumber(1),
+            attempt: Attempt(2),
+            class: FailureClass::Transient,
+            message: String::new(),
+            again,
+        };
+        let of = |entries: &[EntryKind]| first_since_given_up(StepNumber(1), entries);
+        assert_eq!(of(&[started(1), started(2), started(3)]), Some(Attempt(1)), "taken over twice");
+        assert_eq!(of(&[started(1), failed(true), started(2)]), Some(Attempt(1)));
+        assert_eq!(of(&[started(1), failed(false), started(2), started(3)]), Some(Attempt(2)));
+        assert_eq!(first_since_given_up(StepNumber(2), &[started(1)]), None);
     }
 }

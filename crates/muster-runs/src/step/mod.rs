@@ -12,11 +12,12 @@ use muster_model::{Secret, World};
 use muster_outside::cloud::watch::WaitError;
 use muster_outside::cloud::{CloudError, CloudErrorKind};
 use muster_store::Store;
+use tokio::sync::watch;
 
 use crate::account::Session;
 use crate::engine::Inner;
 use crate::journal::{LaneJournal, Stop};
-use crate::runner::OutputSink;
+use crate::runner::{Local, OutputSink};
 
 mod create;
 mod host;
@@ -33,6 +34,8 @@ mod settle;
 pub(crate) enum StepError {
     /// The step failed: in this class, with this message.
     Failed(FailureClass, String),
+    /// What the step began goes on, and another node takes it up: there is no outcome to write.
+    LetGo,
     /// The lane is lost or the journal cannot be written: nothing further may be started.
     Stop(Stop),
 }
@@ -111,6 +114,8 @@ pub(crate) struct StepContext {
     pub(crate) began: u64,
     /// Outputs of the steps that its action refers to.
     pub(crate) made: BTreeMap<StepNumber, Output>,
+    /// What this process asks of the lane.
+    pub(crate) local: watch::Receiver<Local>,
     /// The attempt under way.
     pub(crate) attempt: Attempt,
     /// The attempt before, if there was one: it may have had an effect.
@@ -177,9 +182,19 @@ pub(crate) async fn act(ctx: &StepContext, intent: Intent) -> Result<(Output, Ve
     }
 }
 
+/// The outcome is durable: what was kept, so that whoever came after us could have learned it, goes.
+pub(crate) fn settled(ctx: &StepContext) {
+    if let Action::Provision(ProvisionAction::Playbook { .. }) = &ctx.step.action {
+        playbook::settled(ctx);
+    }
+}
+
 /// Whether an opaque action leaves a trace where it ran, so that a further attempt can ask what became of it.
 pub(crate) fn can_be_asked(action: &Action) -> bool {
-    matches!(action, Action::Host(HostAction::Exec { .. }))
+    matches!(
+        action,
+        Action::Host(HostAction::Exec { .. }) | Action::Provision(ProvisionAction::Playbook { .. })
+    )
 }
 
 /// The steps whose outputs a step needs: those that its action refers to, and for a playbook those of the whole

@@ -15,6 +15,7 @@ use muster_outside::ansible::{
 };
 use muster_outside::host::ssh::{HostKeyPolicy, PrivateAgent};
 use muster_outside::secret::LoginKey;
+use muster_outside::supervise::{Folder, Why};
 
 use crate::sshd::{Sshd, skip, start};
 use crate::world::world;
@@ -57,8 +58,13 @@ fn run_on(sshd: &Sshd, mark: &str, playbook: &str) -> (PlaybookRun, PrivateAgent
     (run, agent)
 }
 
+fn settings(directory: &Path) -> RunnerSettings {
+    let supervisor = crate::supervise::launcher();
+    RunnerSettings { supervisor, ..RunnerSettings::new(&directory.join("runs")) }
+}
+
 fn runner(directory: &Path) -> AnsibleRunner {
-    AnsibleRunner::new(RunnerSettings::new(&directory.join("runs")))
+    AnsibleRunner::new(settings(directory))
 }
 
 fn host_tasks(events: &[AnsibleEvent]) -> Vec<&HostTask> {
@@ -291,6 +297,17 @@ async fn ends_with_all_its_children_when_cancelled_dropped_or_late() {
             }
         }
         until(false).await;
+        if kind == "drop" {
+            // Nobody was there to take the outcome; its private directory is gone all the same.
+            let folder = Folder::at(sshd.directory.path().join("runs/child-drop/1"));
+            let mut end = None;
+            while end.is_none() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                end = folder.end().unwrap();
+            }
+            assert_eq!(end.unwrap().why, Why::Stopped);
+            folder.forget();
+        }
         let left = std::fs::read_dir(sshd.directory.path().join("runs")).unwrap().count();
         assert_eq!(left, 0, "{kind}");
     }
