@@ -104,6 +104,8 @@ pub struct EarlierRun {
     pub limit_of_time: Duration,
     /// Its folder, and who wants to own it.
     pub guard: Guard,
+    /// Ends the run with all its children.
+    pub cancel: CancellationToken,
 }
 
 impl PlaybookRun {
@@ -184,8 +186,9 @@ impl Events for tokio::sync::mpsc::Sender<AnsibleEvent> {
 /// Runs playbooks.
 #[async_trait]
 pub trait Ansible: Send + Sync {
-    /// Runs one. Hosts that fail are part of a successful answer. Dropping the future ends the run with all its
-    /// children. What is kept of it stays until its folder is told to forget.
+    /// Runs one. Hosts that fail are part of a successful answer. Dropping the future of a run without a guard ends it
+    /// with all its children; one with a guard may then be taken up, or ends with its owner's lease. What is kept of it
+    /// stays until its folder is told to forget.
     ///
     /// # Errors
     /// There was no run, nobody can tell how it ended, or it was let go of.

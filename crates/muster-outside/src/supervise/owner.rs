@@ -155,6 +155,14 @@ impl Owned {
         }
     }
 
+    /// Renews until the child belongs to somebody else, or has ended.
+    pub async fn keep_until_taken(&self) {
+        while self.folder.newest_owner() == Some(self.owner.token) && matches!(self.end(), Ok(Ok(None))) {
+            self.renew();
+            sleep(RENEW_EVERY).await;
+        }
+    }
+
     /// Has the child ended at once: its deadline is in the past.
     pub fn stop(&self) {
         // If this fails, the deadline passes by itself.

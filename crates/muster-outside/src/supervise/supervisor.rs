@@ -72,7 +72,7 @@ async fn supervise(folder: &Folder) -> std::io::Result<()> {
     let mut ended = signal(SignalKind::child())?;
     let mut told = signal(SignalKind::terminate())?;
     let Some(supervisor) = Process::of(std::process::id().cast_signed()) else {
-        return Err(std::io::Error::other("this system does not tell when a process started (no /proc)"));
+        return Err(std::io::Error::other("the start of this process cannot be told: is /proc there?"));
     };
     let mut running = match prepare(folder, wire) {
         Ok(prepared) => {

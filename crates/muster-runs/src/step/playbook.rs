@@ -16,7 +16,7 @@ use muster_model::run::{Fact, FailureClass, Output};
 use muster_outside::ansible::builtin::{NODE_EXPORTER_PLAYBOOK, NodeExporterSource, node_exporter};
 use muster_outside::ansible::{AnsibleError, Guard, PlaybookRun, RunFile};
 use muster_outside::host::ssh::HostKeyPolicy;
-use muster_outside::supervise::{Owner, StartError, sweep};
+use muster_outside::supervise::{Owner, StartError, Why, sweep};
 use tokio_util::sync::CancellationToken;
 
 use self::earlier::{folder, following, taken_up};
@@ -89,10 +89,13 @@ pub(super) async fn act(
             run.limit_of_time = PLAYBOOK_LIMIT;
             run.guard = Some(guard.clone());
             sweep(&ctx.engine.home.children(), KEPT_FOR, ctx.world().clock.now().into());
-            let mut told = Told::new(ctx, guard.folder.clone());
+            let mut told = Told::new(ctx, guard.clone(), run.cancel.clone());
             let outcome = following(ctx, &guard, ctx.engine.outside.ansible.run(&run, &mut told)).await;
             told.flush().await?;
-            outcome.map_err(|error| failure(&error))?
+            match outcome {
+                Ok(outcome) => outcome,
+                Err(error) => return Err(failure(ctx, &error).await),
+            }
         }
     };
 
@@ -254,11 +257,15 @@ fn check_first(
     Err(StepError::refused(format!("no host was touched, because {path} cannot work: {text}")))
 }
 
-fn failure(error: &AnsibleError) -> StepError {
+async fn failure(ctx: &StepContext, error: &AnsibleError) -> StepError {
     match error {
         AnsibleError::LetGo { .. } => return StepError::LetGo,
         // Somebody else has the lane, and the playbook with it.
         AnsibleError::Start { source: StartError::Older { .. } | StartError::Lapsed, .. } => {
+            return Stop::Fenced.into();
+        }
+        // Perhaps this process was frozen. If the lease is gone with it, the outcome is not ours to write.
+        AnsibleError::Ended { why: Why::Unrenewed, .. } if !ctx.engine.lease.may_start().await => {
             return Stop::Fenced.into();
         }
         _ => {}

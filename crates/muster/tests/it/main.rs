@@ -20,6 +20,7 @@ mod skip;
 mod source;
 #[path = "../../../../testing/spy.rs"]
 mod spy;
+mod supervise;
 mod tidy;
 #[cfg(feature = "otlp")]
 mod traces;

@@ -6,6 +6,7 @@ mod listen;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -133,7 +134,7 @@ impl AnsibleRunner {
 
     /// A run that nobody else knows of: its folder is named after its mark.
     fn own_guard(&self, run: &PlaybookRun) -> Guard {
-        let lease = std::sync::Arc::new(run.limit_of_time + SPARE);
+        let lease = Arc::new(run.limit_of_time + SPARE);
         Guard {
             folder: Folder::at(self.settings.directory.join(format!("child-{}", run.mark)).join("1")),
             owner: Owner { token: 1, lease },
@@ -218,10 +219,10 @@ impl Ansible for AnsibleRunner {
         let following = Following {
             playbook: &run.playbook,
             limit: run.limit_of_time,
-            owned,
+            owned: Arc::new(owned),
             cancel: &run.cancel,
             let_go: &guard.let_go,
-            stop_when_dropped: true,
+            stop_when_dropped: run.guard.is_none(),
         };
         let outcome = following.to_the_end(events).await;
         if run.guard.is_none() {
@@ -235,7 +236,7 @@ impl Ansible for AnsibleRunner {
         earlier: &EarlierRun,
         events: &mut dyn Events,
     ) -> Result<Option<RunOutcome>, AnsibleError> {
-        let EarlierRun { playbook, limit_of_time, guard } = earlier;
+        let EarlierRun { playbook, limit_of_time, guard, cancel } = earlier;
         let found = take_up(&guard.folder, &guard.owner).await.map_err(|source| AnsibleError::Start {
             program: self.settings.program.to_string_lossy().into_owned(),
             source,
@@ -247,10 +248,10 @@ impl Ansible for AnsibleRunner {
                 let following = Following {
                     playbook,
                     limit: *limit_of_time,
-                    owned: *owned,
-                    cancel: &CancellationToken::new(),
+                    owned: Arc::new(*owned),
+                    cancel,
                     let_go: &guard.let_go,
-                    stop_when_dropped: true,
+                    stop_when_dropped: false,
                 };
                 following.to_the_end(events).await.map(Some)
             }
@@ -273,9 +274,10 @@ fn kept(playbook: &str, folder: &Folder) -> impl Fn(std::io::Error) -> AnsibleEr
 struct Following<'r> {
     playbook: &'r str,
     limit: Duration,
-    owned: Owned,
+    owned: Arc<Owned>,
     cancel: &'r CancellationToken,
     let_go: &'r CancellationToken,
+    /// Otherwise whoever has the lane next takes it up, or it ends with our lease.
     stop_when_dropped: bool,
 }
 
@@ -307,6 +309,9 @@ impl Following<'_> {
         match end? {
             None => {
                 self.stop_when_dropped = false;
+                // Until somebody has it, it stays ours: they may take their time.
+                let owned = self.owned.clone();
+                tokio::spawn(async move { owned.keep_until_taken().await });
                 Err(self.let_go_of())
             }
             Some(Ok(end)) => outcome(self.playbook, self.limit, end, heard),

@@ -7,6 +7,7 @@ use muster_model::id::Attempt;
 use muster_model::plan::EffectClass;
 use muster_outside::ansible::{AnsibleError, EarlierRun, Guard, RunOutcome};
 use muster_outside::supervise::{Folder, GONE_WITHIN, Lost};
+use tokio_util::sync::CancellationToken;
 
 use super::super::{StepContext, StepError};
 use super::told::Told;
@@ -56,12 +57,13 @@ pub(super) async fn taken_up(
         return Ok(None);
     };
     let entries = ctx.engine.all_entries(ctx.journal.run()).await?;
-    let mut told = Told::new(ctx, folder.clone()).after(attempt, &entries);
     let run = EarlierRun {
         playbook: playbook.to_owned(),
         limit_of_time: PLAYBOOK_LIMIT,
         guard: Guard { folder: folder.clone(), ..guard.clone() },
+        cancel: CancellationToken::new(),
     };
+    let mut told = Told::new(ctx, run.guard.clone(), run.cancel.clone()).after(attempt, &entries);
     let outcome = following(ctx, guard, ctx.engine.outside.ansible.take_up(&run, &mut told)).await;
     told.flush().await?;
     match outcome {
@@ -70,7 +72,7 @@ pub(super) async fn taken_up(
             folder.forget();
             Ok(None)
         }
-        Err(error) => Err(failure(&error)),
+        Err(error) => Err(failure(ctx, &error).await),
     }
 }
 

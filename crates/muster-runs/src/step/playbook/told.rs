@@ -10,8 +10,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use muster_model::id::{Attempt, StepNumber};
 use muster_model::run::{Entry, EntryKind, Fact};
-use muster_outside::ansible::{AnsibleEvent, Events, HostTask, TaskOutcome};
-use muster_outside::supervise::{Child, Folder};
+use muster_outside::ansible::{AnsibleEvent, Events, Guard, HostTask, TaskOutcome};
+use muster_outside::supervise::Child;
+use tokio_util::sync::CancellationToken;
 
 use super::super::{StepContext, StepError};
 use crate::journal::{LaneJournal, Stop};
@@ -25,10 +26,11 @@ pub(super) struct Told {
     output: Arc<OutputSink>,
     clock: Arc<dyn muster_model::world::Clock>,
     step: StepNumber,
-    folder: Folder,
     tasks: BTreeMap<u32, String>,
     waiting: Vec<(EntryKind, Vec<Fact>)>,
     stop: Option<Stop>,
+    guard: Guard,
+    cancel: CancellationToken,
     /// Events so far, and how many of them are in the output already.
     events: u64,
     events_told: u64,
@@ -38,16 +40,18 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn new(ctx: &StepContext, folder: Folder) -> Told {
+    /// Of a run with this guard; `cancel` ends it.
+    pub(super) fn new(ctx: &StepContext, guard: Guard, cancel: CancellationToken) -> Told {
         Told {
             journal: ctx.journal.clone(),
             output: ctx.output.clone(),
             clock: ctx.world().clock.clone(),
             step: ctx.step.number,
-            folder,
             tasks: BTreeMap::new(),
             waiting: Vec::new(),
             stop: None,
+            guard,
+            cancel,
             events: 0,
             events_told: 0,
             results_told: 0,
@@ -58,7 +62,7 @@ impl Told {
     /// Goes on where the last owner of this attempt stopped telling.
     pub(super) fn after(mut self, attempt: Attempt, entries: &[Entry]) -> Told {
         self.results_told = results_of(self.step, attempt, entries.iter().map(|entry| &entry.kind));
-        self.events_told = self.folder.taken();
+        self.events_told = self.guard.folder.taken();
         self.is_taken_up = true;
         self
     }
@@ -78,12 +82,19 @@ impl Told {
         if !self.waiting.is_empty()
             && let Err(stop) = self.journal.write_all(std::mem::take(&mut self.waiting)).await
         {
+            match &stop {
+                // The lane is somebody else's, and there may be no trace of the run where they are.
+                Stop::Fenced => self.cancel.cancel(),
+                // The database is away. Whoever has the lane when it is back takes the run up.
+                Stop::Store(_) => self.guard.let_go.cancel(),
+                Stop::Refused(_) => {}
+            }
             self.stop = Some(stop);
             return;
         }
         if self.events > self.events_told {
             self.output.flush().await;
-            self.folder.note_taken(self.events);
+            self.guard.folder.note_taken(self.events);
             self.events_told = self.events;
         }
     }

@@ -1,0 +1,234 @@
+//! Playbooks whose command dies, freezes or hands over, with the program itself, stock Ansible and a real machine:
+//! no process is left behind, what is told is the truth, and nothing is started twice.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use muster_outside::host::local::{LocalMachines, Wish};
+use serde_json::Value;
+
+use crate::place::{MUSTER, Place, Ran};
+
+const SHOP: &str = "version: 1
+location: SdnSpb
+stats: false
+vars: { pause: 3 }
+servers:
+  app:
+    image: Ubuntu20.04x64
+    cpu: 1
+    ram: 1 GiB
+    disk: 20 GiB ssd
+deploy:
+  - playbook: site.yml
+    hosts: all
+    vars: { pause: \"${var:pause}\" }
+";
+
+/// Counts its beginnings and its ends on the machine, and starts a process here that hides in a session of its own.
+const SITE: &str = "- hosts: all
+  gather_facts: false
+  tasks:
+    - name: A beginning
+      ansible.builtin.shell: echo begun >> /root/begun
+    - name: A daemon here
+      ansible.builtin.shell: setsid sleep 4711.5 > /dev/null 2>&1 &
+      delegate_to: localhost
+      vars: { ansible_connection: local }
+    - name: The long one
+      ansible.builtin.command: sleep {{ pause }}
+    - name: An end
+      ansible.builtin.shell: echo over >> /root/over
+";
+
+/// A short lease, in seconds.
+const LEASE_S: u64 = 6;
+/// After a deadline everything is gone within this.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+fn place(test: &str) -> Option<Place> {
+    if let Err(missing) = LocalMachines::probe() {
+        crate::skip::skip(test, &missing.to_string());
+        return None;
+    }
+    if !Command::new("ansible-playbook").arg("--version").output().is_ok_and(|said| said.status.success()) {
+        crate::skip::skip(test, "no ansible-playbook (PyPI: ansible-core)");
+        return None;
+    }
+    let place = Place::with_machines(SHOP, &Wish::from_environment().unwrap());
+    for (path, text) in [("muster.yaml", "version: 1\n"), ("site.yml", SITE)] {
+        std::fs::write(place.project().join(path), text).unwrap();
+    }
+    let made = place.run(&["infra", "update", "shop", "--yes"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    Some(place)
+}
+
+/// Processes of this machine that belong to a playbook of this place, by their environment.
+fn of_playbooks(place: &Place) -> Vec<String> {
+    let mark = format!("MUSTER_CHILD={}", place.home().display());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let has_mark = |path: &std::path::PathBuf| {
+        let environment = std::fs::read(path.join("environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(&mark)
+    };
+    let line = |path: std::path::PathBuf| std::fs::read(path.join("cmdline")).unwrap_or_default();
+    let lines = processes.filter(has_mark).map(line);
+    lines
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+/// What is kept of playbooks whose outcome nobody took.
+fn kept(place: &Place) -> usize {
+    let below = |name: &str| std::fs::read_dir(place.home().join(name)).map_or(0, Iterator::count);
+    below("children") + below("work")
+}
+
+async fn until<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not come within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn log(place: &Place, run: &str) -> Vec<Value> {
+    place.run(&["run", "log", run, "--format", "json"]).json(0).as_array().unwrap().clone()
+}
+
+fn tasks(place: &Place, run: &str) -> Vec<String> {
+    let events = log(place, run);
+    let tasks = events.iter().filter(|event| event["kind"] == "task");
+    tasks.map(|event| event["task"].as_str().unwrap().to_owned()).collect()
+}
+
+fn lines_on_machine(place: &Place, path: &str) -> usize {
+    let script = format!("cat {path} || true");
+    let said = place.run(&["--format", "json", "server", "exec", "app-1", "--", "sh", "-c", &script]).json(0);
+    let lines = said.as_array().unwrap().iter();
+    lines.filter(|line| ["begun", "over"].contains(&line["text"].as_str().unwrap())).count()
+}
+
+/// A deploy that has come to its long task.
+struct Deploy {
+    child: Child,
+    run: String,
+}
+
+impl Deploy {
+    async fn begin(place: &Place, pause_s: u32) -> Deploy {
+        let mut command = Command::new(MUSTER);
+        place.dress(&mut command);
+        command.env("MUSTER_LEASE_SECONDS", LEASE_S.to_string());
+        command.args(["infra", "deploy", "shop", "--yes", "--var", &format!("pause={pause_s}")]);
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let run = until("the run", Duration::from_secs(60), || {
+            let runs = place.run(&["run", "list", "--format", "json"]).json(0);
+            (runs[0]["state"] == "running").then(|| runs[0]["id"].as_str().unwrap().to_owned())
+        })
+        .await;
+        let long = || tasks(place, &run).contains(&"A daemon here".to_owned()).then_some(());
+        until("the long task", Duration::from_secs(60), long).await;
+        let daemon = || of_playbooks(place).iter().any(|line| line.contains("sleep 4711.5"));
+        assert!(daemon(), "{:?}", of_playbooks(place));
+        Deploy { child, run }
+    }
+
+    fn tell(&self, word: &str) {
+        assert!(Command::new("kill").args([word, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    fn ended(self) -> Ran {
+        Ran::from(self.child.wait_with_output().unwrap())
+    }
+}
+
+fn resume(place: &Place, run: &str) -> Value {
+    let said = place.run(&["run", "resume", run, "--format", "json"]);
+    serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"))
+}
+
+/// The command is killed, or frozen for longer than its lease: its playbook ends with every process that it started,
+/// and whoever resumes the run is told so; it is not started again.
+#[tokio::test]
+async fn a_playbook_does_not_outlive_its_command_for_long() {
+    let Some(place) = place("supervise::a_playbook_does_not_outlive") else { return };
+    let limit = Duration::from_secs(LEASE_S) + GONE_WITHIN;
+    for (round, word) in ["-KILL", "-STOP"].into_iter().enumerate() {
+        let deploy = Deploy::begin(&place, 120).await;
+        let run = deploy.run.clone();
+        deploy.tell(word);
+        until("the end of its processes", limit, || of_playbooks(&place).is_empty().then_some(())).await;
+        if word == "-STOP" {
+            deploy.tell("-CONT");
+        }
+        let ended = deploy.ended();
+        assert_eq!(ended.code, if word == "-STOP" { 130 } else { -1 }, "{ended:?}");
+        let resumed = resume(&place, &run);
+        assert_eq!(resumed["state"], "failed", "{resumed}");
+        let message = resumed["message"].as_str().unwrap();
+        assert!(message.contains("ended before it was through"), "{message}");
+        assert_eq!(lines_on_machine(&place, "/root/begun"), round + 1, "started once");
+        assert_eq!(lines_on_machine(&place, "/root/over"), 0);
+        assert_eq!(kept(&place), 0, "nothing is kept once it is told");
+    }
+}
+
+/// What ended while nobody owned it is taken as it was, with everything it said; it is not run again.
+#[tokio::test]
+async fn a_playbook_that_ended_alone_is_taken_as_it_was() {
+    let Some(place) = place("supervise::a_playbook_that_ended_alone") else { return };
+    let deploy = Deploy::begin(&place, 2).await;
+    let run = deploy.run.clone();
+    deploy.tell("-KILL");
+    until("its end", Duration::from_secs(20), || of_playbooks(&place).is_empty().then_some(())).await;
+    deploy.ended();
+    assert!(kept(&place) > 0);
+    let resumed = resume(&place, &run);
+    assert_eq!(resumed["state"], "succeeded", "{resumed}");
+    told_once(&place, &run);
+}
+
+/// NEP-32, NEP-33: Ctrl-\ in mid-playbook. The engine in the background takes the playbook up; it is neither waited
+/// for nor interrupted.
+#[tokio::test]
+async fn a_playbook_changes_hands_while_it_runs() {
+    let Some(place) = place("supervise::a_playbook_changes_hands") else { return };
+    let deploy = Deploy::begin(&place, 15).await;
+    let run = deploy.run.clone();
+    let began = tokio::time::Instant::now();
+    deploy.tell("-QUIT");
+    let left = deploy.ended();
+    assert_eq!(left.code, 0, "{left:?}");
+    assert!(left.err.contains("goes on in the background"), "{left:?}");
+    assert!(began.elapsed() < Duration::from_secs(12), "it was not waited for: {:?}", began.elapsed());
+    assert!(!of_playbooks(&place).is_empty(), "it runs on");
+    let attached = place.run(&["run", "attach", &run]);
+    assert_eq!(attached.code, 0, "{attached:?}");
+    told_once(&place, &run);
+    let events = log(&place, &run);
+    let says = |text: &str| {
+        events.iter().any(|event| event["message"].as_str().is_some_and(|said| said.contains(text)))
+    };
+    assert!(says("Ansible is process") && says("Ansible goes on as process"), "{events:#?}");
+    place.end_background();
+}
+
+/// Every task stands once in the journal and in the output, and happened once.
+fn told_once(place: &Place, run: &str) {
+    assert_eq!(tasks(place, run), ["A beginning", "A daemon here", "The long one", "An end"]);
+    let output = place.run(&["run", "log", run, "--output"]);
+    for task in ["A beginning", "A daemon here", "The long one", "An end"] {
+        assert_eq!(output.out.matches(&format!("{task}: changed")).count(), 1, "{task}: {}", output.out);
+    }
+    assert_eq!(lines_on_machine(place, "/root/begun"), 1);
+    assert_eq!(lines_on_machine(place, "/root/over"), 1);
+    assert!(of_playbooks(place).is_empty(), "{:?}", of_playbooks(place));
+    assert_eq!(kept(place), 0);
+}
