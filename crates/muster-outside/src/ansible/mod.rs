@@ -93,6 +93,8 @@ pub struct Guard {
     pub owner: Owner,
     /// Lets go of the run without ending it: somebody else is about to take it up.
     pub let_go: CancellationToken,
+    /// Whether a run whose future is dropped may be taken up; otherwise it is ended at once.
+    pub outlives: bool,
 }
 
 /// A run that an earlier owner began.
@@ -186,9 +188,8 @@ impl Events for tokio::sync::mpsc::Sender<AnsibleEvent> {
 /// Runs playbooks.
 #[async_trait]
 pub trait Ansible: Send + Sync {
-    /// Runs one. Hosts that fail are part of a successful answer. Dropping the future of a run without a guard ends it
-    /// with all its children; one with a guard may then be taken up, or ends with its owner's lease. What is kept of it
-    /// stays until its folder is told to forget.
+    /// Runs one. Hosts that fail are part of a successful answer. Dropping the future ends the run with all its
+    /// children, unless its guard says otherwise. What is kept of it stays until its folder is told to forget.
     ///
     /// # Errors
     /// There was no run, nobody can tell how it ended, or it was let go of.

@@ -28,7 +28,7 @@ pub fn launcher() -> Launcher {
 #[test]
 fn is_the_supervisor() {
     if std::env::var_os("MUSTER_TEST_SUPERVISOR").is_some() {
-        std::process::exit(supervisor_main(std::env::args().last()));
+        std::process::exit(supervisor_main(std::env::args().next_back()));
     }
 }
 

@@ -19,7 +19,7 @@ use muster_outside::host::ssh::HostKeyPolicy;
 use muster_outside::supervise::{Owner, StartError, Why, sweep};
 use tokio_util::sync::CancellationToken;
 
-use self::earlier::{folder, following, taken_up};
+use self::earlier::{folder, following, stays_here, taken_up};
 pub(super) use self::earlier::{may_begin, settled};
 use self::told::Told;
 use super::provision::{Target, bundle_files, inventory_of, targets};
@@ -59,6 +59,7 @@ pub(super) async fn act(
         folder: folder(ctx, ctx.attempt),
         owner: Owner { token: ctx.journal.claim().fence.0, lease: ctx.engine.lease.clone() },
         let_go: CancellationToken::new(),
+        outlives: stays_here(ctx),
     };
     let outcome = match taken_up(ctx, shown(playbook), &guard).await? {
         Some(outcome) => outcome,

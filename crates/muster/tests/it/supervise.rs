@@ -1,13 +1,15 @@
 //! Playbooks whose command dies, freezes or hands over, with the program itself, stock Ansible and a real machine:
 //! no process is left behind, what is told is the truth, and nothing is started twice.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use muster_outside::host::local::{LocalMachines, Wish};
 use serde_json::Value;
 
-use crate::place::{MUSTER, Place, Ran};
+use crate::place::{MUSTER, Place, Ran, Running};
+use crate::server::Server;
 
 const SHOP: &str = "version: 1
 location: SdnSpb
@@ -59,6 +61,11 @@ fn place(test: &str) -> Option<Place> {
     for (path, text) in [("muster.yaml", "version: 1\n"), ("site.yml", SITE)] {
         std::fs::write(place.project().join(path), text).unwrap();
     }
+    Some(place)
+}
+
+fn place_with_a_machine(test: &str) -> Option<Place> {
+    let place = place(test)?;
     let made = place.run(&["infra", "update", "shop", "--yes"]);
     assert_eq!(made.code, 0, "{made:?}");
     Some(place)
@@ -66,7 +73,11 @@ fn place(test: &str) -> Option<Place> {
 
 /// Processes of this machine that belong to a playbook of this place, by their environment.
 fn of_playbooks(place: &Place) -> Vec<String> {
-    let mark = format!("MUSTER_CHILD={}", place.home().display());
+    of_playbooks_below(&place.home())
+}
+
+fn of_playbooks_below(home: &Path) -> Vec<String> {
+    let mark = format!("MUSTER_CHILD={}/", home.display());
     let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
     let has_mark = |path: &std::path::PathBuf| {
         let environment = std::fs::read(path.join("environ")).unwrap_or_default();
@@ -157,8 +168,10 @@ fn resume(place: &Place, run: &str) -> Value {
 /// The command is killed, or frozen for longer than its lease: its playbook ends with every process that it started,
 /// and whoever resumes the run is told so; it is not started again.
 #[tokio::test]
-async fn a_playbook_does_not_outlive_its_command_for_long() {
-    let Some(place) = place("supervise::a_playbook_does_not_outlive") else { return };
+async fn a_playbook_on_a_machine_does_not_outlive_its_command() {
+    let Some(place) = place_with_a_machine("supervise::a_playbook_on_a_machine_does_not_outlive") else {
+        return;
+    };
     let limit = Duration::from_secs(LEASE_S) + GONE_WITHIN;
     for (round, word) in ["-KILL", "-STOP"].into_iter().enumerate() {
         let deploy = Deploy::begin(&place, 120).await;
@@ -182,8 +195,10 @@ async fn a_playbook_does_not_outlive_its_command_for_long() {
 
 /// What ended while nobody owned it is taken as it was, with everything it said; it is not run again.
 #[tokio::test]
-async fn a_playbook_that_ended_alone_is_taken_as_it_was() {
-    let Some(place) = place("supervise::a_playbook_that_ended_alone") else { return };
+async fn a_playbook_on_a_machine_that_ended_alone_is_taken_as_it_was() {
+    let Some(place) = place_with_a_machine("supervise::a_playbook_on_a_machine_that_ended_alone") else {
+        return;
+    };
     let deploy = Deploy::begin(&place, 2).await;
     let run = deploy.run.clone();
     deploy.tell("-KILL");
@@ -198,8 +213,10 @@ async fn a_playbook_that_ended_alone_is_taken_as_it_was() {
 /// NEP-32, NEP-33: Ctrl-\ in mid-playbook. The engine in the background takes the playbook up; it is neither waited
 /// for nor interrupted.
 #[tokio::test]
-async fn a_playbook_changes_hands_while_it_runs() {
-    let Some(place) = place("supervise::a_playbook_changes_hands") else { return };
+async fn a_playbook_on_a_machine_changes_hands_while_it_runs() {
+    let Some(place) = place_with_a_machine("supervise::a_playbook_on_a_machine_changes_hands") else {
+        return;
+    };
     let deploy = Deploy::begin(&place, 15).await;
     let run = deploy.run.clone();
     let began = tokio::time::Instant::now();
@@ -231,4 +248,85 @@ fn told_once(place: &Place, run: &str) {
     assert_eq!(lines_on_machine(place, "/root/over"), 1);
     assert!(of_playbooks(place).is_empty(), "{:?}", of_playbooks(place));
     assert_eq!(kept(place), 0);
+}
+
+/// A node over one database, in the home that is given.
+fn node(place: &Place, database: &str, home: &Path, roles: &str) -> Running {
+    let mut command = Command::new(MUSTER);
+    place.dress(&mut command);
+    command.env("MUSTER_HOME", home).env("MUSTER_DATABASE_URL", database);
+    command.env("MUSTER_KEY", crate::place::KEY).env("MUSTER_LEASE_SECONDS", LEASE_S.to_string());
+    Running::start({
+        command.args(["server", "--listen", "127.0.0.1:0", "--role", roles]);
+        command
+    })
+}
+
+/// Several nodes: a worker beside the dead one adopts its playbook; one on another machine (another home) begins its
+/// own only when nothing of the frozen one's is left.
+#[tokio::test]
+async fn a_worker_goes_on_with_a_playbook_on_a_machine_or_waits_until_it_is_gone() {
+    let test = "supervise::a_worker_goes_on";
+    let Some(postgres) = Server::start(test) else { return };
+    let Some(place) = place(test) else { return };
+    let repeatable = SHOP.replace("hosts: all\n", "hosts: all\n    repeatable: true\n");
+    std::fs::write(place.project().join("infra/shop.yaml"), repeatable).unwrap();
+    let database = postgres.database().await;
+    let homes: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let [api_home, here, elsewhere] = [&homes[0], &homes[1], &homes[2]].map(tempfile::TempDir::path);
+    let api = node(&place, &database, api_home, "api");
+    let token = std::fs::read_to_string(api_home.join("token")).unwrap();
+    let ok = |arguments: &[&str]| {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran
+    };
+    ok(&["context", "add", "prod", &api.address(), "--token", token.trim()]);
+    ok(&["context", "use", "prod"]);
+    let first = node(&place, &database, here, "worker");
+    ok(&["infra", "update", "shop", "--yes"]);
+    let deploy = |pause: &str| {
+        let pause = format!("pause={pause}");
+        let said = ok(&["infra", "deploy", "shop", "--yes", "--detach", "--format", "json", "--var", &pause]);
+        said.json(0)["run"]["id"].as_str().unwrap().to_owned()
+    };
+    let in_the_middle = async |run: &str| {
+        let long = || tasks(&place, run).contains(&"A daemon here".to_owned()).then_some(());
+        until("the long task", Duration::from_secs(60), long).await;
+    };
+    let ended = async |run: &str| {
+        let shown = || ok(&["run", "show", run, "--format", "json"]).json(0);
+        until("the run's end", Duration::from_secs(90), || {
+            Some(shown()).filter(|run| run["state"] != "running")
+        })
+        .await
+    };
+
+    let run = deploy("12");
+    in_the_middle(&run).await;
+    let second = node(&place, &database, here, "worker");
+    first.signal("-KILL");
+    let over = ended(&run).await;
+    assert_eq!(over["state"], "succeeded", "{over}");
+    assert_eq!(lines_on_machine(&place, "/root/begun"), 1, "adopted");
+    assert_eq!(tasks(&place, &run).len(), 4);
+
+    let run = deploy("20");
+    in_the_middle(&run).await;
+    let third = node(&place, &database, elsewhere, "worker");
+    second.signal("-STOP");
+    let began = || (!of_playbooks_below(elsewhere).is_empty()).then_some(());
+    until("the playbook of the other machine", Duration::from_secs(90), began).await;
+    assert_eq!(of_playbooks_below(here), Vec::<String>::new(), "nothing of the frozen one's is left");
+    second.signal("-CONT");
+    assert_eq!(ok(&["run", "cancel", &run]).code, 0);
+    let over = ended(&run).await;
+    assert!(["cancelled", "succeeded"].contains(&over["state"].as_str().unwrap()), "{over}");
+    assert_eq!(lines_on_machine(&place, "/root/begun"), 3, "a repeatable playbook is begun anew");
+    assert_eq!(
+        lines_on_machine(&place, "/root/over"),
+        2,
+        "and the first beginning of it never came to its end"
+    );
+    drop(third);
 }

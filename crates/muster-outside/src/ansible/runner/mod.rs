@@ -139,6 +139,7 @@ impl AnsibleRunner {
             folder: Folder::at(self.settings.directory.join(format!("child-{}", run.mark)).join("1")),
             owner: Owner { token: 1, lease },
             let_go: CancellationToken::new(),
+            outlives: false,
         }
     }
 }
@@ -222,9 +223,9 @@ impl Ansible for AnsibleRunner {
             owned: Arc::new(owned),
             cancel: &run.cancel,
             let_go: &guard.let_go,
-            stop_when_dropped: run.guard.is_none(),
+            stop_when_dropped: !guard.outlives,
         };
-        let outcome = following.to_the_end(events).await;
+        let outcome = following.until_its_end(events).await;
         if run.guard.is_none() {
             guard.folder.forget();
         }
@@ -251,9 +252,9 @@ impl Ansible for AnsibleRunner {
                     owned: Arc::new(*owned),
                     cancel,
                     let_go: &guard.let_go,
-                    stop_when_dropped: false,
+                    stop_when_dropped: !guard.outlives,
                 };
-                following.to_the_end(events).await.map(Some)
+                following.until_its_end(events).await.map(Some)
             }
             Found::Ended(end) => {
                 let mut heard = Heard::default();
@@ -277,7 +278,7 @@ struct Following<'r> {
     owned: Arc<Owned>,
     cancel: &'r CancellationToken,
     let_go: &'r CancellationToken,
-    /// Otherwise whoever has the lane next takes it up, or it ends with our lease.
+    /// Otherwise somebody may take it up, or it ends before long.
     stop_when_dropped: bool,
 }
 
@@ -290,7 +291,7 @@ impl Drop for Following<'_> {
 }
 
 impl Following<'_> {
-    async fn to_the_end(mut self, events: &mut dyn Events) -> Result<RunOutcome, AnsibleError> {
+    async fn until_its_end(mut self, events: &mut dyn Events) -> Result<RunOutcome, AnsibleError> {
         let mut heard = Heard::default();
         let ended = {
             let reading = self.read(&mut heard, events);

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use muster_model::id::Attempt;
 use muster_model::plan::EffectClass;
 use muster_outside::ansible::{AnsibleError, EarlierRun, Guard, RunOutcome};
-use muster_outside::supervise::{Folder, GONE_WITHIN, Lost};
+use muster_outside::supervise::{ADOPTION_LIMIT, Folder, GONE_WITHIN, Lost};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{StepContext, StepError};
@@ -50,9 +50,9 @@ pub(super) async fn taken_up(
 ) -> Result<Option<RunOutcome>, StepError> {
     let Some((attempt, folder)) = earlier(ctx) else {
         if ctx.previous.is_some() && ctx.engine.config.database.is_some() {
-            // It may have run on another machine. That one's lease was over before this lane became ours, so within
-            // this time its supervisor has ended everything.
-            tokio::time::sleep(GONE_WITHIN).await;
+            // It may run on another machine still: not longer than its supervisor waits for an owner, because the
+            // last one was dead, or its lease over, before this lane became ours.
+            tokio::time::sleep(ADOPTION_LIMIT + GONE_WITHIN).await;
         }
         return Ok(None);
     };
@@ -76,8 +76,13 @@ pub(super) async fn taken_up(
     }
 }
 
-/// Lets go of a playbook when this process hands its run over to another one of this machine. Nodes of a control plane
-/// do not: who takes the lane up may be on another machine, so they wait for it.
+/// Whether whoever has this lane next is on this machine. Among nodes over one database it may be on another one, which
+/// finds no trace of the playbook; so there it must be over before the lane is let go of.
+pub(super) fn stays_here(ctx: &StepContext) -> bool {
+    ctx.engine.config.role == Role::Foreground && ctx.engine.config.database.is_none()
+}
+
+/// Lets go of a playbook when this process hands its run over to another one of this machine.
 pub(super) async fn following<T>(
     ctx: &StepContext,
     guard: &Guard,
@@ -86,7 +91,7 @@ pub(super) async fn following<T>(
     let mut local = ctx.local.clone();
     let handing_over = async {
         let told = local.wait_for(|word| *word == Local::HandOver).await.is_ok();
-        if told && ctx.engine.config.role == Role::Foreground {
+        if told && guard.outlives {
             guard.let_go.cancel();
         }
         std::future::pending::<Infallible>().await

@@ -83,10 +83,10 @@ impl Told {
             && let Err(stop) = self.journal.write_all(std::mem::take(&mut self.waiting)).await
         {
             match &stop {
-                // The lane is somebody else's, and there may be no trace of the run where they are.
-                Stop::Fenced => self.cancel.cancel(),
                 // The database is away. Whoever has the lane when it is back takes the run up.
-                Stop::Store(_) => self.guard.let_go.cancel(),
+                Stop::Store(_) if self.guard.outlives => self.guard.let_go.cancel(),
+                // The lane is somebody else's, or will be, and there may be no trace of the run where they are.
+                Stop::Fenced | Stop::Store(_) => self.cancel.cancel(),
                 Stop::Refused(_) => {}
             }
             self.stop = Some(stop);
