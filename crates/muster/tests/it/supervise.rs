@@ -133,9 +133,13 @@ struct Deploy {
 
 impl Deploy {
     async fn begin(place: &Place, pause_s: u32) -> Deploy {
+        Deploy::begin_with(place, pause_s, LEASE_S).await
+    }
+
+    async fn begin_with(place: &Place, pause_s: u32, lease_s: u64) -> Deploy {
         let mut command = Command::new(MUSTER);
         place.dress(&mut command);
-        command.env("MUSTER_LEASE_SECONDS", LEASE_S.to_string());
+        command.env("MUSTER_LEASE_SECONDS", lease_s.to_string());
         command.args(["infra", "deploy", "shop", "--yes", "--var", &format!("pause={pause_s}")]);
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -165,7 +169,7 @@ fn resume(place: &Place, run: &str) -> Value {
     serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"))
 }
 
-/// The command is killed, or frozen for longer than its lease: its playbook ends with every process that it started,
+/// The command is killed, frozen for longer than its lease, or ended by a second Ctrl-C: its playbook ends with every process that it started,
 /// and whoever resumes the run is told so; it is not started again.
 #[tokio::test]
 async fn a_playbook_on_a_machine_does_not_outlive_its_command() {
@@ -173,16 +177,22 @@ async fn a_playbook_on_a_machine_does_not_outlive_its_command() {
         return;
     };
     let limit = Duration::from_secs(LEASE_S) + GONE_WITHIN;
-    for (round, word) in ["-KILL", "-STOP"].into_iter().enumerate() {
+    for (round, word) in ["-KILL", "-STOP", "-INT"].into_iter().enumerate() {
         let deploy = Deploy::begin(&place, 120).await;
         let run = deploy.run.clone();
         deploy.tell(word);
+        if word == "-INT" {
+            // The first Ctrl-C waits for what is under way, the second one does not.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(!of_playbooks(&place).is_empty());
+            deploy.tell(word);
+        }
         until("the end of its processes", limit, || of_playbooks(&place).is_empty().then_some(())).await;
         if word == "-STOP" {
             deploy.tell("-CONT");
         }
         let ended = deploy.ended();
-        assert_eq!(ended.code, if word == "-STOP" { 130 } else { -1 }, "{ended:?}");
+        assert_eq!(ended.code, if word == "-KILL" { -1 } else { 130 }, "{ended:?}");
         let resumed = resume(&place, &run);
         assert_eq!(resumed["state"], "failed", "{resumed}");
         let message = resumed["message"].as_str().unwrap();
@@ -193,12 +203,22 @@ async fn a_playbook_on_a_machine_does_not_outlive_its_command() {
     }
 }
 
-/// What ended while nobody owned it is taken as it was, with everything it said; it is not run again.
+/// What still runs is taken up, and what ended while nobody owned it is taken as it was, with everything it said; it is
+/// not run again.
 #[tokio::test]
-async fn a_playbook_on_a_machine_that_ended_alone_is_taken_as_it_was() {
-    let Some(place) = place_with_a_machine("supervise::a_playbook_on_a_machine_that_ended_alone") else {
+async fn a_playbook_on_a_machine_of_nobody_is_taken_up() {
+    let Some(place) = place_with_a_machine("supervise::a_playbook_on_a_machine_of_nobody") else {
         return;
     };
+    let deploy = Deploy::begin_with(&place, 8, 60).await;
+    let run = deploy.run.clone();
+    deploy.tell("-KILL");
+    deploy.ended();
+    assert!(!of_playbooks(&place).is_empty(), "it runs on for a while");
+    let resumed = resume(&place, &run);
+    assert_eq!(resumed["state"], "succeeded", "{resumed}");
+    told_once(&place, &run, 1);
+
     let deploy = Deploy::begin(&place, 2).await;
     let run = deploy.run.clone();
     deploy.tell("-KILL");
@@ -207,7 +227,7 @@ async fn a_playbook_on_a_machine_that_ended_alone_is_taken_as_it_was() {
     assert!(kept(&place) > 0);
     let resumed = resume(&place, &run);
     assert_eq!(resumed["state"], "succeeded", "{resumed}");
-    told_once(&place, &run);
+    told_once(&place, &run, 2);
 }
 
 /// NEP-32, NEP-33: Ctrl-\ in mid-playbook. The engine in the background takes the playbook up; it is neither waited
@@ -228,7 +248,7 @@ async fn a_playbook_on_a_machine_changes_hands_while_it_runs() {
     assert!(!of_playbooks(&place).is_empty(), "it runs on");
     let attached = place.run(&["run", "attach", &run]);
     assert_eq!(attached.code, 0, "{attached:?}");
-    told_once(&place, &run);
+    told_once(&place, &run, 1);
     let events = log(&place, &run);
     let says = |text: &str| {
         events.iter().any(|event| event["message"].as_str().is_some_and(|said| said.contains(text)))
@@ -237,15 +257,55 @@ async fn a_playbook_on_a_machine_changes_hands_while_it_runs() {
     place.end_background();
 }
 
-/// Every task stands once in the journal and in the output, and happened once.
-fn told_once(place: &Place, run: &str) {
+/// The database of this machine cannot be written for a while: the run stops writing and the playbook goes on; when the
+/// run is taken up again, so is the playbook.
+#[tokio::test]
+async fn a_playbook_on_a_machine_goes_on_while_the_journal_is_away() {
+    let Some(place) = place_with_a_machine("supervise::a_playbook_on_a_machine_goes_on") else { return };
+    // A result each second, so that something is to be written all the time.
+    let task = |number: u32| format!("    - name: Second {number}\n      ansible.builtin.command: sleep 1\n");
+    let seconds: String = (1..=25).map(task).collect();
+    let (before, after) = SITE.split_once("    - name: An end").unwrap();
+    std::fs::write(place.project().join("site.yml"), format!("{before}{seconds}    - name: An end{after}"))
+        .unwrap();
+    let deploy = Deploy::begin_with(&place, 1, 60).await;
+    let run = deploy.run.clone();
+    let locked = Command::new("python3")
+        .args(["-c", LOCK, &place.home().join("muster.db").display().to_string()])
+        .status()
+        .unwrap();
+    assert!(locked.success());
+    let ended = deploy.ended();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let done = tasks(&place, &run);
+    assert_eq!(done.len(), 29, "{done:#?}");
+    let unique: std::collections::BTreeSet<&String> = done.iter().collect();
+    assert_eq!(unique.len(), 29, "each once: {done:#?}");
+    assert_eq!(lines_on_machine(&place, "/root/begun"), 1);
+    let says = |event: &Value| {
+        event["message"].as_str().is_some_and(|said| said.contains("Ansible goes on as process"))
+    };
+    assert!(log(&place, &run).iter().any(says), "{:#?}", log(&place, &run));
+    assert_eq!(kept(&place), 0);
+}
+
+/// Keeps others from writing for longer than they wait for it.
+const LOCK: &str = "import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
+database.execute('begin immediate')
+time.sleep(14)
+database.execute('rollback')
+";
+
+/// Every task stands once in the journal and in the output, and has happened once per run.
+fn told_once(place: &Place, run: &str, runs: usize) {
     assert_eq!(tasks(place, run), ["A beginning", "A daemon here", "The long one", "An end"]);
     let output = place.run(&["run", "log", run, "--output"]);
     for task in ["A beginning", "A daemon here", "The long one", "An end"] {
         assert_eq!(output.out.matches(&format!("{task}: changed")).count(), 1, "{task}: {}", output.out);
     }
-    assert_eq!(lines_on_machine(place, "/root/begun"), 1);
-    assert_eq!(lines_on_machine(place, "/root/over"), 1);
+    assert_eq!(lines_on_machine(place, "/root/begun"), runs);
+    assert_eq!(lines_on_machine(place, "/root/over"), runs);
     assert!(of_playbooks(place).is_empty(), "{:?}", of_playbooks(place));
     assert_eq!(kept(place), 0);
 }
