@@ -2,6 +2,7 @@
 //! temporary folder, with fsync on. A small guard process holds the other end of a pipe: when the test ends, however
 //! it ends, the server is stopped and its folder removed.
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,13 +11,17 @@ use std::time::Duration;
 
 use crate::skip::skip;
 
-/// Ends the server when its standard input does. The words after the folder are the server's command.
+/// Ends the server when its standard input does, and starts it again after each line there. The words after the folder
+/// are the server's command.
 const GUARD: &str = r#"
 folder=$1; shift
-"$@" </dev/null & server=$!
-read -r end
-kill -QUIT "$server" 2>/dev/null
-wait "$server"
+while :; do
+  "$@" </dev/null & server=$!
+  read -r again || again=
+  kill -QUIT "$server" 2>/dev/null
+  wait "$server"
+  [ -n "$again" ] || break
+done
 rm -rf "$folder"
 "#;
 
@@ -26,6 +31,7 @@ const START_TRIES_MAX: u32 = 600;
 pub struct Server {
     guard: Child,
     pub port: u16,
+    folder: PathBuf,
     databases: AtomicU32,
 }
 
@@ -84,12 +90,34 @@ impl Server {
             .stderr(log)
             .spawn()
             .unwrap();
-        let server = Server { guard, port, databases: AtomicU32::new(0) };
-        server.wait_until_it_answers(&programs, &folder);
+        let server = Server { guard, port, folder, databases: AtomicU32::new(0) };
+        server.wait_until_it_answers(&programs);
         Some(server)
     }
 
-    fn wait_until_it_answers(&self, programs: &Path, folder: &Path) {
+    /// Ends the server as a power cut would (it recovers from its log) and starts it again.
+    #[allow(dead_code, reason = "each test binary uses a part of this file")]
+    pub fn crash(&mut self) {
+        let pid = || std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
+        let before = pid();
+        self.guard.stdin.as_mut().unwrap().write_all(b"again\n").unwrap();
+        while pid() == before {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.wait_until_it_answers(&programs().unwrap());
+    }
+
+    /// What a query of one column says, a line a row.
+    #[allow(dead_code, reason = "each test binary uses a part of this file")]
+    pub fn ask(&self, url: &str, query: &str) -> Vec<String> {
+        let program = programs().unwrap().join("psql");
+        let said = Command::new(program).args(["-X", "-A", "-t", "-d", url, "-c", query]).output().unwrap();
+        assert!(said.status.success(), "{query}: {}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8_lossy(&said.stdout).lines().map(str::to_owned).collect()
+    }
+
+    fn wait_until_it_answers(&self, programs: &Path) {
+        let folder = &self.folder;
         for _ in 0..START_TRIES_MAX {
             let asked = Command::new(programs.join("pg_isready"))
                 .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])

@@ -3,7 +3,8 @@
 use muster_model::account::AccountIdentity;
 use muster_model::id::{Generation, InfrastructureName, ProviderId, ServerName, StepNumber};
 use muster_model::plan::{
-    Action, HostAction, LockKey, LockMode, ObjectRef, PlanDraft, PlanHash, Reason, Risk, Step, Subject,
+    Action, HostAction, LockKey, LockMode, ObjectRef, OnFailure, PlanDraft, PlanHash, Reason, Risk, Step,
+    Subject,
 };
 use ring::digest::{SHA256, digest};
 
@@ -47,6 +48,9 @@ pub fn plan_exec(
         notes: Vec::new(),
         refusals: Vec::new(),
         locks,
+        lanes: Vec::new(),
+        // One command on many servers: what one of them says is no reason to leave the others out.
+        on_failure: OnFailure::Continue,
         hash: PlanHash(hex(digest(&SHA256, text.as_bytes()).as_ref())),
     }
 }

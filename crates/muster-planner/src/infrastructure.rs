@@ -7,7 +7,7 @@ use muster_model::diagnostic::nearest;
 use muster_model::id::ProviderId;
 use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::Inventory;
-use muster_model::plan::{NoteKind, PlanDraft, RecordAction, Subject, WaitingReason};
+use muster_model::plan::{NoteKind, OnFailure, PlanDraft, RecordAction, Subject, WaitingReason};
 use muster_model::policy::{Policy, Purpose};
 
 use crate::bundle::BundleFacts;
@@ -231,6 +231,8 @@ fn finish(scene: &Scene<'_>, says: Says, decisions: &Decisions<'_>, steps: Steps
         notes,
         refusals,
         locks,
+        lanes: Vec::new(),
+        on_failure: OnFailure::Stop,
         hash,
     }
 }

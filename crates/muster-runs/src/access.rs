@@ -176,7 +176,8 @@ impl Engine {
         }
         let session = inner.session_of(space, &first.account).await?;
         let targets: Vec<_> = records.iter().map(|record| (record.name.clone(), record.id.clone())).collect();
-        let draft = muster_planner::plan_exec(&first.infrastructure, &first.account, &targets, &argv);
+        let mut draft = muster_planner::plan_exec(&first.infrastructure, &first.account, &targets, &argv);
+        draft.lanes = muster_planner::cut(&draft.steps, inner.config.lane_targets);
         let id = PlanId(inner.world.ids.next());
         let new = NewPlan {
             id,

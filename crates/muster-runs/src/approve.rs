@@ -1,11 +1,13 @@
 //! Approving, resuming, cancelling, interrupting: what people do with runs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_model::id::{PlanId, RunId};
+use muster_model::id::{LaneNumber, PlanId, RunId};
+use muster_model::plan::PlanDraft;
 use muster_model::rights::{Authority, Wish, may};
 use muster_model::run::{Run, RunState};
-use muster_store::{Approval, PlanState, Want};
+use muster_store::{Approval, LanePlan, PlanState, StepRange, Want};
 
 use crate::engine::{Engine, Role};
 use crate::error::EngineError;
@@ -79,7 +81,7 @@ impl Engine {
             run,
             node: (inner.config.role == Role::Foreground).then_some(inner.node),
             steps_total: plan.draft.steps.len() as u32,
-            lanes: Vec::new(),
+            lanes: lanes_of(&plan.draft),
             priority: 0,
             locks: plan.draft.locks.clone(),
             idempotency_key,
@@ -96,6 +98,9 @@ impl Engine {
     /// Takes up an interrupted run, or goes on with a paused one: in this process, or, among several nodes, by a
     /// worker.
     pub async fn resume(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
+        let inner = &self.inner;
+        // First: the run of a dead process says *running* until then.
+        inner.bury_the_dead().await?;
         let row = self.may_run(authority, run).await?;
         if row.state.is_final() {
             return Err(EngineError::Refused(format!(
@@ -103,24 +108,22 @@ impl Engine {
                 row.state.word()
             )));
         }
-        self.inner.bury_the_dead().await?;
-        let inner = &self.inner;
         let was_paused = inner.store.want(run).await? == Want::Pause;
         let now = inner.world.clock.now();
         inner.store.set_want(run, Want::Run, authority.actor.clone(), now).await?;
         inner.committed.notify_waiters();
+        let interrupted = row.state == RunState::Interrupted;
         match inner.config.role {
-            // The node that has it, or any worker, reads what is wanted.
-            _ if was_paused && row.state != RunState::Interrupted => Ok(()),
-            Role::Foreground if row.state == RunState::Running => {
-                // Another process may have let go of it for this one.
-                inner.take_lanes(vec![run]).await;
-                match inner.lanes_here.lock().await.keys().any(|(of, _)| *of == run) {
-                    true => Ok(()),
-                    false => inner.execute(run).await,
+            Role::Foreground if interrupted => inner.execute(run).await,
+            Role::Foreground => {
+                // Nobody may have it any more: the server that paused it has ended, another process let go of it.
+                if inner.take_stranded(run).await || was_paused {
+                    return Ok(());
                 }
+                inner.execute(run).await
             }
-            Role::Foreground => inner.execute(run).await,
+            // The node that has it, or any worker, reads what is wanted.
+            Role::Server { .. } if was_paused && !interrupted => Ok(()),
             Role::Server { .. } => {
                 let (_, plan) = inner.run_and_plan(run).await?;
                 Ok(inner.store.requeue(run, plan.draft.locks, authority.actor.clone(), now).await?)
@@ -142,8 +145,17 @@ impl Engine {
         self.may_run(authority, run).await?;
         self.inner.bury_the_dead().await?;
         let now = self.inner.world.clock.now();
-        self.inner.store.set_want(run, Want::Cancel, authority.actor.clone(), now).await?;
-        self.inner.committed.notify_waiters();
+        let inner = &self.inner;
+        inner.store.set_want(run, Want::Cancel, authority.actor.clone(), now).await?;
+        inner.committed.notify_waiters();
+        // Where no server will ever read the wish, this process carries it out.
+        let is_elsewhere = inner.ends_of(run).await.is_empty();
+        if inner.config.role == Role::Foreground && is_elsewhere && inner.take_stranded(run).await {
+            for mut ended in inner.ends_of(run).await {
+                // An error means that the sender is gone, and so the lane's task is.
+                let _ = ended.wait_for(|ended| *ended).await;
+            }
+        }
         Ok(())
     }
 
@@ -162,6 +174,10 @@ impl Engine {
     async fn tell(&self, run: RunId, word: Local) -> Result<(), EngineError> {
         let lanes = self.inner.lanes_here.lock().await;
         let here: Vec<_> = lanes.iter().filter(|((of, _), _)| *of == run).map(|(_, handle)| handle).collect();
+        if !here.is_empty() {
+            // What it lets go of it does not take again.
+            self.inner.tended.end(run);
+        }
         if here.is_empty() {
             return Err(EngineError::Conflict(format!(
                 "run {run} does not execute in this process; `muster run cancel {run}` stops it wherever it is"
@@ -196,4 +212,15 @@ impl Engine {
         // Another process may be the writer; then only looking again helps.
         let _ = tokio::time::timeout(PLANNED_POLL, hint).await;
     }
+}
+
+/// The further lanes of a plan, with the span of their steps.
+fn lanes_of(draft: &PlanDraft) -> Vec<LanePlan> {
+    let mut spans: BTreeMap<LaneNumber, StepRange> = BTreeMap::new();
+    for (step, lane) in draft.steps.iter().zip(&draft.lanes) {
+        let span = spans.entry(*lane).or_insert(StepRange { first: step.number, last: step.number });
+        span.last = step.number;
+    }
+    spans.remove(&LaneNumber(0));
+    spans.into_values().map(|steps| LanePlan { steps, waits: false }).collect()
 }

@@ -4,8 +4,9 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use muster_model::id::RunId;
-use muster_store::{ClaimNext, FORM, Lease as Heard, Opened, PRUNE_RUNS_MAX, StoreError};
+use muster_model::id::{LaneNumber, RunId};
+use muster_store::{ClaimNext, FORM, Hint, Lease as Heard, Opened, PRUNE_RUNS_MAX, StoreError};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -18,6 +19,8 @@ use crate::runner::Local;
 const LANES_MAX: usize = 64;
 /// How often ready lanes are looked for without a hint.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Hints within this time are one look: hundreds of commits a second would otherwise be as many questions.
+const LOOK_TOGETHER: Duration = Duration::from_millis(20);
 
 /// How often old runs are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
@@ -120,11 +123,37 @@ async fn lanes(inner: Weak<Inner>) {
             }
             inner.take_lanes(Vec::new()).await;
         }
-        tokio::select! {
-            hint = heard.recv() => if matches!(hint, Err(RecvError::Closed)) { return },
-            () = sleep(LOOK_EVERY) => {}
+        // Locked just now: then one look too many is made.
+        let is_here = |lane| {
+            inner.upgrade().is_some_and(|inner| {
+                inner.lanes_here.try_lock().is_ok_and(|lanes_here| lanes_here.contains_key(&lane))
+            })
+        };
+        if !is_time_to_look(&mut heard, is_here).await {
+            return;
         }
     }
+}
+
+/// Resolves to true when ready lanes are worth looking for, to false when the store is closed. What is written to a
+/// lane that executes here, which is most of what happens, makes no other lane ready.
+async fn is_time_to_look(heard: &mut Receiver<Hint>, is_here: impl Fn((RunId, LaneNumber)) -> bool) -> bool {
+    let by_itself = sleep(LOOK_EVERY);
+    tokio::pin!(by_itself);
+    loop {
+        tokio::select! {
+            hint = heard.recv() => match hint {
+                Err(RecvError::Closed) => return false,
+                Ok(Hint::Lane(run, lane)) if is_here((run, lane)) => {}
+                Ok(Hint::Lane(..) | Hint::Any) | Err(RecvError::Lagged(_)) => break,
+            },
+            () = &mut by_itself => return true,
+        }
+    }
+    sleep(LOOK_TOGETHER).await;
+    // The look that follows sees what all of these were about.
+    *heard = heard.resubscribe();
+    true
 }
 
 impl Inner {
@@ -163,9 +192,31 @@ impl Inner {
         }
     }
 
+    /// Takes the lanes of a run that nobody holds, or that are kept for this node; whether it executes here now.
+    pub(crate) async fn take_stranded(self: &Arc<Inner>, run: RunId) -> bool {
+        self.take_lanes(vec![run]).await;
+        let is_here = !self.ends_of(run).await.is_empty();
+        if is_here {
+            // Whoever had its other lanes may let go of them one by one.
+            self.tend(run);
+        }
+        is_here
+    }
+
+    /// What tells the ends of a run's lanes that execute here.
+    pub(crate) async fn ends_of(&self, run: RunId) -> Vec<watch::Receiver<bool>> {
+        let lanes = self.lanes_here.lock().await;
+        let of_it = lanes.iter().filter(|((of, _), _)| *of == run);
+        of_it.map(|(_, handle)| handle.ended.clone()).collect()
+    }
+
     /// Claims lanes that are ready (of these runs, or any) and executes them.
     pub(crate) async fn take_lanes(self: &Arc<Inner>, only: Vec<RunId>) {
-        let room = LANES_MAX.saturating_sub(self.lanes_here.lock().await.len());
+        let room = match self.config.role {
+            // It executes only what is its own, all of it.
+            Role::Foreground => usize::from(u16::MAX),
+            Role::Server { .. } => LANES_MAX.saturating_sub(self.lanes_here.lock().await.len()),
+        };
         if room == 0 || !self.lease.may_start().await {
             return;
         }
@@ -188,5 +239,37 @@ impl Inner {
                 self.give_back(claim);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happens_here_is_no_reason_to_look_and_many_hints_are_one() {
+        let (told, mut heard) = tokio::sync::broadcast::channel(64);
+        let lane = |number: u128| (RunId(uuid::Uuid::from_u128(number)), LaneNumber(0));
+        let say = |number| {
+            let (run, lane) = lane(number);
+            told.send(Hint::Lane(run, lane)).unwrap();
+        };
+        let is_here = |at| at == lane(1);
+        let begun = tokio::time::Instant::now();
+        (0..40).for_each(|_| say(1));
+        assert!(is_time_to_look(&mut heard, is_here).await);
+        assert_eq!(begun.elapsed(), LOOK_EVERY, "its own lane says nothing");
+
+        let begun = tokio::time::Instant::now();
+        (0..40).for_each(|_| say(2));
+        told.send(Hint::Any).unwrap();
+        assert!(is_time_to_look(&mut heard, is_here).await);
+        assert!(begun.elapsed() < LOOK_TOGETHER * 2, "{:?}", begun.elapsed());
+        assert!(heard.is_empty(), "one look for all of them");
+
+        (0..99).for_each(|_| say(1));
+        assert!(is_time_to_look(&mut heard, is_here).await, "a listener that lagged looks");
+        drop(told);
+        assert!(!is_time_to_look(&mut heard, is_here).await, "the store is closed");
     }
 }

@@ -23,8 +23,10 @@ use crate::home::{Home, LifeLock};
 use crate::lease::{Lease, LeaseTimes};
 use crate::metrics::Metrics;
 use crate::reads::Reads;
-use crate::runner::{LaneHandle, Local};
+use crate::runner::{LaneHandle, Local, Rooms, Tended};
 
+/// The most servers of one lane, and the usual bound.
+pub const LANE_TARGETS_MAX: usize = muster_planner::LANE_TARGETS;
 /// The epoch with which a node joins; it rises when the node is taken over.
 const FIRST_EPOCH: u64 = 1;
 
@@ -64,11 +66,13 @@ pub struct EngineConfig {
     pub lease: LeaseTimes,
     /// The database, `sqlite:PATH` or `postgres://…`; none = the SQLite file of the home.
     pub database: Option<String>,
-    /// Steps of one run that work on hosts at once: connections, processes, memory.
+    /// Steps that work on hosts at once, of all runs of this node: connections, processes, memory.
     pub parallel_steps: usize,
-    /// Steps of one run that wait for a provider at once. They are cheap, since one list serves them all, and the
+    /// Steps that wait for a provider at once, of all runs of this node. They are cheap, since one list serves them all, and the
     /// account's own settings bound its writes.
     pub parallel_waits: usize,
+    /// The most targets of one lane; a plan with more is cut.
+    pub lane_targets: usize,
     /// An account from the environment (`ONECLOUD_API_KEY`, `ONECLOUD_URL`), called `onecloud`.
     pub environment_account: Option<EnvironmentAccount>,
     /// The person's ssh-agent, if one runs.
@@ -93,6 +97,7 @@ impl EngineConfig {
             database: None,
             parallel_steps: 64,
             parallel_waits: 512,
+            lane_targets: LANE_TARGETS_MAX,
             environment_account: None,
             ssh_agent: None,
             ssh_keys: Vec::new(),
@@ -133,6 +138,8 @@ pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
     pub(crate) lease: Arc<Lease>,
     pub(crate) lanes_here: Mutex<BTreeMap<(RunId, LaneNumber), LaneHandle>>,
+    pub(crate) tended: Tended,
+    pub(crate) rooms: Rooms,
     leaving: AtomicBool,
     pub(crate) committed: Arc<Notify>,
     pub(crate) metrics: Arc<Metrics>,
@@ -200,6 +207,7 @@ impl Engine {
         store.join(row).await?;
         let metrics = Arc::new(Metrics::default());
         let outside = metrics.watching(outside);
+        let rooms = Rooms::new(&config);
         let inner = Arc::new(Inner {
             config,
             world,
@@ -212,6 +220,8 @@ impl Engine {
             sessions: Sessions::default(),
             lease,
             lanes_here: Mutex::new(BTreeMap::new()),
+            tended: Tended::default(),
+            rooms,
             leaving: AtomicBool::new(false),
             committed: Arc::new(Notify::new()),
             metrics,

@@ -11,6 +11,9 @@ pub use muster_store::{OutputRecord as OutputLine, PlanState, StepTally as StepC
 
 use crate::account::ENVIRONMENT_ACCOUNT;
 
+/// The last sequence number read in each lane of a run.
+pub type EventPositions = BTreeMap<LaneNumber, Sequence>;
+
 /// Entries or lines given at once.
 const PAGE_MAX: u32 = 10_000;
 
@@ -106,9 +109,15 @@ impl Reads {
         Ok(views)
     }
 
-    /// Journal entries of a run with a sequence number above the cursor, in order.
+    /// Journal entries of a run's first lane with a sequence number above this one, in order.
     pub async fn entries(&self, run: RunId, after: u64, limit: u32) -> ReadResult<Vec<Entry>> {
         Ok(self.engine.inner.store.entries(run, Sequence(after), limit.min(PAGE_MAX)).await?)
+    }
+
+    /// Journal entries of all lanes behind a cursor: in order within each lane, lanes side by side. A lane that the
+    /// cursor does not name begins at its beginning.
+    pub async fn follow(&self, run: RunId, cursor: &EventPositions, limit: u32) -> ReadResult<Vec<Entry>> {
+        Ok(self.engine.inner.store.follow(run, cursor.clone(), limit.min(PAGE_MAX)).await?)
     }
 
     /// Detail output of a run from line number `after` on, in order.

@@ -229,8 +229,9 @@ impl Inner {
         policy.settle_ms = session.account.settings.settle_time_ms();
         let seen = self.observe(space, &session, subject).await?;
         let now = self.world.clock.now();
-        let draft =
+        let mut draft =
             muster_planner::plan_infrastructure(&wanted.infrastructure, &seen, policy, &wanted.bundle, now);
+        draft.lanes = muster_planner::cut(&draft.steps, self.config.lane_targets);
         let plan = Plan {
             id,
             space: space.clone(),
@@ -249,10 +250,11 @@ impl Inner {
     pub(crate) async fn save_replanned(
         &self,
         before: &Plan,
-        draft: PlanDraft,
+        mut draft: PlanDraft,
         seen: Inventory,
         mut inputs: PlanInputs,
     ) -> Result<PlanId, EngineError> {
+        draft.lanes = muster_planner::cut(&draft.steps, self.config.lane_targets);
         let id = PlanId(self.world.ids.next());
         let row = self
             .store

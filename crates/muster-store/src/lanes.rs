@@ -25,6 +25,9 @@ pub const TAKE_OVER_NODES_MAX: u32 = 16;
 /// How long the row of a node that was taken over is kept, so that its late heartbeat is refused by name.
 pub const GONE_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
+/// The name of the signal that a finished lane sends.
+pub const LANE_DONE: &str = "lane-done";
+
 /// What a heartbeat found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -196,8 +199,9 @@ pub trait Lanes: Send + Sync {
     /// Lets a lane wait, executed by nobody, and ends this claim. Gives *ready* if what it waits for is there
     /// already. A node that is no worker goes on being the one that it is kept for.
     async fn park(&self, claim: Claim, wait: Wait) -> StoreResult<LaneState>;
-    /// A lane has nothing left to do; lane 0 is woken if it waits.
-    async fn finish_lane(&self, claim: Claim) -> StoreResult<()>;
+    /// A lane has nothing left to do. Its run is told so by a signal ([`LANE_DONE`]) in the same transaction, so that
+    /// lane 0 hears of it whether it waits already or is about to.
+    async fn finish_lane(&self, claim: Claim, at: Timestamp) -> StoreResult<()>;
     /// Makes waiting lanes of the claim's run ready: the next wave.
     async fn wake_lanes(&self, claim: Claim, lanes: Vec<LaneNumber>) -> StoreResult<()>;
     /// Tells a run something and makes its waiting lanes ready. False if it was told before.

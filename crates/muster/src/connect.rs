@@ -2,6 +2,7 @@
 //!
 //! One path: a command sees a [`Client`] and cannot tell which it is.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,12 +10,14 @@ use async_trait::async_trait;
 use axum::body::Body as HttpBody;
 use bytes::Bytes;
 use futures::StreamExt;
-use http::{Request, Response};
+use http::uri::Scheme;
+use http::{Request, Response, Uri};
 use muster_api::Client;
 use muster_api::client::http_transport::HttpTransport;
 use muster_api::client::{Body, Broken, Transport};
 use muster_model::Secret;
 use muster_model::rights::Authority;
+use muster_runs::engine::LANE_TARGETS_MAX;
 use muster_runs::{Engine, EngineConfig, EngineError, EnvironmentAccount, LeaseTimes, Role};
 use tower::ServiceExt;
 
@@ -32,6 +35,8 @@ pub mod traces;
 pub const DATABASE_URL: &str = "MUSTER_DATABASE_URL";
 /// The variable with the length of a node's lease, in seconds.
 pub const LEASE_SECONDS: &str = "MUSTER_LEASE_SECONDS";
+/// The most servers of one lane.
+pub const LANE_TARGETS: &str = "MUSTER_LANE_TARGETS";
 
 /// Private keys that OpenSSH tries by itself, below `~/.ssh`.
 const KEY_FILES: &[&str] = &["id_ed25519", "id_ecdsa", "id_rsa"];
@@ -113,8 +118,7 @@ pub(crate) async fn running_server(home: &Path) -> Result<Option<Client>, Failur
 /// A client of the control plane at an address.
 pub fn to_url(url: &str, token: Secret) -> Result<Client, Failure> {
     home::checked_url(url).map_err(Failure::usage)?;
-    let plain = url.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
-    if plain.is_some_and(|host| !matches!(host, "127.0.0.1" | "localhost" | "[")) {
+    if !is_sealed_or_here(url)? {
         return Err(Failure::usage(format!(
             "{url} would send the token in clear text to another machine; use https://, or an SSH tunnel to 127.0.0.1"
         )));
@@ -122,6 +126,21 @@ pub fn to_url(url: &str, token: Secret) -> Result<Client, Failure> {
     let transport =
         HttpTransport::to_url(url, token).map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     Ok(Client::new(transport))
+}
+
+/// Whether what is sent there is encrypted, or does not leave this machine.
+fn is_sealed_or_here(url: &str) -> Result<bool, Failure> {
+    let address: Uri =
+        url.parse().map_err(|error| Failure::usage(format!("`{url}` is no address: {error}")))?;
+    if address.scheme() == Some(&Scheme::HTTPS) {
+        return Ok(true);
+    }
+    let host = address.host().unwrap_or_default();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    Ok(match bare.parse::<IpAddr>() {
+        Ok(number) => number.is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    })
 }
 
 /// An engine over the store of this home, or over the database that is named.
@@ -141,6 +160,7 @@ pub async fn open_engine(home: &Path, role: Role, database: Option<String>) -> R
         runtime_dir: person.runtime_dir,
         role,
         lease: lease_times()?,
+        lane_targets: lane_targets()?,
         database: database.or_else(|| home::variable(DATABASE_URL)),
         ..EngineConfig::new(PathBuf::from(home))
     };
@@ -155,6 +175,17 @@ fn lease_times() -> Result<LeaseTimes, Failure> {
             "{LEASE_SECONDS}: `{text}` is no number of seconds from {} to {}",
             LeaseTimes::SECONDS_MIN,
             LeaseTimes::SECONDS_MAX
+        ))
+    })
+}
+
+/// How many servers a lane may have, as the environment says.
+fn lane_targets() -> Result<usize, Failure> {
+    let Some(text) = home::variable(LANE_TARGETS) else { return Ok(LANE_TARGETS_MAX) };
+    text.parse().ok().filter(|targets| (1..=LANE_TARGETS_MAX).contains(targets)).ok_or_else(|| {
+        Failure::usage(format!(
+            "{LANE_TARGETS}: `{text}` is no number of servers from 1 to {}",
+            LANE_TARGETS_MAX
         ))
     })
 }
@@ -219,5 +250,31 @@ impl Transport for InProcess {
             let stream: Body = stream.map(|chunk| chunk.map_err(|error| Broken(error.to_string()))).boxed();
             stream
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_leaves_this_machine_only_encrypted() {
+        let here = ["http://127.0.0.1:1", "http://127.8.9.10", "http://LOCALHOST:80/x", "http://[::1]:8080"];
+        for url in here.iter().chain(&["https://muster.example.org", "https://[2001:db8::1]"]) {
+            assert!(is_sealed_or_here(url).unwrap(), "{url}");
+        }
+        let abroad = [
+            "http://192.0.2.1",
+            "http://[2001:db8::1]:80",
+            "http://127.0.0.1@example.org/",
+            "http://localhost.example.org",
+            "http://127.0.0.1.example.org:80",
+        ];
+        for url in abroad {
+            assert!(!is_sealed_or_here(url).unwrap(), "{url}");
+            let Err(refused) = to_url(url, Secret::new("t")) else { panic!("{url} was taken") };
+            assert!(refused.message.contains("clear text"), "{}", refused.message);
+        }
+        assert!(is_sealed_or_here("http://[2001").is_err());
     }
 }

@@ -75,7 +75,18 @@ impl PlanAttributes {
 
     /// Fills in what was decided.
     pub fn decided(&mut self, plan: &Plan) {
-        let PlanDraft { subject: _, based_on, steps, waiting, notes, refusals, locks: _, hash } = &plan.draft;
+        let PlanDraft {
+            subject: _,
+            based_on,
+            steps,
+            waiting,
+            notes,
+            refusals,
+            locks: _,
+            lanes: _,
+            on_failure: _,
+            hash,
+        } = &plan.draft;
         self.account = Some(plan.account.to_string());
         self.identity = Some(plan.identity.to_string());
         self.hash = Some(hash.to_string());

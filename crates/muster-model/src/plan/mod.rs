@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountIdentity;
 use crate::field::Field;
-use crate::id::{AccountName, Generation, InfrastructureName, PlanId, ProviderId, SpaceName, StepNumber};
+use crate::id::{
+    AccountName, Generation, InfrastructureName, LaneNumber, PlanId, ProviderId, SpaceName, StepNumber,
+};
 
 pub mod action;
 pub mod provision;
@@ -48,8 +50,26 @@ pub struct PlanDraft {
     pub refusals: Vec<Refusal>,
     /// Locks it needs, sorted.
     pub locks: Vec<(LockKey, LockMode)>,
+    /// The lane of each step, in the steps' order; empty = all in lane 0. Says who may carry out what, not what is
+    /// done, and so is no part of the digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneNumber>,
+    /// What a failed step means for those that do not wait for it.
+    #[serde(default)]
+    pub on_failure: OnFailure,
     /// Digest over steps, bundle digest, policy and the observed fields that were read (`SEMANTICS.md` §2).
     pub hash: PlanHash,
+}
+
+/// What a failed step means for those that do not wait for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Nothing further is begun.
+    #[default]
+    Stop,
+    /// They are carried out all the same.
+    Continue,
 }
 
 /// A saved plan.
@@ -291,6 +311,17 @@ impl PlanDraft {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// The lane of a step.
+    pub fn lane_of(&self, step: StepNumber) -> LaneNumber {
+        let at = (step.0 as usize).wrapping_sub(1);
+        self.lanes.get(at).copied().unwrap_or(LaneNumber(0))
+    }
+
+    /// The number of the last lane; an ordinary plan has lane 0 only.
+    pub fn last_lane(&self) -> LaneNumber {
+        self.lanes.iter().max().copied().unwrap_or(LaneNumber(0))
     }
 
     /// The counts for the summary line.

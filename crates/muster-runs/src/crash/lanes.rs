@@ -31,8 +31,8 @@ impl Lanes for FatedStore {
     async fn park(&self, claim: Claim, wait: Wait) -> StoreResult<LaneState> {
         self.commit(self.store.park(claim, wait)).await
     }
-    async fn finish_lane(&self, claim: Claim) -> StoreResult<()> {
-        self.commit(self.store.finish_lane(claim)).await
+    async fn finish_lane(&self, claim: Claim, at: Timestamp) -> StoreResult<()> {
+        self.commit(self.store.finish_lane(claim, at)).await
     }
     async fn wake_lanes(&self, claim: Claim, lanes: Vec<LaneNumber>) -> StoreResult<()> {
         self.commit(self.store.wake_lanes(claim, lanes)).await

@@ -1,32 +1,32 @@
 //! One lane under this process's claim: which step next, how the loop over steps ends, and what is written then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use muster_model::id::StepNumber;
-use muster_model::plan::{Action, EffectClass, HostAction, Plan, Step, Subject, WaitingReason};
-use muster_model::run::{EntryKind, FailureClass, Output, RunState};
+use muster_model::plan::{Action, HostAction, OnFailure, Plan, Step, Subject, WaitingReason};
+use muster_model::run::{Entry, EntryKind, Output, RunState};
 use muster_store::{OutputLog, PlanInputs, Wait, Want};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::graph::Pool;
-use super::{Graph, Local, OutputSink, StepState, attempt};
-use crate::account::Session;
+use super::others::Others;
+use super::pace::{Pace, local_wish};
+use super::{COORDINATOR, Graph, Local, OutputSink, StepState};
 use crate::engine::{Inner, Role};
 use crate::journal::{LaneJournal, Stop};
-use crate::step::{self, StepContext, StepError};
+use crate::step::StepContext;
 
-/// How often what a person wants of the run is read again while steps are under way.
-const WANT_POLL: Duration = Duration::from_millis(500);
 /// A step that was under way when its node died, so many times, is set aside.
-const DEATHS_MAX: u32 = 3;
+pub(super) const DEATHS_MAX: u32 = 3;
+/// How often lane 0, when the run ends before it began, looks whether the others have heard of it.
+const OTHERS_POLL: Duration = Duration::from_millis(100);
+/// Targets of failed steps that are named at the end.
+const FAILED_NAMED_MAX: usize = 5;
 
 /// How the loop over steps ended.
-enum Ending {
+pub(super) enum Ending {
     Done,
     Failed(String),
     Cancelled,
@@ -35,6 +35,8 @@ enum Ending {
     HandedOver,
     /// Nobody goes on until somebody says so.
     Paused,
+    /// Until another lane has done something; the last signal that was read.
+    Waits(u32),
     Stopped,
 }
 
@@ -49,197 +51,232 @@ pub(super) struct Lane {
 impl Lane {
     /// Executes the lane as far as it goes now.
     pub(super) async fn drive(&self) -> Result<(), Stop> {
-        let run = self.journal.run();
-        let entries = self.inner.all_entries(run).await?;
-        let mut graph = Graph::fold(&self.plan.draft.steps, &entries);
+        let claim = self.journal.claim().clone();
+        let mut others = Others::of(&self.plan, claim.run, claim.lane);
+        let mut graph = self.fold(&mut others).await?;
+        // Before anything outside is asked: what is not wanted any more ends also where no provider answers.
+        if !graph.is_done()
+            && let Some(leaving) = self.wish(&self.local).await
+        {
+            if let (Some(others), Ending::Cancelled) = (&others, &leaving) {
+                self.others_end(others).await?;
+            }
+            return self.leave(leaving, graph).await;
+        }
         let session = match self.inner.session(&self.plan.space, &self.plan.account).await {
             Ok(session) => session,
-            Err(error) => return self.end(RunState::Failed, Some(error.to_string()), &graph).await,
+            Err(error) => return self.give_up(RunState::Failed, error.to_string(), &graph, others).await,
         };
         // Lists from here on show at least what the plan saw.
         let began = session.watch.mark();
-        if !graph.is_under_way() && self.is_of_a_world() {
-            match self.has_moved(&session).await {
-                Ok(None) => {}
-                Ok(Some(moved)) => return self.end(RunState::Stale, Some(moved), &graph).await,
-                Err(message) => return self.end(RunState::Failed, Some(message), &graph).await,
+        if claim.lane == COORDINATOR {
+            let has_begun = others.as_ref().map_or(graph.is_under_way(), Others::gate_is_open);
+            if !has_begun && self.is_of_a_world() {
+                match self.has_moved(&session).await {
+                    Ok(None) => {}
+                    Ok(Some(moved)) => return self.give_up(RunState::Stale, moved, &graph, others).await,
+                    Err(message) => return self.give_up(RunState::Failed, message, &graph, others).await,
+                }
+            }
+            if let Some(others) = &mut others {
+                others.open_gate(&self.inner).await?;
             }
         }
-        let log = OutputLog::open(self.inner.contents.clone(), run, self.journal.claim().lane)
+        let log = OutputLog::open(self.inner.contents.clone(), claim.run, claim.lane)
             .await
             .map_err(|error| Stop::Store(error.to_string()))?;
         let output = Arc::new(OutputSink { log });
-        let ending = self.steps(&mut graph, &session, &output, began).await;
+        let pace = Pace {
+            graph: &mut graph,
+            others: others.as_mut(),
+            session: &session,
+            output: &output,
+            began,
+            hand_over: CancellationToken::new(),
+        };
+        let ending = self.steps(pace).await;
         output.flush().await;
+        self.leave(ending, graph).await
+    }
+
+    /// Does and writes what the loop's ending asks for.
+    async fn leave(&self, ending: Ending, graph: Graph) -> Result<(), Stop> {
+        let claim = self.journal.claim();
         match ending {
             Ending::Stopped => Err(Stop::Fenced),
             Ending::HandedOver => self.hand_over().await,
             Ending::Paused => self.park().await,
-            Ending::Done => {
-                let waits =
-                    self.plan.draft.waiting.iter().any(|waiting| waiting.why != WaitingReason::LeftOut);
+            Ending::Waits(signals_seen) => self.wait(Wait { until: None, signals_seen }).await,
+            Ending::Interrupted => self.interrupt().await,
+            Ending::Done | Ending::Failed(_) | Ending::Cancelled if claim.lane != COORDINATOR => {
+                self.finish().await
+            }
+            Ending::Done | Ending::Failed(_) | Ending::Cancelled => self.conclude(ending, graph).await,
+        }
+    }
+
+    /// A lane other than lane 0 has done what it will do.
+    async fn finish(&self) -> Result<(), Stop> {
+        let at = self.inner.world.clock.now();
+        let finished = self.inner.store.finish_lane(self.journal.claim().clone(), at).await;
+        finished.map_err(|error| Stop::Store(error.to_string()))
+    }
+
+    /// Lane 0 waits here until every other lane has done what it will do.
+    async fn others_end(&self, others: &Others) -> Result<(), Stop> {
+        if self.journal.claim().lane != COORDINATOR {
+            return Ok(());
+        }
+        while !others.are_done(&self.inner).await? {
+            if *self.local.borrow() == Local::Drop {
+                return Err(Stop::Fenced);
+            }
+            tokio::time::sleep(OTHERS_POLL).await;
+        }
+        Ok(())
+    }
+
+    /// The graph of this lane, from its journal and, where others have what it needs, from theirs.
+    async fn fold(&self, others: &mut Option<Others>) -> Result<Graph, Stop> {
+        let claim = self.journal.claim();
+        let draft = &self.plan.draft;
+        let Some(others) = others else {
+            let entries = self.inner.all_entries(claim.run).await?;
+            return Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries));
+        };
+        let own = draft.steps.iter().filter(|step| draft.lane_of(step.number) == claim.lane);
+        let entries = self.inner.entries_of(claim.run, claim.lane).await?;
+        let mut graph = Graph::fold(own, draft.on_failure, &entries);
+        others.begin(&self.inner, &mut graph, claim.fence.0).await?;
+        if claim.lane != COORDINATOR && graph.has_started() {
+            let node = self.inner.node;
+            let message =
+                format!("lane {} taken up by node {node}; steps under way are looked at", claim.lane);
+            self.journal.write(EntryKind::Progress { step: None, message }, Vec::new()).await?;
+        }
+        Ok(graph)
+    }
+
+    /// The run ends without its steps: whoever holds another lane of it hears of it first.
+    async fn give_up(
+        &self,
+        state: RunState,
+        message: String,
+        graph: &Graph,
+        others: Option<Others>,
+    ) -> Result<(), Stop> {
+        let Some(mut others) = others else { return self.end(state, Some(message), graph).await };
+        let claim = self.journal.claim();
+        others.fail(&self.inner, claim.fence.0, &message).await?;
+        if claim.lane != COORDINATOR {
+            return self.finish().await;
+        }
+        self.others_end(&others).await?;
+        let graph = self.whole().await?;
+        self.end(state, Some(message), &graph).await
+    }
+
+    /// The steps of all lanes.
+    async fn whole(&self) -> Result<Graph, Stop> {
+        let draft = &self.plan.draft;
+        let entries: Vec<Entry> = self.inner.all_entries(self.journal.run()).await?;
+        Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries))
+    }
+
+    /// Every lane has done what it will do: the run ends, as its steps did.
+    async fn conclude(&self, ending: Ending, own: Graph) -> Result<(), Stop> {
+        let draft = &self.plan.draft;
+        let graph = if draft.lanes.is_empty() { own } else { self.whole().await? };
+        match ending {
+            Ending::Failed(message) if draft.on_failure == OnFailure::Stop => {
+                self.end(RunState::Failed, Some(message), &graph).await
+            }
+            _ if graph.is_done() => {
+                let waits = draft.waiting.iter().any(|waiting| waiting.why != WaitingReason::LeftOut);
                 let state = if waits { RunState::Partly } else { RunState::Succeeded };
                 self.end(state, None, &graph).await
             }
-            Ending::Failed(message) => self.end(RunState::Failed, Some(message), &graph).await,
-            Ending::Cancelled => {
+            // Lane 0 may have had nothing left to leave out.
+            _ if self.is_cancelled().await? => {
                 let left = graph.untouched().len();
-                let message =
-                    format!("cancelled; {left} of {} steps were not begun", self.plan.draft.steps.len());
+                let message = format!("cancelled; {left} of {} steps were not begun", draft.steps.len());
                 self.end(RunState::Cancelled, Some(message), &graph).await
             }
-            Ending::Interrupted => {
-                let message = Some("interrupted by the person who started it".to_owned());
-                self.journal.write(EntryKind::Run { state: RunState::Interrupted, message }, Vec::new()).await
-            }
+            _ => self.end(RunState::Failed, Some(self.failures_in_words(&graph)), &graph).await,
         }
     }
 
-    /// The steps, as many at once as the plan's order and the bound allow.
-    async fn steps(
-        &self,
-        graph: &mut Graph,
-        session: &Arc<Session>,
-        output: &Arc<OutputSink>,
-        began: u64,
-    ) -> Ending {
-        let mut under_way = FuturesUnordered::new();
-        let mut busy = [0; Pool::ALL.len()];
-        let mut opaque: BTreeSet<StepNumber> = BTreeSet::new();
-        let mut local = self.local.clone();
-        let mut failure: Option<String> = None;
-        let mut leaving: Option<Ending> = None;
-        let mut let_go_at: Option<Instant> = None;
-        let deadly = match self.deadly().await {
-            Ok(deadly) => deadly,
-            Err(_) => return Ending::Stopped,
+    async fn is_cancelled(&self) -> Result<bool, Stop> {
+        let want = self.inner.store.want(self.journal.run()).await;
+        want.map(|want| want == Want::Cancel).map_err(|error| Stop::Store(error.to_string()))
+    }
+
+    /// One failure in its own words, several by their targets.
+    pub(super) fn failures_in_words(&self, graph: &Graph) -> String {
+        let failures = graph.failures();
+        let Some((_, first)) = failures.first_key_value() else {
+            return "steps were left out; see the run's log".into();
         };
-        loop {
-            if *local.borrow() == Local::Drop {
-                return Ending::Stopped;
-            }
-            if leaving.is_none() && failure.is_none() {
-                leaving = self.wish(&local).await;
-            }
-            while failure.is_none() && leaving.is_none() && !self.journal.is_stopped() {
-                let config = &self.inner.config;
-                let has_room = |pool: Pool| {
-                    busy[pool as usize]
-                        < match pool {
-                            Pool::Provider => config.parallel_waits.max(1),
-                            Pool::Hosts => config.parallel_steps.max(1),
-                        }
-                };
-                let Some((number, state)) = graph.take(has_room) else { break };
-                let Some(step) = self.step(number) else { continue };
-                let set_aside = deadly.contains(&number).then(|| set_aside(step));
-                if let Some(message) = set_aside.or_else(|| may_not_repeat(step, &state)) {
-                    failure = Some(message.clone());
-                    graph.fail(number);
-                    let attempt = match state {
-                        StepState::Started(attempt) => attempt,
-                        StepState::Waiting | StepState::Succeeded(_) | StepState::Failed(_) => {
-                            Default::default()
-                        }
-                    };
-                    let kind = EntryKind::Failed {
-                        step: number,
-                        attempt,
-                        class: FailureClass::UnknownOutcome,
-                        message,
-                        again: false,
-                    };
-                    if self.journal.write(kind, Vec::new()).await.is_err() {
-                        return Ending::Stopped;
-                    }
-                    break;
-                }
-                let ctx = self.context(
-                    step,
-                    graph.outputs_of(&step::references(&self.plan, step)),
-                    session,
-                    output,
-                    began,
-                    &state,
-                );
-                if let Some(pool) = graph.pool(number) {
-                    busy[pool as usize] += 1;
-                }
-                if step.action.effect() == EffectClass::Opaque {
-                    opaque.insert(number);
-                }
-                under_way.push(async move { (number, attempt::attempts(ctx, state).await) });
-            }
-            if under_way.is_empty() {
-                break;
-            }
-            if matches!(leaving, Some(Ending::HandedOver)) && opaque.is_empty() {
-                // After that every request that was under way has its answer.
-                let grace = self.inner.config.lease.margin();
-                let at = *let_go_at.get_or_insert_with(|| Instant::now() + grace);
-                if Instant::now() >= at {
-                    // What is left may be repeated or is found by its intent: the next node begins at *look*.
-                    break;
-                }
-            }
-            tokio::select! {
-                // In this order, so that a simulation can be replayed.
-                biased;
-                Some((number, outcome)) = under_way.next() => {
-                    opaque.remove(&number);
-                    if let Some(pool) = graph.pool(number) {
-                        busy[pool as usize] -= 1;
-                    }
-                    match outcome {
-                        Ok(made) => graph.succeed(number, made),
-                        Err(StepError::Failed(_, message)) => {
-                            graph.fail(number);
-                            failure.get_or_insert(message);
-                        }
-                        Err(StepError::LetGo) => {}
-                        Err(StepError::Stop(stop)) => {
-                            tracing::error!(run = %self.journal.run(), "run {} stopped: {stop}", self.journal.run());
-                            return Ending::Stopped;
-                        }
-                    }
-                }
-                _ = local.changed() => {}
-                () = tokio::time::sleep(WANT_POLL) => {}
-            }
+        if failures.len() == 1 {
+            return first.clone();
         }
-        match (failure, leaving) {
-            (Some(message), _) => Ending::Failed(message),
-            (None, Some(leaving)) if !graph.is_done() => leaving,
-            (None, _) if graph.is_done() => Ending::Done,
-            (None, _) => Ending::Failed("no step can go on; this is a defect of the plan's order".into()),
-        }
+        let targets: Vec<&str> = failures
+            .keys()
+            .filter_map(|number| self.step(*number))
+            .map(|step| step.target.as_str())
+            .collect();
+        let named = targets.iter().take(FAILED_NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+        let more = match targets.len().saturating_sub(FAILED_NAMED_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let total = self.plan.draft.steps.len();
+        format!("{} of {total} steps failed ({named}{more}); the first: {first}", failures.len())
     }
 
-    /// Steps that were under way when their node died, too often to be by chance.
-    async fn deadly(&self) -> Result<BTreeSet<StepNumber>, Stop> {
-        let lane = self.journal.claim().lane;
-        let deaths = self.inner.store.deaths(self.journal.run()).await;
-        let deaths = deaths.map_err(|error| Stop::Store(error.to_string()))?;
-        let deadly = deaths.into_iter().filter(|death| death.lane == lane && death.times >= DEATHS_MAX);
-        Ok(deadly.map(|death| death.step).collect())
-    }
-
-    /// Another node may go on at once; a node that executes only its own runs keeps it for itself.
+    /// Lets go of the lane: it is kept for nobody, so any worker, or whoever resumes the run, may go on at once.
     async fn hand_over(&self) -> Result<(), Stop> {
         let released = self.inner.store.release(self.journal.claim().clone(), None).await;
         released.map_err(|error| Stop::Store(error.to_string()))
     }
 
+    /// The run is left *interrupted* by lane 0, after the other lanes of this process let go of theirs.
+    async fn interrupt(&self) -> Result<(), Stop> {
+        let claim = self.journal.claim();
+        if claim.lane != COORDINATOR {
+            let released = self.inner.store.release(claim.clone(), Some(self.inner.node)).await;
+            return released.map_err(|error| Stop::Store(error.to_string()));
+        }
+        let others_here = || async {
+            let lanes = self.inner.lanes_here.lock().await;
+            lanes.keys().any(|(run, lane)| *run == claim.run && *lane != COORDINATOR)
+        };
+        while others_here().await {
+            if *self.local.borrow() == Local::Drop {
+                return Err(Stop::Fenced);
+            }
+            tokio::time::sleep(OTHERS_POLL).await;
+        }
+        let message = Some("interrupted by the person who started it".to_owned());
+        self.journal.write(EntryKind::Run { state: RunState::Interrupted, message }, Vec::new()).await
+    }
+
     /// Nobody goes on until somebody wants it to.
     async fn park(&self) -> Result<(), Stop> {
-        let message = "paused; nothing further is begun".to_owned();
-        self.journal.write(EntryKind::Progress { step: None, message }, Vec::new()).await?;
-        let parked = self.inner.store.park(self.journal.claim().clone(), Wait::default()).await;
-        parked.map_err(|error| Stop::Store(error.to_string()))?;
+        if self.journal.claim().lane == COORDINATOR {
+            let message = "paused; nothing further is begun".to_owned();
+            self.journal.write(EntryKind::Progress { step: None, message }, Vec::new()).await?;
+        }
+        self.wait(Wait::default()).await?;
         if self.inner.config.role == Role::Foreground {
-            self.inner.take_again(self.journal.run());
+            self.inner.tend(self.journal.run());
         }
         Ok(())
+    }
+
+    async fn wait(&self, wait: Wait) -> Result<(), Stop> {
+        let parked = self.inner.store.park(self.journal.claim().clone(), wait).await;
+        parked.map(|_| ()).map_err(|error| Stop::Store(error.to_string()))
     }
 
     /// Whether the plan was decided from an observed world; a bare command was not.
@@ -248,15 +285,13 @@ impl Lane {
         !steps.iter().all(|step| matches!(step.action, Action::Host(HostAction::Exec { .. })))
     }
 
-    fn step(&self, number: StepNumber) -> Option<&Step> {
+    pub(super) fn step(&self, number: StepNumber) -> Option<&Step> {
         self.plan.draft.steps.get((number.0 as usize).checked_sub(1)?).filter(|step| step.number == number)
     }
 
-    async fn wish(&self, local: &watch::Receiver<Local>) -> Option<Ending> {
-        match *local.borrow() {
-            Local::Go | Local::Drop => {}
-            Local::Interrupt => return Some(Ending::Interrupted),
-            Local::HandOver => return Some(Ending::HandedOver),
+    pub(super) async fn wish(&self, local: &watch::Receiver<Local>) -> Option<Ending> {
+        if let Some(ending) = local_wish(local) {
+            return Some(ending);
         }
         match self.inner.store.want(self.journal.run()).await {
             Ok(Want::Cancel) => Some(Ending::Cancelled),
@@ -265,13 +300,11 @@ impl Lane {
         }
     }
 
-    fn context(
+    pub(super) fn context(
         &self,
         step: &Step,
         made: BTreeMap<StepNumber, Output>,
-        session: &Arc<Session>,
-        output: &Arc<OutputSink>,
-        began: u64,
+        pace: &Pace<'_>,
         state: &StepState,
     ) -> StepContext {
         let Subject::Infrastructure(infrastructure) = &self.plan.draft.subject;
@@ -279,13 +312,13 @@ impl Lane {
             engine: self.inner.clone(),
             plan: self.plan.clone(),
             infrastructure: infrastructure.clone(),
-            session: session.clone(),
+            session: pace.session.clone(),
             journal: self.journal.clone(),
-            output: output.clone(),
+            output: pace.output.clone(),
             step: step.clone(),
-            began,
+            began: pace.began,
             made,
-            local: self.local.clone(),
+            hand_over: pace.hand_over.clone(),
             attempt: Default::default(),
             previous: match state {
                 StepState::Started(attempt) | StepState::Failed(attempt) => Some(*attempt),
@@ -323,26 +356,4 @@ impl Lane {
             Err(error) => Err(error.to_string()),
         }
     }
-}
-
-/// A step that takes its node with it is not tried by the next one.
-fn set_aside(step: &Step) -> String {
-    format!(
-        "step {} ({}) is set aside: {DEATHS_MAX} nodes died while it was under way. Look at {} and at the nodes' logs, \
-         then plan again",
-        step.number, step.target, step.target
-    )
-}
-
-/// An opaque step that was started and has no outcome is never started again by itself.
-fn may_not_repeat(step: &Step, state: &StepState) -> Option<String> {
-    let StepState::Started(attempt) = state else { return None };
-    if step.action.effect() != EffectClass::Opaque || step::can_be_asked(&step.action) {
-        return None;
-    }
-    Some(format!(
-        "step {} ({}) was started (attempt {attempt}) and its outcome is not known; it is not marked `repeatable: \
-         true`, so it is not started again by itself. Look at {}, then run the deploy again",
-        step.number, step.target, step.target
-    ))
 }

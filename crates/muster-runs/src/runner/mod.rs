@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_model::id::{LaneNumber, RunId, StepNumber};
+use muster_model::id::{LaneNumber, RunId, Sequence, StepNumber};
 use muster_model::plan::Plan;
 use muster_model::run::{Entry, EntryKind, Run, RunState};
 use muster_store::{Claim, OutputLog, OutputRecord, StoreError};
@@ -21,8 +21,14 @@ mod attempt;
 mod fresh;
 mod graph;
 mod lane;
+mod others;
+mod pace;
+mod rooms;
+mod tend;
 
 pub(crate) use graph::{Graph, StepState};
+pub(crate) use rooms::Rooms;
+pub(crate) use tend::Tended;
 
 /// Entries read at once when a journal is folded.
 const FOLD_PAGE: u32 = 10_000;
@@ -31,8 +37,6 @@ pub(crate) const COORDINATOR: LaneNumber = LaneNumber(0);
 /// Pauses between attempts to give a lane back.
 const GIVE_BACK_AGAIN: Duration = Duration::from_millis(500);
 const GIVE_BACK_AGAIN_MAX: Duration = Duration::from_secs(10);
-/// How often a waiting lane of this process is looked at.
-const TAKE_AGAIN_EVERY: Duration = Duration::from_millis(500);
 
 /// What the process that executes a run asks of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +74,16 @@ impl OutputSink {
 
 /// A lane under way in this process.
 pub(crate) struct LaneHandle {
+    plan: Arc<Plan>,
     pub(crate) local: watch::Sender<Local>,
     pub(crate) ended: watch::Receiver<bool>,
+}
+
+impl LaneHandle {
+    /// Whether the run has further lanes.
+    fn has_others(&self) -> bool {
+        !self.plan.draft.lanes.is_empty()
+    }
 }
 
 impl Inner {
@@ -79,7 +91,11 @@ impl Inner {
     pub(crate) async fn execute(self: &Arc<Inner>, run: RunId) -> Result<(), EngineError> {
         let (_, plan) = self.run_and_plan(run).await?;
         let claim = self.store.claim(run, self.node, plan.draft.locks).await?;
-        self.hold(claim).await
+        self.hold(claim).await?;
+        if self.lanes_here.lock().await.get(&(run, COORDINATOR)).is_some_and(|lane| lane.has_others()) {
+            self.tend(run);
+        }
+        Ok(())
     }
 
     /// A run with its plan.
@@ -98,9 +114,24 @@ impl Inner {
         Ok((row, plan))
     }
 
+    /// The same; lanes of one run share its plan, which may be large.
+    async fn row_and_shared_plan(&self, run: RunId) -> Result<(Run, Arc<Plan>), EngineError> {
+        let shared = {
+            let lanes = self.lanes_here.lock().await;
+            lanes.iter().find(|((of, _), _)| *of == run).map(|(_, handle)| handle.plan.clone())
+        };
+        let Some(plan) = shared else {
+            let (row, plan) = self.run_and_plan(run).await?;
+            return Ok((row, Arc::new(plan)));
+        };
+        let row = self.store.run(run).await?;
+        let row = row.ok_or_else(|| EngineError::NotFound(format!("there is no run {run}")))?;
+        Ok((row, plan))
+    }
+
     /// Executes a claimed lane, in the background of this process.
     pub(crate) async fn hold(self: &Arc<Inner>, claim: Claim) -> Result<(), EngineError> {
-        let (row, plan) = self.run_and_plan(claim.run).await?;
+        let (row, plan) = self.row_and_shared_plan(claim.run).await?;
         let journal = LaneJournal::new(
             self.store.clone(),
             self.world.clone(),
@@ -116,16 +147,19 @@ impl Inner {
         } else {
             EntryKind::Run { state: RunState::Running, message: None }
         };
-        if claim.lane == COORDINATOR || row.state == RunState::Running {
+        // Lane 0 of a run of several lanes comes and goes while it waits for them; that is not worth a line.
+        let comes_back = row.state == RunState::Running && !plan.draft.lanes.is_empty();
+        if claim.lane == COORDINATOR && !comes_back {
             journal.write(goes_on, Vec::new()).await.map_err(|stop| EngineError::Store(stop.to_string()))?;
         }
         let (local, local_seen) = watch::channel(Local::Go);
         let (ended, ended_seen) = watch::channel(false);
         let at = (claim.run, claim.lane);
-        self.lanes_here.lock().await.insert(at, LaneHandle { local, ended: ended_seen });
+        let handle = LaneHandle { plan: plan.clone(), local, ended: ended_seen };
+        self.lanes_here.lock().await.insert(at, handle);
         let inner = self.clone();
         tokio::spawn(async move {
-            let lane = Lane { inner: inner.clone(), plan: Arc::new(plan), journal, local: local_seen };
+            let lane = Lane { inner: inner.clone(), plan, journal, local: local_seen };
             let driven =
                 lane.drive().instrument(tracing::error_span!("run", run = %at.0, lane = at.1.0)).await;
             inner.lanes_here.lock().await.remove(&at);
@@ -171,27 +205,6 @@ impl Inner {
         });
     }
 
-    /// A lane that waits is kept for this process: it is taken again as soon as it is ready.
-    fn take_again(self: &Arc<Inner>, run: RunId) {
-        let inner = Arc::downgrade(self);
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(TAKE_AGAIN_EVERY).await;
-                let Some(inner) = inner.upgrade() else { return };
-                if inner.lease.is_lost() || inner.is_leaving() {
-                    return;
-                }
-                inner.take_lanes(vec![run]).await;
-                let here = inner.lanes_here.lock().await.keys().any(|(of, _)| *of == run);
-                let over =
-                    matches!(inner.store.run(run).await, Ok(Some(row)) if row.state != RunState::Running);
-                if here || over {
-                    return;
-                }
-            }
-        });
-    }
-
     /// The whole journal of a run, all lanes.
     pub(crate) async fn all_entries(&self, run: RunId) -> Result<Vec<Entry>, Stop> {
         let mut entries: Vec<Entry> = Vec::new();
@@ -206,6 +219,21 @@ impl Inner {
             for entry in &page {
                 cursor.insert(entry.lane, entry.seq);
             }
+            entries.extend(page);
+            if whole {
+                return Ok(entries);
+            }
+        }
+    }
+
+    /// The whole journal of one lane.
+    async fn entries_of(&self, run: RunId, lane: LaneNumber) -> Result<Vec<Entry>, Stop> {
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let after = entries.last().map_or(Sequence(0), |entry| entry.seq);
+            let page = self.store.entries_of(run, lane, after, FOLD_PAGE).await;
+            let page = page.map_err(|error| Stop::Store(error.to_string()))?;
+            let whole = page.len() < FOLD_PAGE as usize;
             entries.extend(page);
             if whole {
                 return Ok(entries);

@@ -12,12 +12,12 @@ use muster_model::{Secret, World};
 use muster_outside::cloud::watch::WaitError;
 use muster_outside::cloud::{CloudError, CloudErrorKind};
 use muster_store::Store;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::account::Session;
 use crate::engine::Inner;
 use crate::journal::{LaneJournal, Stop};
-use crate::runner::{Local, OutputSink};
+use crate::runner::OutputSink;
 
 mod create;
 mod host;
@@ -114,8 +114,8 @@ pub(crate) struct StepContext {
     pub(crate) began: u64,
     /// Outputs of the steps that its action refers to.
     pub(crate) made: BTreeMap<StepNumber, Output>,
-    /// What this process asks of the lane.
-    pub(crate) local: watch::Receiver<Local>,
+    /// Cancelled when another node is about to go on with this lane.
+    pub(crate) hand_over: CancellationToken,
     /// The attempt under way.
     pub(crate) attempt: Attempt,
     /// The attempt before, if there was one: it may have had an effect.

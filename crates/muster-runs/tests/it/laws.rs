@@ -2,34 +2,52 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_model::plan::Step;
+use muster_model::id::{Fence, LaneNumber, Sequence, StepNumber};
+use muster_model::plan::PlanDraft;
 use muster_model::run::{Entry, EntryKind, Run, RunState};
 
 /// The journal of a run is legal: dense, states follow the table, *started* before an outcome, nothing after the end.
 ///
-/// A failure may come without *started*: the look before the effect failed, and so nothing was begun.
-pub fn journal_is_legal(run: &Run, steps: &[Step], entries: &[Entry]) {
+/// A failure may come without *started*: the look before the effect failed, and so nothing was begun. The entries of
+/// several lanes stand side by side: each lane is in order, and between lanes only what is there at all can be asked.
+pub fn journal_is_legal(run: &Run, draft: &PlanDraft, entries: &[Entry]) {
+    let steps = &draft.steps;
+    let done: BTreeSet<u32> = entries
+        .iter()
+        .filter_map(|entry| match &entry.kind {
+            EntryKind::Succeeded { step, .. } => Some(step.0),
+            _ => None,
+        })
+        .collect();
+    let mut lanes: BTreeMap<LaneNumber, (Sequence, Fence)> = BTreeMap::new();
     let mut state = RunState::Ready;
     let mut started: BTreeMap<u32, u32> = BTreeMap::new();
     let mut ended: BTreeMap<u32, u32> = BTreeMap::new();
     let mut succeeded: BTreeSet<u32> = BTreeSet::new();
     let mut skipped: BTreeSet<u32> = BTreeSet::new();
-    let mut fence = 0;
-    for (expected, entry) in (1..).zip(entries) {
-        let at = format!("run {} seq {}: {:?}", run.id, entry.seq, entry.kind);
-        assert_eq!(entry.seq.0, expected, "{at}: sequence numbers are dense");
-        assert!(entry.fence.0 >= fence, "{at}: fences never fall");
-        fence = entry.fence.0;
-        assert!(!state.is_final(), "{at}: nothing follows {state:?}");
+    for entry in entries {
+        let at = format!("run {} lane {} seq {}: {:?}", run.id, entry.lane, entry.seq, entry.kind);
+        let (seq, fence) = lanes.entry(entry.lane).or_insert((Sequence(0), Fence(0)));
+        assert_eq!(entry.seq.0, seq.0 + 1, "{at}: sequence numbers are dense");
+        assert!(entry.fence >= *fence, "{at}: fences never fall");
+        (*seq, *fence) = (entry.seq, entry.fence);
+        let coordinates = entry.lane == LaneNumber(0);
+        assert!(!coordinates || !state.is_final(), "{at}: nothing follows {state:?}");
         match &entry.kind {
+            EntryKind::Run { .. } if !coordinates => panic!("{at}: only lane 0 decides about the run"),
             EntryKind::Run { state: next, .. } => {
                 assert!(state.may_become(*next), "{at}: {state:?} never becomes that");
                 state = *next;
                 continue;
             }
             // Whoever waits for nothing writes nothing.
-            _ => assert_eq!(state, RunState::Running, "{at}: only a running run writes"),
+            _ if coordinates => assert_eq!(state, RunState::Running, "{at}: only a running run writes"),
+            _ => {}
         }
+        let own = |step: &u32| draft.lane_of(StepNumber(*step)) == entry.lane;
+        let of_entry = step_of(&entry.kind);
+        let skips = matches!(entry.kind, EntryKind::Skipped { .. });
+        assert!(skips || of_entry.is_none_or(|step| own(&step)), "{at}: a step of another lane");
         match &entry.kind {
             EntryKind::Started { step, attempt } => {
                 let newest = started.get(&step.0).max(ended.get(&step.0)).copied().unwrap_or(0);
@@ -37,7 +55,8 @@ pub fn journal_is_legal(run: &Run, steps: &[Step], entries: &[Entry]) {
                 assert!(!succeeded.contains(&step.0), "{at}: what succeeded is not begun again");
                 let of_plan = steps.iter().find(|one| one.number == *step).expect("a step of the plan");
                 for before in &of_plan.after {
-                    assert!(succeeded.contains(&before.0), "{at}: {before} has not succeeded");
+                    let known = if own(&before.0) { &succeeded } else { &done };
+                    assert!(known.contains(&before.0), "{at}: {before} has not succeeded");
                 }
                 started.insert(step.0, attempt.0);
             }
@@ -56,7 +75,7 @@ pub fn journal_is_legal(run: &Run, steps: &[Step], entries: &[Entry]) {
                 ended.insert(step.0, attempt.0);
             }
             EntryKind::Skipped { step, message } => {
-                assert!(!succeeded.contains(&step.0), "{at}: was done");
+                assert!(!done.contains(&step.0), "{at}: was done");
                 assert!(skipped.insert(step.0), "{at}: is left out once");
                 assert!(!message.is_empty(), "{at}: says why");
             }
@@ -69,5 +88,15 @@ pub fn journal_is_legal(run: &Run, steps: &[Step], entries: &[Entry]) {
     }
     if matches!(state, RunState::Failed | RunState::Stale | RunState::Cancelled) {
         assert!(run.message.as_deref().is_some_and(|why| !why.is_empty()), "run {}: says why", run.id);
+    }
+}
+
+fn step_of(kind: &EntryKind) -> Option<u32> {
+    match kind {
+        EntryKind::Started { step, .. }
+        | EntryKind::Succeeded { step, .. }
+        | EntryKind::Failed { step, .. }
+        | EntryKind::Skipped { step, .. } => Some(step.0),
+        EntryKind::Run { .. } | EntryKind::Progress { .. } | EntryKind::Task { .. } => None,
     }
 }

@@ -3,6 +3,7 @@
 mod converge;
 mod crash;
 mod fault;
+mod lanes;
 mod laws;
 mod metrics;
 mod people;

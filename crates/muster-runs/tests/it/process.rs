@@ -14,7 +14,7 @@ use muster_model::bundle::{Manifest, ManifestFile};
 use muster_model::id::*;
 use muster_model::policy::Policy;
 use muster_model::rights::Authority;
-use muster_model::run::{Run, RunState};
+use muster_model::run::{Entry, Run, RunState};
 use muster_model::{Secret, World};
 use muster_outside::ansible::ScriptedAnsible;
 use muster_outside::host::ssh::ScriptedHosts;
@@ -49,6 +49,8 @@ pub struct Stage {
     pub world: World,
     pub folder: tempfile::TempDir,
     pub settings: AccountSettings,
+    /// The most targets of one lane.
+    pub lane_targets: usize,
     /// The inside of servers, in memory.
     pub hosts: Arc<ScriptedHosts>,
     /// Playbooks, in memory.
@@ -73,7 +75,9 @@ impl Stage {
         let folder =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let (hosts, ansible) = (Arc::new(ScriptedHosts::new()), Arc::new(ScriptedAnsible::new()));
-        Stage { simulator: Simulator::new(config), clock, world, folder, settings, hosts, ansible }
+        let simulator = Simulator::new(config);
+        let lane_targets = muster_planner::LANE_TARGETS;
+        Stage { simulator, clock, world, folder, settings, lane_targets, hosts, ansible }
     }
 
     pub fn home(&self) -> &Path {
@@ -114,6 +118,7 @@ impl Stage {
         EngineConfig {
             parallel_steps: 16,
             parallel_waits: 16,
+            lane_targets: self.lane_targets,
             single_threaded: true,
             environment_account: Some(EnvironmentAccount {
                 key: Secret::new(KEY),
@@ -302,6 +307,11 @@ pub async fn propose_as(
         idempotency_key: None,
     };
     engine.submit(&me(), proposal).await
+}
+
+/// The journal of a run, all lanes.
+pub async fn journal_of(engine: &Engine, run: RunId) -> Vec<Entry> {
+    engine.reads().follow(run, &BTreeMap::new(), 10_000).await.unwrap()
 }
 
 /// Follows a run to its end.

@@ -9,7 +9,7 @@ use super::ask::{column, execute, row, rows};
 use super::claim::{hand_over, lock_lanes, must_hold};
 use super::nodes;
 use crate::error::StoreError;
-use crate::lanes::{ClaimNext, Deaths, LaneRow, LaneState, Signal, StepRange, Wait};
+use crate::lanes::{ClaimNext, Deaths, LANE_DONE, LaneRow, LaneState, Signal, StepRange, Wait};
 use crate::store::{Claim, Want};
 use crate::{refusal, word};
 
@@ -89,11 +89,13 @@ pub(super) async fn park<C: GenericClient>(
     Ok(state)
 }
 
-pub(super) async fn finish<C: GenericClient>(tx: &C, claim: &Claim) -> Result<(), StoreError> {
+pub(super) async fn finish<C: GenericClient>(tx: &C, claim: &Claim, at: Timestamp) -> Result<(), StoreError> {
     // Lane 0 is changed too, and lanes are locked in order.
     lock_lanes(tx, &[claim.run.0]).await?;
     must_hold(tx, claim).await?;
-    hand_over(tx, claim.run, claim.lane, None, "done").await?;
+    let done = hand_over(tx, claim.run, claim.lane, None, "done").await?;
+    // The fence makes it another signal if the lane is ever opened again.
+    signal(tx, claim.run, LANE_DONE, &format!("{}:{}", claim.lane, done.fence), "", at).await?;
     wake(tx, claim.run, &[0]).await
 }
 

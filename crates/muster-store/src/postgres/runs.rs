@@ -86,21 +86,21 @@ pub(super) async fn set_want<C: GenericClient>(
     if found.state.is_final() {
         return Err(refusal::has_ended(run, found.state));
     }
-    if self::want(tx, run).await? == want {
-        return Ok(());
+    if self::want(tx, run).await? != want {
+        execute(tx, "update run set want = $2 where id = $1", &[&run.0, &word::want(want)]).await?;
+        let audit = Audit {
+            space: found.space.clone(),
+            at,
+            actor: actor.to_owned(),
+            what: word::wish(want).into(),
+            about: format!("run {run}"),
+        };
+        settings::write_audit(tx, &audit).await?;
+        if want != Want::Pause {
+            lanes::wake_parked(tx, run).await?;
+        }
     }
-    execute(tx, "update run set want = $2 where id = $1", &[&run.0, &word::want(want)]).await?;
-    let audit = Audit {
-        space: found.space.clone(),
-        at,
-        actor: actor.to_owned(),
-        what: word::wish(want).into(),
-        about: format!("run {run}"),
-    };
-    settings::write_audit(tx, &audit).await?;
-    if want != Want::Pause {
-        lanes::wake_parked(tx, run).await?;
-    }
+    // Also where it was wanted before: the run may have been interrupted before anybody acted on it.
     if want == Want::Cancel && found.state == RunState::Interrupted {
         let claim = take_lane(tx, run, None).await?;
         let kind =

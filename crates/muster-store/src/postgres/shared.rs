@@ -33,8 +33,8 @@ impl Lanes for PostgresStore {
     async fn park(&self, claim: Claim, wait: Wait) -> StoreResult<LaneState> {
         change!(self, tell, tx => lanes::park(&tx, &claim, &wait).await)
     }
-    async fn finish_lane(&self, claim: Claim) -> StoreResult<()> {
-        change!(self, tell, tx => lanes::finish(&tx, &claim).await)
+    async fn finish_lane(&self, claim: Claim, at: Timestamp) -> StoreResult<()> {
+        change!(self, tell, tx => lanes::finish(&tx, &claim, at).await)
     }
     async fn wake_lanes(&self, claim: Claim, lanes: Vec<LaneNumber>) -> StoreResult<()> {
         change!(self, tell, tx => lanes::wake_all(&tx, &claim, &lanes).await)

@@ -8,7 +8,7 @@ use super::claim::{hand_over, must_hold};
 use super::nodes;
 use crate::error::StoreError;
 use crate::form::encode;
-use crate::lanes::{ClaimNext, Deaths, LaneRow, LaneState, Signal, StepRange, Wait};
+use crate::lanes::{ClaimNext, Deaths, LANE_DONE, LaneRow, LaneState, Signal, StepRange, Wait};
 use crate::store::{Claim, Want};
 use crate::{refusal, word};
 
@@ -77,9 +77,11 @@ pub(super) fn park(tx: &Connection, claim: &Claim, wait: &Wait) -> Result<LaneSt
     Ok(state)
 }
 
-pub(super) fn finish(tx: &Connection, claim: &Claim) -> Result<(), StoreError> {
+pub(super) fn finish(tx: &Connection, claim: &Claim, at: Timestamp) -> Result<(), StoreError> {
     must_hold(tx, claim)?;
-    hand_over(tx, claim.run, claim.lane, None, "done")?;
+    let done = hand_over(tx, claim.run, claim.lane, None, "done")?;
+    // The fence makes it another signal if the lane is ever opened again.
+    signal(tx, claim.run, LANE_DONE, &format!("{}:{}", claim.lane, done.fence), "", at)?;
     wake(tx, claim.run, LaneNumber(0))
 }
 

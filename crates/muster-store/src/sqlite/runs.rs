@@ -81,25 +81,24 @@ pub(super) fn set_want(
     if found.state.is_final() {
         return Err(refusal::has_ended(run, found.state));
     }
-    let before = self::want(tx, run)?;
-    if before == want {
-        return Ok(());
+    if self::want(tx, run)? != want {
+        tx.prepare_cached("update run set want = ?2 where id = ?1")?
+            .execute([run.to_string().as_str(), word::want(want)])?;
+        super::settings::write_audit(
+            tx,
+            &Audit {
+                space: found.space.clone(),
+                at,
+                actor: actor.to_owned(),
+                what: word::wish(want).into(),
+                about: format!("run {run}"),
+            },
+        )?;
+        if want != Want::Pause {
+            super::lanes::wake_parked(tx, run)?;
+        }
     }
-    tx.prepare_cached("update run set want = ?2 where id = ?1")?
-        .execute([run.to_string().as_str(), word::want(want)])?;
-    super::settings::write_audit(
-        tx,
-        &Audit {
-            space: found.space.clone(),
-            at,
-            actor: actor.to_owned(),
-            what: word::wish(want).into(),
-            about: format!("run {run}"),
-        },
-    )?;
-    if want != Want::Pause {
-        super::lanes::wake_parked(tx, run)?;
-    }
+    // Also where it was wanted before: the run may have been interrupted before anybody acted on it.
     if want == Want::Cancel && found.state == RunState::Interrupted {
         let claim = take_lane(tx, run, None)?;
         let kind =

@@ -31,8 +31,8 @@ impl Lanes for SqliteStore {
     async fn park(&self, claim: Claim, wait: Wait) -> StoreResult<LaneState> {
         self.write(move |tx| lanes::park(tx, &claim, &wait)).await
     }
-    async fn finish_lane(&self, claim: Claim) -> StoreResult<()> {
-        self.write(move |tx| lanes::finish(tx, &claim)).await
+    async fn finish_lane(&self, claim: Claim, at: Timestamp) -> StoreResult<()> {
+        self.write(move |tx| lanes::finish(tx, &claim, at)).await
     }
     async fn wake_lanes(&self, claim: Claim, lanes: Vec<LaneNumber>) -> StoreResult<()> {
         self.write(move |tx| lanes::wake_all(tx, &claim, &lanes)).await

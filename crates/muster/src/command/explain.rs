@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use muster_api::cursor::Cursor;
 use muster_api::event::Happened;
 use muster_api::plan::{PlanAttributes, StepSaid};
-use muster_api::run::{NodeSaid, RunAttributes, StandingAttributes};
+use muster_api::run::{LaneSaid, NodeSaid, RunAttributes, StandingAttributes};
 
 use super::follow::run_id;
 use super::infra::propose::plan_id;
@@ -41,6 +41,30 @@ pub async fn explain(id: &str, context: &Context<'_>) -> Result<Answer, Failure>
     let because = because(&run.attributes, &run.id, &standing);
     let steps = steps(&plan, &told);
     Answer::done(Report::Explained(Box::new(Explained { run: run.into(), because, steps })))
+}
+
+/// Says why nothing happens, where nobody carries the run out: whoever follows it would wait in silence.
+pub async fn say_if_stranded(id: &str, context: &Context<'_>) -> Result<(), Failure> {
+    let run = context.client.run(run_id(id)?).await?;
+    if !matches!(run.attributes.state.as_str(), "ready" | "running") {
+        return Ok(());
+    }
+    let standing = context.client.standing(run_id(id)?).await?.attributes;
+    if is_stranded(&standing) {
+        for sentence in because(&run.attributes, &run.id, &standing) {
+            context.screen.say(&sentence);
+        }
+    }
+    Ok(())
+}
+
+/// Whether no lane belongs to a node that lives, and no worker lives that could take one.
+fn is_stranded(standing: &StandingAttributes) -> bool {
+    let lives = |node: &&NodeSaid| node.lease_until > standing.now;
+    let belongs = |lane: &LaneSaid| {
+        standing.nodes.iter().filter(lives).any(|node| lane.node.as_ref().is_some_and(|of| node.id == *of))
+    };
+    !standing.nodes.iter().filter(lives).any(|node| node.worker) && !standing.lanes.iter().any(belongs)
 }
 
 fn note(told: &mut BTreeMap<u32, Told>, what: &Happened) {
@@ -158,7 +182,7 @@ fn because(run: &RunAttributes, id: &str, standing: &StandingAttributes) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use muster_api::run::{LaneSaid, StepCountsSaid};
+    use muster_api::run::StepCountsSaid;
 
     fn standing(want: &str, state: &str, node: Option<&str>) -> StandingAttributes {
         StandingAttributes {
@@ -217,5 +241,17 @@ mod tests {
         assert!(says("running", lapsed).contains("whose lease ended at 2026-11-21T05:01:00Z"));
         assert!(says("running", standing("pause", "waiting", None)).contains("wants it to pause"));
         assert!(says("interrupted", standing("run", "ready", None)).contains("muster run resume r1"));
+    }
+
+    #[test]
+    fn a_run_is_stranded_when_nobody_lives_who_could_go_on() {
+        let mut now = standing("run", "ready", None);
+        assert!(!is_stranded(&now), "a worker lives");
+        now.nodes[0].worker = false;
+        assert!(is_stranded(&now));
+        now.lanes[0].node = Some("n1".into());
+        assert!(!is_stranded(&now), "it is kept for a node that lives");
+        now.now = "2026-11-21T05:02:00Z".parse().unwrap();
+        assert!(is_stranded(&now));
     }
 }

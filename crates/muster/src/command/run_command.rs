@@ -25,6 +25,7 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
                 None => Cursor::start(),
                 Some(text) => text.parse().map_err(Failure::usage)?,
             };
+            super::explain::say_if_stranded(&id, context).await?;
             match context.stream {
                 true => streamed(&id, from, context).await,
                 false => followed(&id, from, context).await,
@@ -44,7 +45,9 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
         }
         Run::Cancel { id } => {
             let run = context.client.cancel(run_id(&id)?).await?;
-            context.screen.say("It stops after the steps under way.");
+            if !run.attributes.is_final {
+                context.screen.say("It stops after the steps under way.");
+            }
             Answer::done(Report::Run(Box::new(run.into())))
         }
         Run::Log { id, output: true, step } => output(&id, step, context).await,

@@ -4,10 +4,11 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use muster_api::Client;
+use tokio::time::Instant;
 
 use super::running_server;
 use crate::exit::{Exit, Failure};
@@ -20,6 +21,11 @@ const START_WAIT: Duration = Duration::from_secs(15);
 const STOP_WAIT: Duration = Duration::from_secs(60);
 /// How often it is tried.
 const START_POLL: Duration = Duration::from_millis(50);
+/// After an engine found that another one lives, how long until the next is started: the other one may be at its end.
+const START_AGAIN: Duration = Duration::from_secs(1);
+/// A larger log is begun anew. Else it is gone on with: of two that start at once, the one too many must not take the
+/// words of the other.
+const LOG_BYTES_MAX: u64 = 1_048_576;
 
 /// Starts the engine, which outlives this process, and connects to it.
 pub async fn start(home: &Path) -> Result<Client, Failure> {
@@ -31,38 +37,45 @@ pub async fn start(home: &Path) -> Result<Client, Failure> {
             format!("the engine in the background cannot be started: {error}; see {}", log.display()),
         )
     };
-    let output = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&log)
-        .map_err(|error| failed(&error))?;
-    let errors = output.try_clone().map_err(|error| failed(&error))?;
-    let program = std::env::current_exe().map_err(|error| failed(&error))?;
-    let mut command = Command::new(program);
+    let mut child = spawn(home, &log).map_err(|error| failed(&error))?;
+    let mut ended_at: Option<Instant> = None;
+    let deadline = Instant::now() + START_WAIT;
+    while Instant::now() < deadline {
+        if let Some(client) = running_server(home).await? {
+            return Ok(client);
+        }
+        match (ended_at, child.try_wait()) {
+            (Some(at), _) if at.elapsed() >= START_AGAIN => {
+                child = spawn(home, &log).map_err(|error| failed(&error))?;
+                ended_at = None;
+            }
+            (Some(_), _) | (None, Ok(None) | Err(_)) => {}
+            // Another one was faster; its socket answers soon.
+            (None, Ok(Some(status))) if status.code() == Some(i32::from(Exit::Busy.code())) => {
+                ended_at = Some(Instant::now());
+            }
+            (None, Ok(Some(status))) => return Err(failed(&format!("it ended with {status}"))),
+        }
+        tokio::time::sleep(START_POLL).await;
+    }
+    Err(failed(&format!("it did not answer within {} seconds", START_WAIT.as_secs())))
+}
+
+/// Starts the process, in a group of its own.
+fn spawn(home: &Path, log: &Path) -> std::io::Result<Child> {
+    let output = OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
+    if output.metadata()?.len() > LOG_BYTES_MAX {
+        output.set_len(0)?;
+    }
+    let errors = output.try_clone()?;
+    let mut command = Command::new(std::env::current_exe()?);
     command.arg("engine").arg("--quiet").env(crate::home::HOME, home);
     // The person's agent goes when the person logs out; what needs it must say so now, not in the night.
     command.env_remove("SSH_AUTH_SOCK");
     command.stdin(Stdio::null()).stdout(output).stderr(errors).current_dir("/");
     // A group of its own: neither Ctrl-C nor the end of the terminal reaches it.
     command.process_group(0);
-    let mut child = command.spawn().map_err(|error| failed(&error))?;
-    let deadline = tokio::time::Instant::now() + START_WAIT;
-    while tokio::time::Instant::now() < deadline {
-        if let Some(client) = running_server(home).await? {
-            return Ok(client);
-        }
-        if let Ok(Some(status)) = child.try_wait() {
-            // Another one may have been faster; then its socket answers.
-            if let Some(client) = running_server(home).await? {
-                return Ok(client);
-            }
-            return Err(failed(&format!("it ended with {status}")));
-        }
-        tokio::time::sleep(START_POLL).await;
-    }
-    Err(failed(&format!("it did not answer within {} seconds", START_WAIT.as_secs())))
+    command.spawn()
 }
 
 /// Proof that an engine runs in the background: the file is locked as long as it lives, and holds its process id.
@@ -107,9 +120,9 @@ pub async fn stop(home: &Path) -> Result<String, Failure> {
     rustix::process::kill_process(process, rustix::process::Signal::TERM).map_err(|error| {
         Failure::new(Exit::Failed, format!("process {text} cannot be told to end: {error}"))
     })?;
-    let deadline = tokio::time::Instant::now() + STOP_WAIT;
+    let deadline = Instant::now() + STOP_WAIT;
     while !is_free() {
-        if tokio::time::Instant::now() >= deadline {
+        if Instant::now() >= deadline {
             return Err(Failure::new(
                 Exit::Failed,
                 format!(

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::place::{KEY, MUSTER, Place, Ran, client};
+use crate::server::Server;
 
 const BEFORE: &str = "version: 1
 location: SdnSpb
@@ -81,8 +82,9 @@ fn writes(place: &Place) -> usize {
 }
 
 /// Kills at one point and recovers. False if the update ended before the point.
-fn survives(point: &str, resume: bool, expected: &[String]) -> bool {
-    let place = Place::new(BEFORE);
+fn survives(point: &str, resume: bool, expected: &[String], database: Option<String>) -> bool {
+    let mut place = Place::new(BEFORE);
+    place.database = database;
     assert!(muster(&place, &["infra", "update", "shop", "--yes"], None).0.success());
     std::fs::write(place.project().join("infra/shop.yaml"), AFTER).unwrap();
     let (status, text) = muster(&place, &["infra", "update", "shop", "--yes"], Some(point));
@@ -121,16 +123,28 @@ fn owned(place: &Place) -> std::process::Output {
 
 #[test]
 fn an_update_survives_a_real_kill() {
+    kill_at_many_commits(SAMPLE_STEP, || None);
+}
+
+/// The same over PostgreSQL.
+#[test]
+fn an_update_over_postgres_survives_a_real_kill() {
+    let Some(postgres) = Server::start("kill::an_update_over_postgres_survives_a_real_kill") else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    kill_at_many_commits(SAMPLE_STEP + 4, || Some(runtime.block_on(postgres.database())));
+}
+
+fn kill_at_many_commits(sample_step: usize, database: impl Fn() -> Option<String>) {
     let whole = Place::new(AFTER);
     assert!(muster(&whole, &["infra", "update", "shop", "--yes"], None).0.success());
     let expected = picture(&whole);
     assert_eq!(expected.len(), 25);
 
-    let step = if std::env::var_os("MUSTER_TEST_FULL").is_some() { 1 } else { SAMPLE_STEP };
+    let step = if std::env::var_os("MUSTER_TEST_FULL").is_some() { 1 } else { sample_step };
     let mut points = 0;
     for commit in (4..COMMITS_MAX).step_by(step) {
         let when = if (commit / step) % 2 == 0 { "before" } else { "after" };
-        if !survives(&format!("{when}:{commit}"), points % 3 != 2, &expected) {
+        if !survives(&format!("{when}:{commit}"), points % 3 != 2, &expected, database()) {
             break;
         }
         points += 1;

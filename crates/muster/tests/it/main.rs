@@ -1,6 +1,7 @@
 //! Tests of this room, one binary.
 
 mod become_pass;
+mod chaos;
 mod conformance;
 mod control_plane;
 mod elastic;
@@ -20,6 +21,7 @@ mod skip;
 mod source;
 #[path = "../../../../testing/spy.rs"]
 mod spy;
+mod stranded;
 mod supervise;
 mod tidy;
 #[cfg(feature = "otlp")]

@@ -9,7 +9,7 @@ use crate::place::{MUSTER, Place, Ran, Running};
 use crate::server::Server;
 
 /// Twelve servers, linked to a network once they are there.
-const FLEET: &str = "version: 1
+pub const FLEET: &str = "version: 1
 location: SdnSpb
 stats: false
 networks:
@@ -18,38 +18,58 @@ servers:
   web: { count: 12, image: Ubuntu 22.04, cpu: 1, ram: 1 GiB, disk: 20 GiB ssd, networks: [backend] }
 ";
 /// A provider that needs a while for a server, so that a run is under way when something happens.
-const SLOW: &str = r#"{"create": 4000}"#;
+pub const SLOW: &str = r#"{"create": 4000}"#;
 /// The same, longer than a takeover takes.
 const SLOWER: &str = r#"{"create": 25000}"#;
 /// The lease in these tests, in seconds.
-const LEASE_S: u64 = 6;
+pub const LEASE_S: u64 = 6;
 /// The longest that anything here may take.
 const WAIT_MAX: Duration = Duration::from_secs(90);
 
-const UPDATE: &[&str] = &["infra", "update", "shop", "--yes", "--skip-provision", "--format", "json"];
+pub const UPDATE: &[&str] = &["infra", "update", "shop", "--yes", "--skip-provision", "--format", "json"];
 
 /// A node of the control plane, with a home of its own.
-struct Node {
-    running: Running,
+pub struct Node {
+    pub running: Running,
     _home: tempfile::TempDir,
     token: String,
 }
 
 impl Node {
-    fn start(place: &Place, database: &str, roles: &str) -> Node {
+    pub fn start(place: &Place, database: &str, roles: &str) -> Node {
+        Node::start_with(place, database, roles, &[])
+    }
+
+    /// The same with further variables of the environment.
+    pub fn start_with(place: &Place, database: &str, roles: &str, variables: &[(&str, &str)]) -> Node {
         let home = tempfile::tempdir().unwrap();
         let mut command = Command::new(MUSTER);
         place.dress(&mut command);
         command.env("MUSTER_HOME", home.path()).env("MUSTER_DATABASE_URL", database);
         command.env("MUSTER_KEY", crate::place::KEY).env("MUSTER_LEASE_SECONDS", LEASE_S.to_string());
+        command.envs(variables.iter().copied());
         command.args(["server", "--listen", "127.0.0.1:0", "--role", roles]);
         let running = Running::start(command);
         let token = std::fs::read_to_string(home.path().join("token")).unwrap_or_default().trim().to_owned();
         Node { running, _home: home, token }
     }
+
+    /// A node that answers requests only; the commands of this place go there from now on.
+    pub fn asked_by(place: &Place, database: &str) -> Node {
+        Node::asked_by_with(place, database, &[])
+    }
+
+    /// The same with further variables of its environment.
+    pub fn asked_by_with(place: &Place, database: &str, variables: &[(&str, &str)]) -> Node {
+        let api = Node::start_with(place, database, "api", variables);
+        let added = ok(place.run(&["context", "add", "prod", &api.running.address(), "--token", &api.token]));
+        assert!(added.out.contains("prod answers"), "{added:?}");
+        ok(place.run(&["context", "use", "prod"]));
+        api
+    }
 }
 
-async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + WAIT_MAX;
     loop {
         if let Some(found) = found() {
@@ -60,24 +80,24 @@ async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn ok(ran: Ran) -> Ran {
+pub fn ok(ran: Ran) -> Ran {
     assert_eq!(ran.code, 0, "{ran:?}");
     ran
 }
 
 /// The run of a detached update.
-fn detached(place: &Place) -> String {
+pub fn detached(place: &Place) -> String {
     let answer = place.run(&[UPDATE, &["--detach"]].concat()).json(0);
     assert_eq!(answer["outcome"], "detached", "{answer}");
     answer["run"]["id"].as_str().unwrap().to_owned()
 }
 
-fn shown(place: &Place, run: &str) -> Value {
+pub fn shown(place: &Place, run: &str) -> Value {
     place.run(&["run", "show", run, "--format", "json"]).json(0)
 }
 
 /// Waits until all servers are in the making.
-async fn begun(place: &Place, run: &str) {
+pub async fn begun(place: &Place, run: &str) {
     until("the run's progress", || (shown(place, run)["steps"]["running"].as_u64()? >= 12).then_some(()))
         .await;
 }
@@ -89,7 +109,7 @@ async fn ended(place: &Place, run: &str) -> Value {
     .await
 }
 
-fn names(place: &Place) -> Vec<String> {
+pub fn names(place: &Place) -> Vec<String> {
     let servers = place.run(&["server", "list", "--format", "json"]).json(0);
     let mut names: Vec<String> =
         servers.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
@@ -104,12 +124,8 @@ async fn three_nodes_share_one_database() {
     let Some(postgres) = Server::start("nodes::three_nodes_share_one_database") else { return };
     let database = postgres.database().await;
     let place = Place::slow(FLEET, SLOWER);
-    let api = Node::start(&place, &database, "api");
+    let _api = Node::asked_by(&place, &database);
     let first = Node::start(&place, &database, "api,worker");
-    let url = api.running.address();
-    let add = ["context", "add", "prod", &url, "--token", &api.token];
-    assert!(ok(place.run(&add)).out.contains("prod answers"));
-    ok(place.run(&["context", "use", "prod"]));
 
     let run = detached(&place);
     begun(&place, &run).await;
@@ -147,9 +163,7 @@ async fn a_node_that_wakes_up_late_is_fenced() {
     let Some(postgres) = Server::start("nodes::a_node_that_wakes_up_late_is_fenced") else { return };
     let database = postgres.database().await;
     let place = Place::slow(FLEET, SLOWER);
-    let api = Node::start(&place, &database, "api");
-    ok(place.run(&["context", "add", "prod", &api.running.address(), "--token", &api.token]));
-    ok(place.run(&["context", "use", "prod"]));
+    let _api = Node::asked_by(&place, &database);
     let sleeper = Node::start(&place, &database, "worker");
     let run = detached(&place);
     begun(&place, &run).await;
@@ -284,9 +298,7 @@ async fn a_run_explains_itself() {
     let Some(postgres) = Server::start("nodes::a_run_explains_itself") else { return };
     let database = postgres.database().await;
     let place = Place::slow(FLEET, SLOW);
-    let api = Node::start(&place, &database, "api");
-    ok(place.run(&["context", "add", "prod", &api.running.address(), "--token", &api.token]));
-    ok(place.run(&["context", "use", "prod"]));
+    let _api = Node::asked_by(&place, &database);
     let run = detached(&place);
     let explained = || ok(place.run(&["run", "explain", &run])).out;
     let alone = explained();

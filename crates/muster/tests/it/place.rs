@@ -70,6 +70,11 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Whether the process is gone.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// The address in the first line.
     pub fn address(&self) -> String {
         let start = self.greeting.find("http://").unwrap_or_else(|| panic!("no address: {}", self.greeting));
@@ -102,13 +107,15 @@ pub struct Place {
     directory: tempfile::TempDir,
     /// Whether the environment names the account.
     pub account: bool,
+    /// The database of its commands; none is the SQLite file of the home.
+    pub database: Option<String>,
 }
 
 impl Place {
     /// With `infra/shop.yaml`.
     pub fn new(shop: &str) -> Place {
         let directory = Place::directory(shop);
-        Place { directory, cloud: Running::start(Place::cloud()), account: true }
+        Place { directory, cloud: Running::start(Place::cloud()), account: true, database: None }
     }
 
     /// The same with a provider that takes its time.
@@ -118,7 +125,7 @@ impl Place {
         std::fs::write(&file, durations).unwrap();
         let mut command = Place::cloud();
         command.arg("--durations").arg(file);
-        Place { directory, cloud: Running::start(command), account: true }
+        Place { directory, cloud: Running::start(command), account: true, database: None }
     }
 
     /// Ends the engine in the background, if one was started.
@@ -135,7 +142,7 @@ impl Place {
         command.args(["--machines", "local"]).env("MUSTER_HOME", directory.path().join("cloud"));
         command.env("MUSTER_MACHINES", wish.technique.map_or("", |technique| technique.as_str()));
         command.env("MUSTER_MACHINE_NETWORK", wish.range.to_string());
-        Place { directory, cloud: Running::start_prepared(command), account: true }
+        Place { directory, cloud: Running::start_prepared(command), account: true, database: None }
     }
 
     fn directory(shop: &str) -> tempfile::TempDir {
@@ -165,6 +172,9 @@ impl Place {
     pub fn dress(&self, command: &mut Command) {
         command.current_dir(self.project()).env_remove("ONECLOUD_SETTLE_MS").env("NO_COLOR", "1");
         command.env("MUSTER_HOME", self.home()).env("ONECLOUD_URL", self.cloud.address());
+        if let Some(database) = &self.database {
+            command.env("MUSTER_DATABASE_URL", database);
+        }
         if self.account {
             command.env("ONECLOUD_API_KEY", KEY);
         } else {

@@ -13,7 +13,6 @@ use super::super::{StepContext, StepError};
 use super::told::Told;
 use super::{PLAYBOOK_LIMIT, failure};
 use crate::engine::Role;
-use crate::runner::Local;
 
 /// Where an attempt at this step is kept.
 pub(super) fn folder(ctx: &StepContext, attempt: Attempt) -> Folder {
@@ -88,10 +87,9 @@ pub(super) async fn following<T>(
     guard: &Guard,
     playbook: impl Future<Output = Result<T, AnsibleError>>,
 ) -> Result<T, AnsibleError> {
-    let mut local = ctx.local.clone();
     let handing_over = async {
-        let told = local.wait_for(|word| *word == Local::HandOver).await.is_ok();
-        if told && guard.outlives {
+        ctx.hand_over.cancelled().await;
+        if guard.outlives {
             guard.let_go.cancel();
         }
         std::future::pending::<Infallible>().await

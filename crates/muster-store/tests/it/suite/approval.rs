@@ -88,6 +88,16 @@ pub async fn cancelling_an_interrupted_run_ends_it(scene: Scene) {
     assert!(error.to_string().contains("has ended"), "{error}");
 }
 
+/// The wish came while it ran, and its node died before it read it.
+pub async fn an_interrupted_run_that_was_to_be_cancelled_ends_when_asked_again(scene: Scene) {
+    let claim = scene.running(1, "shop").await;
+    scene.store.set_want(claim.run, Want::Cancel, "ann".into(), at(4)).await.unwrap();
+    scene.become_state(&claim, RunState::Interrupted).await.unwrap();
+    scene.store.set_want(claim.run, Want::Cancel, "ann".into(), at(5)).await.unwrap();
+    let run = scene.store.run(claim.run).await.unwrap().unwrap();
+    assert_eq!((run.state, run.ended_at), (RunState::Cancelled, Some(at(5))));
+}
+
 pub async fn a_plan_keeps_what_it_was_decided_from(scene: Scene) {
     let plan = scene.plan(1, "shop").await;
     let row = scene.store.plan(plan).await.unwrap().unwrap();

@@ -188,7 +188,7 @@ pub async fn a_later_wave_waits_for_lane_0(scene: Scene) {
     scene.store.signal(run, "x".into(), "1".into(), String::new(), at(1)).await.unwrap();
     assert!(scene.next(7, 10).await.is_empty());
     scene.store.park(claims[0].clone(), Wait { until: None, signals_seen: 1 }).await.unwrap();
-    scene.store.finish_lane(claims[1].clone()).await.unwrap();
+    scene.store.finish_lane(claims[1].clone(), at(2)).await.unwrap();
     assert_eq!(lane(&scene, run, 1).await.state, LaneState::Done);
     let woken = scene.next(7, 10).await;
     assert_eq!(names(&woken), [(run, 0)]);

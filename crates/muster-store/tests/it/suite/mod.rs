@@ -52,6 +52,7 @@ suite! {
         an_approval_supersedes_an_interrupted_run_for_good,
         an_interrupted_run_is_claimed_again_with_its_locks,
         cancelling_an_interrupted_run_ends_it,
+        an_interrupted_run_that_was_to_be_cancelled_ends_when_asked_again,
         a_plan_keeps_what_it_was_decided_from,
         a_run_whose_node_died_before_its_claim_is_interrupted,
         a_run_kept_for_one_node_is_not_claimed_by_another,

@@ -7,7 +7,7 @@ use muster_model::account::{AccountIdentity, Provider};
 use muster_model::id::{Attempt, Generation, NodeId, PlanId, RunId, StepNumber};
 use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::{Inventory, SeenWorld};
-use muster_model::plan::{LockKey, LockMode, Plan, PlanDraft, PlanHash, Subject};
+use muster_model::plan::{LockKey, LockMode, OnFailure, Plan, PlanDraft, PlanHash, Subject};
 use muster_model::policy::Policy;
 use muster_model::run::{EntryKind, Output, Run, RunState};
 use muster_store::*;
@@ -107,6 +107,8 @@ fn draft(name: &str) -> PlanDraft {
         notes: vec![],
         refusals: vec![],
         locks: exclusive(name),
+        lanes: vec![],
+        on_failure: OnFailure::Stop,
         hash: PlanHash("00".into()),
     }
 }

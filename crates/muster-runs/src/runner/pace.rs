@@ -1,0 +1,273 @@
+//! The loop over a lane's steps: as many at once as the plan's order and the node's room allow, until something ends
+//! it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use muster_model::id::StepNumber;
+use muster_model::plan::{EffectClass, OnFailure, Step};
+use muster_model::run::{EntryKind, FailureClass};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::lane::{DEATHS_MAX, Ending, Lane};
+use super::others::Others;
+use super::{COORDINATOR, Graph, Local, OutputSink, StepState, attempt};
+use crate::account::Session;
+use crate::engine::Role;
+use crate::journal::Stop;
+use crate::step::{self, StepError};
+
+/// How often what a person wants of the run is read again while steps are under way.
+const WANT_POLL: Duration = Duration::from_millis(500);
+/// How often a lane of this process looks whether another one has done what it waits for.
+const OTHERS_POLL: Duration = Duration::from_millis(100);
+
+/// What the loop works with.
+pub(super) struct Pace<'a> {
+    pub(super) graph: &'a mut Graph,
+    pub(super) others: Option<&'a mut Others>,
+    pub(super) session: &'a Arc<Session>,
+    pub(super) output: &'a Arc<OutputSink>,
+    /// Lists of the account that began before this mark are older than the run.
+    pub(super) began: u64,
+    /// Tells steps that another node goes on: those that can let go of what they began do so.
+    pub(super) hand_over: CancellationToken,
+}
+
+/// Why nothing further is begun.
+#[derive(Default)]
+struct Halt {
+    failure: Option<String>,
+    leaving: Option<Ending>,
+}
+
+impl Halt {
+    fn is_none(&self) -> bool {
+        self.failure.is_none() && self.leaving.is_none()
+    }
+}
+
+impl Lane {
+    /// The steps of this lane.
+    pub(super) async fn steps(&self, mut pace: Pace<'_>) -> Ending {
+        let mut under_way = FuturesUnordered::new();
+        let mut opaque: BTreeSet<StepNumber> = BTreeSet::new();
+        let mut local = self.local.clone();
+        let mut halt = Halt::default();
+        let mut let_go_at: Option<Instant> = None;
+        let goes_on_after_failures = self.plan.draft.on_failure == OnFailure::Continue;
+        let Ok(deadly) = self.deadly().await else { return Ending::Stopped };
+        loop {
+            if *local.borrow() == Local::Drop {
+                return Ending::Stopped;
+            }
+            if halt.is_none() {
+                halt.leaving = self.wish(&local).await;
+            }
+            if matches!(halt, Halt { failure: None, leaving: Some(Ending::HandedOver) }) {
+                pace.hand_over.cancel();
+            }
+            if let Some(others) = pace.others.as_deref_mut() {
+                // A database that does not answer is asked again.
+                let _ = others.look_sometimes(&self.inner, pace.graph).await;
+                if halt.failure.is_none() {
+                    halt.failure = others.failure().map(str::to_owned);
+                }
+            }
+            while halt.is_none() && pace.may_begin() && !self.journal.is_stopped() {
+                let rooms = &self.inner.rooms;
+                let Some((number, state)) = pace.graph.take(|pool| rooms.has_room(pool)) else { break };
+                let Some(step) = self.step(number) else { continue };
+                let set_aside = deadly.contains(&number).then(|| set_aside(step));
+                if let Some(message) = set_aside.or_else(|| may_not_repeat(step, &state)) {
+                    pace.graph.fail(number, message.clone());
+                    if self.leave_unknown(number, &state, message.clone()).await.is_err() {
+                        return Ending::Stopped;
+                    }
+                    if !goes_on_after_failures {
+                        halt.failure = Some(message);
+                    }
+                    continue;
+                }
+                let Some(place) = pace.graph.pool(number).and_then(|pool| rooms.take(pool)) else {
+                    pace.graph.put_back(number);
+                    break;
+                };
+                let made = pace.graph.outputs_of(&step::references(&self.plan, step));
+                let ctx = self.context(step, made, &pace, &state);
+                if step.action.effect() == EffectClass::Opaque {
+                    opaque.insert(number);
+                }
+                under_way.push(async move {
+                    let outcome = attempt::attempts(ctx, state).await;
+                    drop(place);
+                    (number, outcome)
+                });
+            }
+            if let (Some(failure), Some(others)) = (&halt.failure, pace.others.as_deref_mut()) {
+                let fence = self.journal.claim().fence.0;
+                if others.fail(&self.inner, fence, failure).await.is_err() {
+                    return Ending::Stopped;
+                }
+            }
+            if under_way.is_empty() {
+                match self.is_blocked(&mut pace, &halt).await {
+                    Err(_) => return Ending::Stopped,
+                    Ok(Blocked::No) => break,
+                    Ok(Blocked::ByOthers) if self.inner.config.role != Role::Foreground => {
+                        return Ending::Waits(pace.signals_seen());
+                    }
+                    Ok(Blocked::ByOthers | Blocked::ByRoom) => {}
+                }
+            }
+            if matches!(halt.leaving, Some(Ending::HandedOver)) && opaque.is_empty() {
+                // After that every request that was under way has its answer.
+                let grace = self.inner.config.lease.margin();
+                let at = *let_go_at.get_or_insert_with(|| Instant::now() + grace);
+                if Instant::now() >= at {
+                    // What is left may be repeated or is found by its intent: the next node begins at *look*.
+                    break;
+                }
+            }
+            let wants_room = halt.is_none() && pace.may_begin() && pace.graph.has_ready();
+            let poll = if under_way.is_empty() || wants_room { OTHERS_POLL } else { WANT_POLL };
+            tokio::select! {
+                // In this order, so that a simulation can be replayed.
+                biased;
+                Some((number, outcome)) = under_way.next() => {
+                    opaque.remove(&number);
+                    match outcome {
+                        Ok(made) => {
+                            pace.graph.succeed(number, made);
+                            if let Some(others) = pace.others.as_deref_mut()
+                                && others.succeeded(&self.inner, number).await.is_err()
+                            {
+                                return Ending::Stopped;
+                            }
+                        }
+                        Err(StepError::Failed(_, message)) => {
+                            pace.graph.fail(number, message.clone());
+                            if !goes_on_after_failures {
+                                halt.failure.get_or_insert(message);
+                            }
+                        }
+                        Err(StepError::LetGo) => {}
+                        Err(StepError::Stop(stop)) => {
+                            tracing::error!(run = %self.journal.run(), "run {} stopped: {stop}", self.journal.run());
+                            return Ending::Stopped;
+                        }
+                    }
+                }
+                _ = local.changed() => {}
+                () = self.inner.rooms.given_back(), if wants_room => {}
+                () = tokio::time::sleep(poll) => {}
+            }
+        }
+        match halt {
+            Halt { failure: Some(message), .. } => Ending::Failed(message),
+            // Lane 0 may have nothing left to do while others have.
+            Halt { leaving: Some(leaving), .. } if !pace.graph.is_done() || pace.others.is_some() => leaving,
+            _ if pace.graph.is_done() => Ending::Done,
+            _ if pace.graph.is_settled() => Ending::Failed(self.failures_in_words(pace.graph)),
+            _ => Ending::Failed("no step can go on; this is a defect of the plan's order".into()),
+        }
+    }
+
+    /// What stands in the way of a lane that has nothing under way.
+    async fn is_blocked(&self, pace: &mut Pace<'_>, halt: &Halt) -> Result<Blocked, Stop> {
+        if halt.is_none() && pace.may_begin() && pace.graph.has_ready() {
+            return Ok(Blocked::ByRoom);
+        }
+        let Some(others) = pace.others.as_deref_mut() else { return Ok(Blocked::No) };
+        let is_over = match halt.leaving {
+            // Interrupted, handed over, paused: somebody else, or somebody later, waits.
+            Some(ref leaving) if !matches!(leaving, Ending::Cancelled) => return Ok(Blocked::No),
+            Some(_) => true,
+            None => {
+                let settled = self.plan.draft.on_failure == OnFailure::Continue && pace.graph.is_settled();
+                halt.failure.is_some() || settled || pace.graph.is_done()
+            }
+        };
+        let waits = match is_over {
+            // Lane 0 ends the run, and so it ends last.
+            true => self.journal.claim().lane == COORDINATOR && !others.are_done(&self.inner).await?,
+            false => true,
+        };
+        Ok(if waits { Blocked::ByOthers } else { Blocked::No })
+    }
+
+    /// A step that is not begun again, because nobody knows what became of it.
+    async fn leave_unknown(&self, step: StepNumber, state: &StepState, message: String) -> Result<(), Stop> {
+        let attempt = match state {
+            StepState::Started(attempt) => *attempt,
+            StepState::Waiting | StepState::Succeeded(_) | StepState::Failed(_) => Default::default(),
+        };
+        let class = FailureClass::UnknownOutcome;
+        let kind = EntryKind::Failed { step, attempt, class, message, again: false };
+        self.journal.write(kind, Vec::new()).await
+    }
+
+    /// Steps that were under way when their node died, too often to be by chance.
+    async fn deadly(&self) -> Result<BTreeSet<StepNumber>, Stop> {
+        let deaths = self.inner.store.deaths(self.journal.run()).await;
+        let deaths = deaths.map_err(|error| Stop::Store(error.to_string()))?;
+        Ok(deaths.iter().filter(|death| death.times >= DEATHS_MAX).map(|death| death.step).collect())
+    }
+}
+
+/// What stands in the way.
+enum Blocked {
+    /// Nothing, or nothing that would go away: the loop ends.
+    No,
+    /// Steps of other lanes.
+    ByOthers,
+    /// The node has enough under way.
+    ByRoom,
+}
+
+impl Pace<'_> {
+    /// Whether the run has been let begin.
+    fn may_begin(&self) -> bool {
+        self.others.as_deref().is_none_or(Others::gate_is_open)
+    }
+
+    fn signals_seen(&self) -> u32 {
+        self.others.as_deref().map_or(0, Others::signals_seen)
+    }
+}
+
+/// A step that takes its node with it is not tried by the next one.
+fn set_aside(step: &Step) -> String {
+    format!(
+        "step {} ({}) is set aside: {DEATHS_MAX} nodes died while it was under way. Look at {} and at the nodes' logs, \
+         then plan again",
+        step.number, step.target, step.target
+    )
+}
+
+/// An opaque step that was started and has no outcome is never started again by itself.
+fn may_not_repeat(step: &Step, state: &StepState) -> Option<String> {
+    let StepState::Started(attempt) = state else { return None };
+    if step.action.effect() != EffectClass::Opaque || step::can_be_asked(&step.action) {
+        return None;
+    }
+    Some(format!(
+        "step {} ({}) was started (attempt {attempt}) and its outcome is not known; it is not marked `repeatable: \
+         true`, so it is not started again by itself. Look at {}, then run the deploy again",
+        step.number, step.target, step.target
+    ))
+}
+
+/// Whether the process that executes a lane asks something of it.
+pub(super) fn local_wish(local: &watch::Receiver<Local>) -> Option<Ending> {
+    match *local.borrow() {
+        Local::Go | Local::Drop => None,
+        Local::Interrupt => Some(Ending::Interrupted),
+        Local::HandOver => Some(Ending::HandedOver),
+    }
+}

@@ -1,0 +1,151 @@
+//! Runs that are cut into lanes: the outcome is that of one lane, whatever fails, and whoever cancels.
+
+use std::collections::BTreeSet;
+
+use muster_model::id::{LaneNumber, RunId};
+use muster_model::run::{EntryKind, RunState};
+use muster_runs::Engine;
+use muster_sim::onecloud::Durations;
+use muster_store::PlanState;
+
+use crate::laws::journal_is_legal;
+use crate::process::*;
+
+const TWENTY: &str = "
+version: 1
+account: onecloud
+location: SdnSpb
+networks:
+  backend: { dhcp: true }
+servers:
+  web: { count: 20, image: Ubuntu 20.04, cpu: 1, ram: 1 GiB, disk: 40 GiB ssd, networks: [backend] }
+";
+
+/// A provider that needs seconds, and lanes of at most six servers: lane 0 and four more.
+fn stage(seed: u64) -> Stage {
+    let durations = Durations { create_ms: 5_000, network_create_ms: 2_000, ..Durations::instant() };
+    let mut stage = Stage::with(seed, durations, Stage::new(seed).settings);
+    stage.lane_targets = 6;
+    stage
+}
+
+async fn approved(engine: &Engine, text: &str) -> RunId {
+    let plan = propose(engine, text, outside_only()).await.unwrap();
+    assert_eq!(engine.planned(plan).await.unwrap().state, PlanState::Ready);
+    engine.approve(&me(), plan, None).await.unwrap()
+}
+
+async fn judge(engine: &Engine, run: RunId) -> BTreeSet<LaneNumber> {
+    let view = engine.reads().run(run).await.unwrap().unwrap();
+    let plan = engine.reads().plan(view.run.plan).await.unwrap().unwrap().plan.unwrap();
+    assert_eq!(plan.draft.last_lane(), LaneNumber(4));
+    let entries = journal_of(engine, run).await;
+    journal_is_legal(&view.run, &plan.draft, &entries);
+    entries.iter().map(|entry| entry.lane).collect()
+}
+
+#[test]
+fn a_large_run_is_carried_out_in_lanes() {
+    let stage = stage(31);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let run = approved(&engine, TWENTY).await;
+        let ended = ended(&engine, run).await;
+        assert_eq!(ended.state, RunState::Succeeded, "{:?}", ended.message);
+        let lanes = judge(&engine, run).await;
+        assert_eq!(lanes, (0..=4).map(LaneNumber).collect());
+        let view = engine.reads().run(run).await.unwrap().unwrap();
+        assert_eq!(view.steps.succeeded, view.steps.total);
+        let (steps, _) = update(&engine, TWENTY, outside_only()).await.unwrap();
+        assert_eq!(steps, 0, "a further update has nothing to do");
+    });
+    assert!(lived.result.is_some());
+    let picture = stage.picture();
+    assert_eq!(picture.len(), 20);
+    // Linked by lanes 1 to 4 to what lane 0 made.
+    assert!(picture.iter().all(|server| server.ends_with("networks=backend")), "{picture:#?}");
+}
+
+/// One step that fails in one lane keeps every lane from beginning anything further, and the run says what failed.
+#[test]
+fn a_failure_in_one_lane_ends_them_all() {
+    let stage = stage(32);
+    stage.fault(serde_json::json!({
+        "match": {"method": "POST", "path": "/server", "name": "web-9"}, "fault": {"status": 400}
+    }));
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let run = approved(&engine, TWENTY).await;
+        let ended = ended(&engine, run).await;
+        assert_eq!(ended.state, RunState::Failed);
+        let message = ended.message.unwrap_or_default();
+        assert!(message.contains("web-9"), "{message}");
+        judge(&engine, run).await;
+        let view = engine.reads().run(run).await.unwrap().unwrap();
+        assert_eq!(view.steps.running, 0);
+        assert!(view.steps.skipped > 0, "{:?}", view.steps);
+        let counts = &view.steps;
+        assert_eq!(counts.succeeded + counts.failed + counts.skipped, counts.total, "{counts:?}");
+        // What is left is done by the next one.
+        let (_, next) = update(&engine, TWENTY, outside_only()).await.unwrap();
+        assert_eq!(next.unwrap().state, RunState::Succeeded);
+    });
+    assert!(lived.result.is_some());
+    assert_eq!(stage.picture().len(), 20);
+}
+
+#[test]
+fn cancel_and_interrupt_reach_every_lane() {
+    for interrupt in [false, true] {
+        let stage = stage(33);
+        let lived = stage.process(Cut::Never, async |engine: Engine| {
+            let run = approved(&engine, TWENTY).await;
+            loop {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                let entries = journal_of(&engine, run).await;
+                let started =
+                    entries.iter().filter(|entry| matches!(entry.kind, EntryKind::Started { .. })).count();
+                if started > 3 {
+                    break;
+                }
+            }
+            match interrupt {
+                true => engine.interrupt(&me(), run).await.unwrap(),
+                false => engine.cancel(&me(), run).await.unwrap(),
+            }
+            let stopped = ended(&engine, run).await;
+            judge(&engine, run).await;
+            let view = engine.reads().run(run).await.unwrap().unwrap();
+            assert_eq!(view.steps.running, 0, "what was under way was finished");
+            assert!(view.steps.succeeded < view.steps.total);
+            if !interrupt {
+                assert_eq!(stopped.state, RunState::Cancelled);
+                return;
+            }
+            assert_eq!(stopped.state, RunState::Interrupted);
+            engine.resume(&me(), run).await.unwrap();
+            let ended = ended(&engine, run).await;
+            assert_eq!(ended.state, RunState::Succeeded, "{:?}", ended.message);
+            judge(&engine, run).await;
+        });
+        assert!(lived.result.is_some());
+        if interrupt {
+            assert_eq!(stage.picture().len(), 20);
+        }
+    }
+}
+
+/// The world moved between plan and approval: nothing is begun in any lane.
+#[test]
+fn a_stale_plan_begins_nothing_in_any_lane() {
+    let stage = stage(34);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let plan = propose(&engine, TWENTY, outside_only()).await.unwrap();
+        engine.planned(plan).await.unwrap();
+        stage.drift(serde_json::json!({"create": {"Name": "web-3", "CPU": 8, "RAM": 8192, "HDD": 100}}));
+        let run = engine.approve(&me(), plan, None).await.unwrap();
+        let ended = ended(&engine, run).await;
+        assert_eq!(ended.state, RunState::Stale, "{:?}", ended.message);
+        judge(&engine, run).await;
+    });
+    assert!(lived.result.is_some());
+    assert_eq!(stage.writes(), 0);
+}
