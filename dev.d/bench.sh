@@ -10,9 +10,21 @@ bench() {
   local name=$1
   shift
   setup_all
+  if [ "$name" = runs ]; then setup_celery; fi
   prepare_test_run
   export MUSTER_TEST_FULL=1
   # Optimised, because the numbers are promises about the program that people run.
   cargo nextest run --workspace --locked --cargo-profile ci --profile full --test full \
     --no-capture -E "test(/bench_${name//-/_}\$/)" "$@" </dev/null
+}
+
+# A peer that only this measurement needs.
+setup_celery() {
+  local venv=$WORK/venv-celery
+  if is_root && ! has redis-server; then install_packages redis-server; fi
+  if has redis-server && [ ! -x "$venv/bin/celery" ]; then
+    say "Installing Celery, to compare with"
+    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet 'celery[redis]==5.*'
+  fi
+  if [ -x "$venv/bin/celery" ] && has redis-server; then export MUSTER_BENCH_CELERY=$venv/bin/python; fi
 }

@@ -107,6 +107,24 @@ impl Server {
         self.wait_until_it_answers(&programs().unwrap());
     }
 
+    /// CPU seconds of all its processes so far.
+    #[allow(dead_code, reason = "each test binary uses a part of this file")]
+    pub fn cpu_s(&self) -> f64 {
+        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap().trim().to_owned();
+        let numbers = |process: &str| -> Option<Vec<f64>> {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            Some(stat.rsplit_once(") ")?.1.split(' ').skip(1).map_while(|field| field.parse().ok()).collect())
+        };
+        // Its own and its ended children's time, and that of the children that live; fields as `man 5 proc` counts them.
+        let own = numbers(&pid).map_or(0.0, |fields| fields[10..14].iter().sum::<f64>());
+        let children = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let fields = numbers(entry.ok()?.file_name().to_str()?)?;
+            (fields[0].to_string() == pid).then(|| fields[10] + fields[11])
+        });
+        (own + children.sum::<f64>()) / 100.0
+    }
+
     /// What a query of one column says, a line a row.
     #[allow(dead_code, reason = "each test binary uses a part of this file")]
     pub fn ask(&self, url: &str, query: &str) -> Vec<String> {

@@ -14,6 +14,7 @@ pub mod document;
 pub mod event;
 pub mod exec;
 pub mod infrastructure;
+pub mod log;
 pub mod media;
 pub mod plan;
 pub mod problem;

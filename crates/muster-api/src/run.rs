@@ -99,6 +99,15 @@ impl Said for RunRequest {
 /// A line of detail output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OutputAttributes {
+    /// The run; the correlation id.
+    #[serde(default)]
+    pub run: String,
+    /// The lane that wrote it.
+    #[serde(default)]
+    pub lane: u16,
+    /// Its number in the lane's output, from 0 without gaps.
+    #[serde(default)]
+    pub line: u64,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,

@@ -31,6 +31,11 @@ const KEPT_FOR: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24)
 /// The newest runs of each subject keep theirs, however old they are.
 const KEPT_AT_LEAST: u32 = 20;
 
+/// In each of so many rounds contents are looked for that no plan refers to.
+const UNUSED_ROUNDS: u64 = 24;
+/// How long such a content is kept after it was sent or asked for: its plan may be about to come.
+const UNUSED_FOR: Duration = Duration::from_secs(24 * 3_600);
+
 /// Starts the duties of this node. They end with the engine.
 pub(crate) fn begin(inner: &Arc<Inner>) {
     tokio::spawn(heartbeats(Arc::downgrade(inner)));
@@ -39,6 +44,7 @@ pub(crate) fn begin(inner: &Arc<Inner>) {
     }
     if let Role::Server { scheduler: true, .. } = inner.config.role {
         tokio::spawn(retention(Arc::downgrade(inner)));
+        tokio::spawn(crate::search::keep(Arc::downgrade(inner)));
     }
     if let Role::Server { .. } = inner.config.role {
         tokio::spawn(hints(Arc::downgrade(inner)));
@@ -47,7 +53,7 @@ pub(crate) fn begin(inner: &Arc<Inner>) {
 
 /// Ended runs do not stay for ever: their journal, output and inputs go, the runs themselves and the audit stay.
 async fn retention(inner: Weak<Inner>) {
-    loop {
+    for round in 0u64.. {
         sleep(PRUNE_EVERY).await;
         let Some(inner) = inner.upgrade() else { return };
         let opened = Opened { store: inner.store.clone(), contents: inner.contents.clone() };
@@ -63,6 +69,11 @@ async fn retention(inner: Weak<Inner>) {
                     break;
                 }
             }
+        }
+        if round % UNUSED_ROUNDS == 0
+            && let Err(error) = opened.forget_unused(UNUSED_FOR).await
+        {
+            tracing::warn!(%error, "unused contents could not be forgotten; it is tried again tomorrow");
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod offers;
 mod reach;
 pub mod reads;
 mod runner;
+pub mod search;
 mod secret;
 pub mod sink;
 pub mod standing;

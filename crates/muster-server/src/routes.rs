@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::handler::{
-    about, account, blob, checkup, exec, infrastructure, metrics, plan, run, secret, server,
+    about, account, blob, checkup, event, exec, infrastructure, metrics, plan, run, secret, server,
 };
 use crate::refusal::Refusal;
 use crate::{layers, openapi, signin};
@@ -38,6 +38,7 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(run::ask::hand_over))
         .routes(routes!(run::events::events))
         .routes(routes!(run::output::output))
+        .routes(routes!(event::search::search))
         .routes(routes!(account::list::list))
         .routes(routes!(account::show::show, account::register::register))
         .routes(routes!(account::test::test))

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::commits::CommitCounts;
 use crate::error::StoreError;
 use crate::lanes::{LanePlan, Lanes};
+use crate::search::Search;
 
 /// The result of a store's verb.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -239,9 +240,9 @@ pub struct StepTally {
     pub skipped: u32,
 }
 
-/// Everything Muster remembers. How several nodes share the work is [`Lanes`].
+/// Everything Muster remembers. How several nodes share the work is [`Lanes`], how events are found [`Search`].
 #[async_trait]
-pub trait Store: Lanes {
+pub trait Store: Lanes + Search {
     /// A node begins: its row appears. Its lease is as long as `lease_until` is after `started_at`; where the
     /// database has a clock, it counts from the database's time.
     async fn join(&self, node: NodeRow) -> StoreResult<()>;

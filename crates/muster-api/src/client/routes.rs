@@ -13,6 +13,7 @@ use crate::blob::{BlobAttributes, BlobCheck};
 use crate::document::{Many, One, Resource};
 use crate::exec::{ExecRequest, SshAccessAttributes};
 use crate::infrastructure::InfrastructureAttributes;
+use crate::log::{LogFilter, OutputFrom};
 use crate::media::{BASE, IDEMPOTENCY_KEY, JSON_API, OCTETS};
 use crate::plan::{PlanAttributes, PlanRequest};
 use crate::run::{CheckupAttributes, OutputAttributes, RunAttributes, RunRequest, StandingAttributes};
@@ -111,16 +112,15 @@ impl Client {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/interrupt")).await?.data)
     }
 
-    /// Detail output of a run, or of one of its steps, after a line number.
+    /// Lines of a run's output that a filter takes: at most so many, from a place on.
     pub async fn output(
         &self,
         run: RunId,
-        step: Option<u32>,
-        after: u64,
+        from: &OutputFrom,
+        filter: &LogFilter,
         limit: u32,
     ) -> Answer<Many<OutputAttributes>> {
-        let step = step.map(|number| format!("&step={number}")).unwrap_or_default();
-        self.get(&run_path(run, &format!("/output?after={after}&limit={limit}{step}"))).await
+        self.get(&run_path(run, &format!("/output?{}&limit={limit}{}", from.query(), filter.query()))).await
     }
 
     /// Registered accounts, and the one from the environment.

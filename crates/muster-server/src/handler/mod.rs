@@ -4,6 +4,7 @@ pub mod about;
 pub mod account;
 pub mod blob;
 pub mod checkup;
+pub mod event;
 pub mod exec;
 pub mod infrastructure;
 pub mod metrics;

@@ -25,6 +25,7 @@ mod plans;
 mod quota;
 mod retention;
 mod runs;
+mod search;
 mod settings;
 mod shared;
 mod verbs;

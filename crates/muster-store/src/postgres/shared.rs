@@ -105,6 +105,9 @@ impl Lanes for PostgresStore {
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()> {
         change!(self, tx => retention::prune(&tx, &runs, at).await)
     }
+    async fn manifests(&self, after: u64, limit: u32) -> StoreResult<Vec<(u64, String)>> {
+        read!(self, db => retention::manifests(&db, after, limit).await)
+    }
     fn hints(&self) -> broadcast::Receiver<Hint> {
         self.hints.subscribe()
     }

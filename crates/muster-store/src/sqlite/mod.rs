@@ -32,6 +32,7 @@ mod plans;
 mod quota;
 mod retention;
 mod runs;
+mod search;
 mod settings;
 mod shared;
 mod writer;

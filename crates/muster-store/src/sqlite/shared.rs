@@ -103,6 +103,9 @@ impl Lanes for SqliteStore {
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()> {
         self.write(move |tx| retention::prune(tx, &runs, at)).await
     }
+    async fn manifests(&self, after: u64, limit: u32) -> StoreResult<Vec<(u64, String)>> {
+        self.read(|db| retention::manifests(db, after, limit))
+    }
     fn hints(&self) -> broadcast::Receiver<Hint> {
         self.hints.subscribe()
     }

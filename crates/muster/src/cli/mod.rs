@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
 pub mod infra;
+pub mod run_log;
 pub mod serving;
 
+pub use run_log::{Level, RunLog, RunSearch};
 pub use serving::{LogFormat, ServerRole};
 
 /// Turns files into running servers.
@@ -326,17 +328,10 @@ pub enum Run {
         /// Its id
         id: String,
     },
-    /// Everything a run wrote: its journal, or the output of its commands and playbooks
-    Log {
-        /// Its id
-        id: String,
-        /// The output of commands and playbooks instead of the journal
-        #[arg(long)]
-        output: bool,
-        /// Only this step's output
-        #[arg(long, requires = "output")]
-        step: Option<u32>,
-    },
+    /// What a run wrote: its events, or every line of its commands and playbooks; what is asked for is searched
+    Log(RunLog),
+    /// Events of all runs by their words, newest first
+    Search(RunSearch),
 }
 
 /// Check a file.

@@ -27,6 +27,7 @@ pub mod offers;
 pub mod register;
 pub mod report;
 pub mod run_command;
+pub mod run_log;
 mod schema;
 pub mod secret;
 pub mod server;

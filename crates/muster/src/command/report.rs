@@ -166,6 +166,8 @@ pub enum Report {
     Runs(Vec<Row<RunAttributes>>),
     /// A journal.
     Events(Vec<Event>),
+    /// Events of several runs.
+    Found(Vec<Event>),
     /// Output.
     Output(Vec<OutputAttributes>),
     /// One account.

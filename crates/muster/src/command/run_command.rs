@@ -10,9 +10,6 @@ use muster_api::cursor::Cursor;
 use muster_api::plan::PlanAttributes;
 use muster_api::run::RunAttributes;
 
-/// Lines of output fetched at once.
-const OUTPUT_PAGE: u32 = 5_000;
-
 /// Runs: what was and is being done.
 pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure> {
     match command {
@@ -50,8 +47,8 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
             }
             Answer::done(Report::Run(Box::new(run.into())))
         }
-        Run::Log { id, output: true, step } => output(&id, step, context).await,
-        Run::Log { id, output: false, .. } => log(&id, context).await,
+        Run::Search(search) => super::run_log::search(search, context).await,
+        Run::Log(log) => super::run_log::log(log, context).await,
     }
 }
 
@@ -81,31 +78,4 @@ async fn followed(id: &str, from: Cursor, context: &Context<'_>) -> Result<Answe
     let followed = follow(id, from, Some(&plan), context).await?;
     let exit = followed.exit(super::infra::consent::waits(&plan));
     Ok(Answer { exit, report: Report::Run(Box::new(followed.run.into())) })
-}
-
-/// The journal as far as it goes now; a run under way is followed to its end by `attach`.
-async fn log(id: &str, context: &Context<'_>) -> Result<Answer, Failure> {
-    let mut cursor = Cursor::start();
-    let mut all = Vec::new();
-    loop {
-        let page = context.client.history(run_id(id)?, &cursor).await?;
-        for event in page.data {
-            cursor.saw(event.attributes.lane, event.attributes.seq);
-            all.push(event.attributes);
-        }
-        if !page.meta.more {
-            return Answer::done(Report::Events(all));
-        }
-    }
-}
-
-async fn output(id: &str, step: Option<u32>, context: &Context<'_>) -> Result<Answer, Failure> {
-    let mut all = Vec::new();
-    loop {
-        let page = context.client.output(run_id(id)?, step, all.len() as u64, OUTPUT_PAGE).await?;
-        all.extend(page.data.into_iter().map(|line| line.attributes));
-        if !page.meta.more {
-            return Answer::done(Report::Output(all));
-        }
-    }
 }

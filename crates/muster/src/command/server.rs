@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use muster_api::cursor::Cursor;
 use muster_api::exec::ExecRequest;
+use muster_api::log::{LogFilter, OutputFrom};
 use muster_api::plan::{PurposeSaid, default_space};
 use muster_api::server::ServerAttributes;
 
@@ -96,10 +98,13 @@ async fn exec(
         && let Some(run) = &planned.run
     {
         let run = super::follow::run_id(&run.id)?;
-        let lines = context.client.output(run, None, 0, EXEC_LINES_MAX).await?;
+        let lines = context
+            .client
+            .output(run, &OutputFrom::Cursor(Cursor::start()), &LogFilter::default(), EXEC_LINES_MAX)
+            .await?;
         answer.report = Report::Output(lines.data.into_iter().map(|line| line.attributes).collect());
         if lines.meta.more {
-            context.screen.say(&format!("There is more: muster run log {run} --output"));
+            context.screen.say(&format!("There is more: muster run log {run} --level detail"));
         }
     }
     Ok(answer)

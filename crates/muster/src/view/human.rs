@@ -36,6 +36,8 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         | Report::Contexts(_)
         | Report::Stats(_) => table::report(report),
         Report::Events(events) => events.iter().filter_map(event::line).map(|line| line + "\n").collect(),
+        Report::Found(events) if events.is_empty() => "Nothing found.\n".into(),
+        Report::Found(events) => events.iter().map(found).collect(),
         Report::Output(lines) => {
             lines.iter().map(|line| format!("{}: {}\n", line.target, line.text)).collect()
         }
@@ -148,6 +150,13 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
             out
         }
     }
+}
+
+/// An event among those of other runs.
+fn found(said: &muster_api::event::Event) -> String {
+    let at = said.at.strftime("%Y-%m-%d %H:%M:%S");
+    let line = event::line(said).unwrap_or_else(|| said.text());
+    format!("{FAINT}{at} {}{FAINT:#} {line}\n", said.run)
 }
 
 fn fields(fields: &[(&str, String)]) -> String {

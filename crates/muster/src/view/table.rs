@@ -106,6 +106,17 @@ pub fn report(report: &Report) -> String {
                 })
                 .collect(),
         ),
+        Report::Found(events) => draw(
+            &["at", "run", "lane:seq", "event"],
+            events
+                .iter()
+                .map(|said| {
+                    let line = event::line(said).unwrap_or_else(|| said.text());
+                    let place = format!("{}:{}", said.lane, said.seq);
+                    vec![said.at.to_string(), said.run.clone(), place, strip(&line)]
+                })
+                .collect(),
+        ),
         Report::Output(lines) => draw(
             &["step", "target", "text"],
             lines

@@ -14,6 +14,7 @@ mod nodes;
 mod offers;
 mod password;
 mod place;
+mod run_log;
 #[path = "../../../../testing/postgres.rs"]
 mod server;
 #[path = "../../../../testing/skip.rs"]

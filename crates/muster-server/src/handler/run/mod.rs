@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 pub mod ask;
 pub mod create;
 pub mod events;
+pub mod filter;
 pub mod follow;
 pub mod list;
 pub mod output;

@@ -11,6 +11,7 @@ pub mod node;
 pub mod quota;
 pub mod retention;
 pub mod scene;
+pub mod search;
 pub mod settings;
 
 /// Runs every case as a test of its own on SQLite, and every theme as one test on PostgreSQL (one server a theme,
@@ -67,7 +68,10 @@ suite! {
         a_lane_goes_on_where_its_output_ended,
         output_is_durable_when_flushed_and_many_flush_at_once,
         a_very_long_line_is_cut_and_says_so,
+        a_page_of_long_lines_is_short_and_goes_on,
         pruned_runs_lose_their_output,
+        contents_that_nothing_refers_to_are_forgotten,
+        contents_of_plans_are_kept_as_long_as_they_may_be_needed,
     }
     facts {
         an_intent_opens_once_and_closes,
@@ -122,6 +126,11 @@ suite! {
     retention {
         old_runs_lose_their_journal_and_keep_their_counts,
         the_newest_and_the_unfinished_stay,
+    }
+    search {
+        events_are_found_by_their_words,
+        the_index_follows_the_journal,
+        pruned_runs_are_not_found,
     }
     settings {
         accounts_and_secrets_are_kept_replaced_and_forgotten,
