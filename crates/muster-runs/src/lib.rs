@@ -34,6 +34,7 @@ pub use approve::{COUNTDOWN_MAX, Priority, Start};
 pub use muster_outside::Outside;
 pub use muster_outside::host::local::machine_supervisor_main;
 pub use muster_outside::secret::Sealer;
+pub use muster_outside::supervise::supervisor_main;
 
 pub use engine::{Engine, EngineConfig, EnvironmentAccount, Role};
 pub use error::EngineError;

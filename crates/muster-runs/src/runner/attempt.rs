@@ -28,7 +28,7 @@ pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<O
         ctx.attempt = attempt;
         let error = match once(&ctx, attempt).await {
             Ok(output) => return Ok(output),
-            Err(StepError::Stop(stop)) => return Err(StepError::Stop(stop)),
+            Err(error @ (StepError::Stop(_) | StepError::LetGo)) => return Err(error),
             Err(StepError::Failed(class, message)) => (class, message),
         };
         let (class, message) = error;
@@ -38,6 +38,7 @@ pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<O
         let kind =
             EntryKind::Failed { step: ctx.step.number, attempt, class, message: message.clone(), again };
         ctx.journal.write(kind, Vec::new()).await?;
+        step::settled(&ctx);
         tracing::warn!(attempt = number, again, "an attempt failed: {message}");
         if !again {
             return Err(StepError::Failed(class, message));
@@ -93,6 +94,7 @@ async fn once(ctx: &StepContext, attempt: Attempt) -> Result<Output, StepError> 
     ctx.output.flush().await;
     let kind = EntryKind::Succeeded { step, attempt, already: false, output: output.clone() };
     ctx.journal.write(kind, facts).await?;
+    step::settled(ctx);
     Ok(output)
 }
 

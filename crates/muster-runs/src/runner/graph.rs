@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use muster_model::id::{Attempt, LaneNumber, StepNumber};
 use muster_model::plan::{Action, OnFailure, Step};
-use muster_model::run::{Entry, EntryKind, Output, RunState};
+use muster_model::run::{Entry, EntryKind, Output};
+
+use super::retry_between;
 
 /// How one step stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,19 +84,12 @@ impl Graph {
         let mut told: BTreeMap<StepNumber, (LaneNumber, Timestamp)> = BTreeMap::new();
         let mut has_failed = false;
         for entry in entries {
-            match &entry.kind {
-                EntryKind::Run { state: RunState::Failed, .. } => has_failed = true,
-                EntryKind::Run { state: RunState::Running, .. } if has_failed => {
-                    has_failed = false;
-                    // Entries have an order within a lane only: what others wrote is judged by its time.
-                    let earlier = |lane: LaneNumber, at| lane == entry.lane || at <= entry.at;
-                    graph.try_again(&told, earlier);
-                }
-                _ => {
-                    if let Some(step) = graph.note(entry) {
-                        told.insert(step, (entry.lane, entry.at));
-                    }
-                }
+            if retry_between(&mut has_failed, &entry.kind) {
+                // Entries have an order within a lane only: what others wrote is judged by its time.
+                let earlier = |lane: LaneNumber, at| lane == entry.lane || at <= entry.at;
+                graph.try_again(&told, earlier);
+            } else if let Some(step) = graph.note(entry) {
+                told.insert(step, (entry.lane, entry.at));
             }
         }
         if let Some(retried_at) = retried_at {
@@ -296,7 +291,7 @@ mod tests {
     use jiff::Timestamp;
     use muster_model::id::{Fence, ProviderId, RunId, Sequence};
     use muster_model::plan::{HostAction, ObjectRef, Reason, Risk};
-    use muster_model::run::FailureClass;
+    use muster_model::run::{FailureClass, RunState};
 
     use super::*;
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use muster_model::id::StepNumber;
 use muster_model::plan::{Action, HostAction, OnFailure, Plan, Step, Subject, WaitingReason};
 use muster_model::run::{Entry, EntryKind, Output, RunState};
 use muster_store::{OutputLog, PlanInputs, Wait, Want};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::others::Others;
 use super::pace::{Pace, local_wish};
@@ -86,8 +86,14 @@ impl Lane {
             .await
             .map_err(|error| Stop::Store(error.to_string()))?;
         let output = Arc::new(OutputSink { log });
-        let pace =
-            Pace { graph: &mut graph, others: others.as_mut(), session: &session, output: &output, began };
+        let pace = Pace {
+            graph: &mut graph,
+            others: others.as_mut(),
+            session: &session,
+            output: &output,
+            began,
+            hand_over: CancellationToken::new(),
+        };
         let ending = self.steps(pace).await;
         output.flush().await;
         self.leave(ending, graph).await
@@ -140,10 +146,7 @@ impl Lane {
         };
         let own = draft.steps.iter().filter(|step| draft.lane_of(step.number) == claim.lane);
         let entries = self.inner.entries_of(claim.run, claim.lane).await?;
-        let retried_at = match claim.lane {
-            COORDINATOR => None,
-            _ => self.retried_at().await?,
-        };
+        let retried_at = self.inner.retried_at(claim.run, claim.lane).await?;
         let mut graph = Graph::fold(own, draft.on_failure, &entries, retried_at);
         others.begin(&self.inner, &mut graph, claim.fence.0).await?;
         if claim.lane != COORDINATOR && graph.has_started() {
@@ -153,22 +156,6 @@ impl Lane {
             self.journal.write(EntryKind::Progress { step: None, message }, Vec::new()).await?;
         }
         Ok(graph)
-    }
-
-    /// When somebody last asked for another try at this run, which lane 0's journal tells.
-    async fn retried_at(&self) -> Result<Option<Timestamp>, Stop> {
-        let mut has_failed = false;
-        let mut retried_at = None;
-        for entry in self.inner.entries_of(self.journal.run(), COORDINATOR).await? {
-            match entry.kind {
-                EntryKind::Run { state: RunState::Failed, .. } => has_failed = true,
-                EntryKind::Run { state: RunState::Running, .. } if has_failed => {
-                    (has_failed, retried_at) = (false, Some(entry.at));
-                }
-                _ => {}
-            }
-        }
-        Ok(retried_at)
     }
 
     /// The run ends without its steps: whoever holds another lane of it hears of it first.
@@ -332,6 +319,7 @@ impl Lane {
             step: step.clone(),
             began: pace.began,
             made,
+            hand_over: pace.hand_over.clone(),
             attempt: Default::default(),
             previous: match state {
                 StepState::Started(attempt) | StepState::Failed(attempt) | StepState::Again(attempt) => {

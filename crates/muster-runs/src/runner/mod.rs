@@ -255,8 +255,23 @@ impl Inner {
         }
     }
 
+    /// When somebody last asked for another try at a run, for a lane other than 0, whose own journal does not tell it.
+    pub(crate) async fn retried_at(&self, run: RunId, lane: LaneNumber) -> Result<Option<Timestamp>, Stop> {
+        if lane == COORDINATOR {
+            return Ok(None);
+        }
+        let mut has_failed = false;
+        let mut retried_at = None;
+        for entry in self.entries_of(run, COORDINATOR).await? {
+            if retry_between(&mut has_failed, &entry.kind) {
+                retried_at = Some(entry.at);
+            }
+        }
+        Ok(retried_at)
+    }
+
     /// The whole journal of one lane.
-    async fn entries_of(&self, run: RunId, lane: LaneNumber) -> Result<Vec<Entry>, Stop> {
+    pub(crate) async fn entries_of(&self, run: RunId, lane: LaneNumber) -> Result<Vec<Entry>, Stop> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let after = entries.last().map_or(Sequence(0), |entry| entry.seq);
@@ -269,4 +284,17 @@ impl Inner {
             }
         }
     }
+}
+
+/// Whether this entry is that somebody asked for another try: *running* after *failed*.
+pub(crate) fn retry_between(has_failed: &mut bool, kind: &EntryKind) -> bool {
+    match kind {
+        EntryKind::Run { state: RunState::Failed, .. } => *has_failed = true,
+        EntryKind::Run { state: RunState::Running, .. } if *has_failed => {
+            *has_failed = false;
+            return true;
+        }
+        _ => {}
+    }
+    false
 }

@@ -12,6 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::view::{Screen, View};
 
 pub mod account;
+pub mod child;
 pub mod completions;
 pub mod context;
 pub mod doctor;

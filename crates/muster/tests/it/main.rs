@@ -26,6 +26,7 @@ mod source;
 #[path = "../../../../testing/spy.rs"]
 mod spy;
 mod stranded;
+mod supervise;
 mod tidy;
 #[cfg(feature = "otlp")]
 mod traces;
