@@ -1,4 +1,5 @@
-//! Cursors: how far a follower has read, as a set {lane: seq}. Written `0:17,1:4`; a bare `17` means lane 0.
+//! Cursors: how far a follower has read, as a set {lane: position}. Written `0:17,1:4`; a bare `17` means lane 0. A
+//! position in the journal is the last sequence number that was read, one in the output the number of lines so far.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,10 +25,21 @@ impl Cursor {
         self.lanes.get(&lane).copied().unwrap_or(0)
     }
 
+    /// The lanes with their positions.
+    pub fn lanes(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        self.lanes.iter().map(|(lane, seq)| (*lane, *seq))
+    }
+
     /// Notes that an entry was read; never goes back.
     pub fn saw(&mut self, lane: u16, seq: u64) {
         let at = self.lanes.entry(lane).or_insert(0);
         *at = (*at).max(seq);
+    }
+}
+
+impl FromIterator<(u16, u64)> for Cursor {
+    fn from_iter<T: IntoIterator<Item = (u16, u64)>>(lanes: T) -> Cursor {
+        Cursor { lanes: lanes.into_iter().collect() }
     }
 }
 

@@ -63,19 +63,31 @@ pub struct ManyMeta {
     /// Whether the limit cut the list.
     #[serde(default)]
     pub more: bool,
+    /// Where the next page begins, where things are left out or come from several lanes: give it as `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Whether something may be missing because an index is not up to date yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
 }
 
 impl<T> Many<T> {
     /// A complete list.
     pub fn all(data: Vec<Resource<T>>) -> Many<T> {
-        Many { meta: ManyMeta { count: data.len() as u64, more: false }, data }
+        Many { meta: ManyMeta { count: data.len() as u64, more: false, ..ManyMeta::default() }, data }
     }
 
     /// A list that ends at a limit: one thing more than `limit` says that there would be more.
     pub fn cut(mut data: Vec<Resource<T>>, limit: usize) -> Many<T> {
         let more = data.len() > limit;
         data.truncate(limit);
-        Many { meta: ManyMeta { count: data.len() as u64, more }, data }
+        Many { meta: ManyMeta { count: data.len() as u64, more, ..ManyMeta::default() }, data }
+    }
+
+    /// A page that was read from a cursor.
+    pub fn page(data: Vec<Resource<T>>, more: bool, cursor: impl ToString) -> Many<T> {
+        let cursor = Some(cursor.to_string());
+        Many { meta: ManyMeta { count: data.len() as u64, more, cursor, ..ManyMeta::default() }, data }
     }
 }
 
@@ -134,7 +146,7 @@ mod tests {
     fn a_list_says_when_it_was_cut() {
         let things =
             |count: u32| (0..count).map(|n| Resource::new(n.to_string(), Spoon { length_mm: n })).collect();
-        assert_eq!(Many::cut(things(3), 2).meta, ManyMeta { count: 2, more: true });
-        assert_eq!(Many::cut(things(2), 2).meta, ManyMeta { count: 2, more: false });
+        assert_eq!(Many::cut(things(3), 2).meta, ManyMeta { count: 2, more: true, ..ManyMeta::default() });
+        assert_eq!(Many::cut(things(2), 2).meta, ManyMeta { count: 2, more: false, ..ManyMeta::default() });
     }
 }

@@ -175,6 +175,38 @@ impl Event {
     }
 }
 
+impl Event {
+    /// What is searched: the names and words of it, in one line.
+    pub fn text(&self) -> String {
+        let (one, two, three) = match &self.what {
+            Happened::Run { state, message } => (state.as_str(), message.as_deref().unwrap_or(""), ""),
+            Happened::Started { .. } => ("started", "", ""),
+            Happened::Succeeded { already: true, output, .. } => ("already", output.as_str(), ""),
+            Happened::Succeeded { already: false, output, .. } => ("succeeded", output.as_str(), ""),
+            Happened::Failed { class, message, .. } => ("failed", class.as_str(), message.as_str()),
+            Happened::Skipped { message, .. } => ("skipped", message.as_str(), ""),
+            Happened::Progress { message, .. } => (message.as_str(), "", ""),
+            Happened::Task { task, outcome, message, .. } => {
+                (task.as_str(), outcome.as_str(), message.as_str())
+            }
+        };
+        let host = match &self.what {
+            Happened::Task { host, .. } => host.as_str(),
+            _ => "",
+        };
+        let (target, action) = (self.target.as_deref(), self.action.as_deref());
+        let words = [target.unwrap_or(""), host, action.unwrap_or(""), one, two, three];
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        words.join(" ")
+    }
+
+    /// Whether it is about this host or target.
+    pub fn is_about(&self, name: &str) -> bool {
+        self.target.as_deref() == Some(name)
+            || matches!(&self.what, Happened::Task { host, .. } if host == name)
+    }
+}
+
 fn class_word(class: FailureClass) -> &'static str {
     match class {
         FailureClass::Transient => "transient",

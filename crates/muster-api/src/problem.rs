@@ -151,6 +151,12 @@ impl Problem {
         self
     }
 
+    /// With the query parameter it is about.
+    pub fn parameter(mut self, name: &str) -> Problem {
+        self.source = Some(Source { parameter: Some(name.to_owned()), ..Source::default() });
+        self
+    }
+
     /// With the place in the body it is about.
     pub fn pointer(mut self, pointer: &str) -> Problem {
         self.source = Some(Source { pointer: Some(pointer.to_owned()), ..Source::default() });

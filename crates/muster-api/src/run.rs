@@ -35,6 +35,11 @@ pub struct RunAttributes {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
+    /// When it begins, while it waits in its countdown.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub begins_at: Option<Timestamp>,
+    /// Seconds until then.
+    pub begins_in_seconds: Option<u64>,
     /// Its steps.
     pub steps: StepCountsSaid,
 }
@@ -72,6 +77,8 @@ impl RunAttributes {
             actor: run.actor.clone(),
             started_at: run.started_at,
             ended_at: run.ended_at,
+            begins_at: None,
+            begins_in_seconds: None,
             steps,
         };
         Resource::new(run.id.to_string(), said)
@@ -85,12 +92,42 @@ pub fn infrastructure_of(subject: &Subject) -> Option<String> {
     }
 }
 
+impl RunAttributes {
+    /// How it stands, in words for people: a run in its countdown says how long it waits.
+    pub fn state_words(&self) -> String {
+        match self.begins_in_seconds {
+            Some(left) => format!("waiting, begins in {left} s"),
+            None => self.state.clone(),
+        }
+    }
+}
+
 /// Approve a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunRequest {
     /// The plan's id.
     pub plan: String,
+    /// Seconds that the run waits with its locks before it begins, a day at most; until then it can be cancelled with
+    /// nothing done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub countdown_seconds: Option<u64>,
+    /// Which of several runs that wait for a worker begins first.
+    #[serde(default)]
+    pub priority: PrioritySaid,
+}
+
+/// Which of several runs that wait for a worker begins first; among equals the older one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrioritySaid {
+    /// After the others.
+    Low,
+    /// As usual.
+    #[default]
+    Normal,
+    /// Before the others.
+    High,
 }
 
 impl Said for RunRequest {
@@ -100,6 +137,15 @@ impl Said for RunRequest {
 /// A line of detail output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OutputAttributes {
+    /// The run; the correlation id.
+    #[serde(default)]
+    pub run: String,
+    /// The lane that wrote it.
+    #[serde(default)]
+    pub lane: u16,
+    /// Its number in the lane's output, from 0 without gaps.
+    #[serde(default)]
+    pub line: u64,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,

@@ -79,10 +79,9 @@ impl LimitKey {
     pub fn or_else(&self) -> Option<LimitKey> {
         match self {
             LimitKey::Host(space, _) => Some(LimitKey::EachHost(space.clone())),
-            LimitKey::Account(..)
-            | LimitKey::EachHost(_)
-            | LimitKey::Provider(_)
-            | LimitKey::Space(_) => None,
+            LimitKey::Account(..) | LimitKey::EachHost(_) | LimitKey::Provider(_) | LimitKey::Space(_) => {
+                None
+            }
         }
     }
 

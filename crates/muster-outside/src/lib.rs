@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod host;
 pub mod secret;
 pub mod sink;
+pub mod supervise;
 pub mod transport;
 
 /// The hands, as one value that the engine is given.

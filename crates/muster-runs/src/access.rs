@@ -29,6 +29,8 @@ const SCRAPES_AT_ONCE: usize = 32;
 const SAMPLE_GAP: Duration = Duration::from_secs(1);
 /// node_exporter's port (`spec/ict.md` §2.7).
 const EXPORTER_PORT: u16 = 9100;
+/// The purpose of a plan that is one command.
+pub(crate) const EXEC_PURPOSE: &str = "exec";
 /// The most servers one command may go to.
 const EXEC_SERVERS_MAX: usize = 10_000;
 
@@ -184,7 +186,7 @@ impl Engine {
             space: space.clone(),
             subject: Subject::Infrastructure(first.infrastructure.clone()),
             account: session.account.name.clone(),
-            purpose: "exec".into(),
+            purpose: EXEC_PURPOSE.into(),
             bundle: "{}".into(),
             warnings: Vec::new(),
             actor: authority.actor.clone(),

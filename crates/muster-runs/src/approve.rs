@@ -19,6 +19,66 @@ const PLANNED_POLL: Duration = Duration::from_millis(200);
 /// The longest a plan may be *observing*: every request in it is bounded, so this only ends defects.
 const PLANNED_WAIT_MAX: Duration = Duration::from_secs(1_800);
 
+/// The longest countdown.
+pub const COUNTDOWN_MAX: Duration = Duration::from_secs(24 * 3_600);
+
+/// How an approved plan is begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// The same key twice is the same request.
+    pub idempotency_key: Option<String>,
+    /// How long the run waits with its locks before it begins, so that somebody may revoke it.
+    pub countdown: Option<Duration>,
+    /// Which of several runs a worker takes first.
+    pub priority: Priority,
+}
+
+impl Start {
+    /// Whether it is within the bounds.
+    pub(crate) fn check(&self) -> Result<(), EngineError> {
+        match self.countdown.filter(|countdown| *countdown > COUNTDOWN_MAX) {
+            None => Ok(()),
+            Some(countdown) => Err(EngineError::Invalid(format!(
+                "a countdown of {} s is too long: the run would hold its locks meanwhile; {} s at most",
+                countdown.as_secs(),
+                COUNTDOWN_MAX.as_secs()
+            ))),
+        }
+    }
+}
+
+/// Which of several runs that wait for a worker begins first; among equals the older one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// After the others.
+    Low,
+    /// As usual.
+    #[default]
+    Normal,
+    /// Before the others.
+    High,
+}
+
+impl Priority {
+    /// What a number in the store means.
+    pub(crate) fn of(number: i16) -> Priority {
+        match number {
+            ..0 => Priority::Low,
+            0 => Priority::Normal,
+            1.. => Priority::High,
+        }
+    }
+
+    /// The number in the store; there is room between them.
+    pub(crate) fn number(self) -> i16 {
+        match self {
+            Priority::Low => -10,
+            Priority::Normal => 0,
+            Priority::High => 10,
+        }
+    }
+}
+
 impl Engine {
     /// Waits until a plan is not observing any more.
     pub async fn planned(&self, plan: PlanId) -> Result<PlanView, EngineError> {
@@ -38,34 +98,28 @@ impl Engine {
         })?
     }
 
-    /// Approves a plan: newest of its subject, locks free, run inserted, in one transaction; then runs it here.
+    /// Approves a plan and begins at once, as [`Engine::start`] does.
     pub async fn approve(
         &self,
         authority: &Authority,
         plan: PlanId,
         idempotency_key: Option<String>,
     ) -> Result<RunId, EngineError> {
+        self.start(authority, plan, Start { idempotency_key, ..Start::default() }).await
+    }
+
+    /// Approves a plan: newest of its subject, locks free, run inserted, in one transaction; then runs it here, or
+    /// leaves it to a worker; after its countdown, if it has one.
+    pub async fn start(&self, authority: &Authority, plan: PlanId, how: Start) -> Result<RunId, EngineError> {
         let inner = &self.inner;
-        let row = inner
-            .store
-            .plan(plan)
-            .await?
-            .ok_or_else(|| EngineError::NotFound(format!("there is no plan {plan}")))?;
-        may(authority, Wish::Run, &row.new.space).map_err(EngineError::Denied)?;
-        match (row.state, &row.message) {
-            (PlanState::Ready, _) => {}
-            (PlanState::Observing, _) => {
-                return Err(EngineError::Conflict(format!("plan {plan} is still being made")));
-            }
-            (PlanState::Refused, Some(message)) => return Err(EngineError::Refused(message.clone())),
-            (PlanState::Refused, None) => {
-                return Err(EngineError::Refused(format!("plan {plan} is refused; it says why")));
-            }
-        }
+        how.check()?;
+        let row = inner.ready_plan(authority, plan).await?;
         let plan =
             row.plan.ok_or_else(|| EngineError::Store(format!("the body of plan {plan} is not there")))?;
         inner.bury_the_dead().await?;
         let id = RunId(inner.world.ids.next());
+        let now = inner.world.clock.now();
+        let begins_at = how.countdown.and_then(|countdown| now.checked_add(countdown).ok());
         let run = Run {
             id,
             space: plan.space.clone(),
@@ -74,7 +128,7 @@ impl Engine {
             state: RunState::Ready,
             message: None,
             actor: authority.actor.clone(),
-            started_at: inner.world.clock.now(),
+            started_at: now,
             ended_at: None,
         };
         let approval = Approval {
@@ -82,12 +136,14 @@ impl Engine {
             node: (inner.config.role == Role::Foreground).then_some(inner.node),
             steps_total: plan.draft.steps.len() as u32,
             lanes: lanes_of(&plan.draft),
-            priority: 0,
+            begins_at,
+            priority: how.priority.number(),
             locks: plan.draft.locks.clone(),
-            idempotency_key,
+            idempotency_key: how.idempotency_key,
         };
         let approved = inner.store.approve(approval).await?;
         match inner.config.role {
+            Role::Foreground if approved == id && begins_at.is_some() => inner.tend(id),
             Role::Foreground if approved == id => inner.execute(id).await?,
             // A worker takes it: this node or another one.
             Role::Foreground | Role::Server { .. } => inner.committed.notify_waiters(),
@@ -112,6 +168,18 @@ impl Engine {
         let now = inner.world.clock.now();
         inner.store.set_want(run, Want::Run, authority.actor.clone(), now).await?;
         inner.committed.notify_waiters();
+        if let Some(at) = inner.begins_at(&row).await? {
+            return match inner.config.role {
+                // Whoever had it may be gone; it begins when its time has come, not sooner.
+                Role::Foreground => {
+                    inner.tend(run);
+                    Ok(())
+                }
+                Role::Server { .. } => {
+                    Err(EngineError::Conflict(format!("run {run} begins by itself at {at}")))
+                }
+            };
+        }
         let interrupted = row.state == RunState::Interrupted;
         match inner.config.role {
             Role::Foreground if interrupted => inner.execute(run).await,
@@ -129,6 +197,26 @@ impl Engine {
                 Ok(inner.store.requeue(run, plan.draft.locks, authority.actor.clone(), now).await?)
             }
         }
+    }
+
+    /// Takes a failed run up again: what failed begins once more under new attempt numbers in the same journal, what
+    /// succeeded stays. A person who asks this answers for commands that may have done their work already.
+    pub async fn retry(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
+        let inner = &self.inner;
+        inner.bury_the_dead().await?;
+        self.may_run(authority, run).await?;
+        let (_, plan) = inner.run_and_plan(run).await?;
+        let is_own = inner.config.role == Role::Foreground;
+        let node = is_own.then_some(inner.node);
+        let now = inner.world.clock.now();
+        inner.store.retry(run, node, plan.draft.locks, authority.actor.clone(), now).await?;
+        inner.committed.notify_waiters();
+        if is_own && !inner.take_stranded(run).await {
+            return Err(EngineError::Conflict(format!(
+                "run {run} could not be begun here; take it up with `muster run resume {run}`"
+            )));
+        }
+        Ok(())
     }
 
     /// Lets steps under way finish and begins nothing further until somebody resumes the run. It keeps its locks.
@@ -161,13 +249,22 @@ impl Engine {
 
     /// Lets the steps of a run in this process finish and leaves it *interrupted*.
     pub async fn interrupt(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
-        self.may_run(authority, run).await?;
+        let row = self.may_run(authority, run).await?;
+        // Nothing was begun, so there is nothing to take up later.
+        if self.inner.begins_at(&row).await?.is_some() {
+            return self.cancel(authority, run).await;
+        }
         self.tell(run, Local::Interrupt).await
     }
 
     /// Lets go of a run that executes in this process: steps under way are finished, and whoever resumes it goes on.
     pub async fn hand_over(&self, authority: &Authority, run: RunId) -> Result<(), EngineError> {
-        self.may_run(authority, run).await?;
+        let row = self.may_run(authority, run).await?;
+        if let Some(at) = self.inner.begins_at(&row).await? {
+            return Err(EngineError::Conflict(format!(
+                "run {run} begins at {at}, and can be left to the background only then"
+            )));
+        }
         self.tell(run, Local::HandOver).await
     }
 

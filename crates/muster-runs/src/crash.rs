@@ -17,6 +17,7 @@ use muster_store::commits::CommitCounts;
 use muster_store::*;
 
 mod lanes;
+mod queue;
 
 /// Decides what a process survives. Not returning is dying.
 #[async_trait]

@@ -31,6 +31,11 @@ const KEPT_FOR: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24)
 /// The newest runs of each subject keep theirs, however old they are.
 const KEPT_AT_LEAST: u32 = 20;
 
+/// In each of so many rounds contents are looked for that no plan refers to.
+const UNUSED_ROUNDS: u64 = 24;
+/// How long such a content is kept after it was sent or asked for: its plan may be about to come.
+const UNUSED_FOR: Duration = Duration::from_secs(24 * 3_600);
+
 /// Starts the duties of this node. They end with the engine.
 pub(crate) fn begin(inner: &Arc<Inner>) {
     tokio::spawn(heartbeats(Arc::downgrade(inner)));
@@ -39,6 +44,8 @@ pub(crate) fn begin(inner: &Arc<Inner>) {
     }
     if let Role::Server { scheduler: true, .. } = inner.config.role {
         tokio::spawn(retention(Arc::downgrade(inner)));
+        tokio::spawn(crate::search::keep(Arc::downgrade(inner)));
+        tokio::spawn(crate::queue::watch(Arc::downgrade(inner)));
     }
     if let Role::Server { .. } = inner.config.role {
         tokio::spawn(hints(Arc::downgrade(inner)));
@@ -47,7 +54,7 @@ pub(crate) fn begin(inner: &Arc<Inner>) {
 
 /// Ended runs do not stay for ever: their journal, output and inputs go, the runs themselves and the audit stay.
 async fn retention(inner: Weak<Inner>) {
-    loop {
+    for round in 0u64.. {
         sleep(PRUNE_EVERY).await;
         let Some(inner) = inner.upgrade() else { return };
         let opened = Opened { store: inner.store.clone(), contents: inner.contents.clone() };
@@ -63,6 +70,11 @@ async fn retention(inner: Weak<Inner>) {
                     break;
                 }
             }
+        }
+        if round % UNUSED_ROUNDS == 0
+            && let Err(error) = opened.forget_unused(UNUSED_FOR).await
+        {
+            tracing::warn!(%error, "unused contents could not be forgotten; it is tried again tomorrow");
         }
     }
 }
@@ -194,13 +206,14 @@ impl Inner {
 
     /// Takes the lanes of a run that nobody holds, or that are kept for this node; whether it executes here now.
     pub(crate) async fn take_stranded(self: &Arc<Inner>, run: RunId) -> bool {
-        self.take_lanes(vec![run]).await;
+        // It may have ended already.
+        let began = self.take_lanes(vec![run]).await > 0;
         let is_here = !self.ends_of(run).await.is_empty();
         if is_here {
             // Whoever had its other lanes may let go of them one by one.
             self.tend(run);
         }
-        is_here
+        began || is_here
     }
 
     /// What tells the ends of a run's lanes that execute here.
@@ -210,35 +223,40 @@ impl Inner {
         of_it.map(|(_, handle)| handle.ended.clone()).collect()
     }
 
-    /// Claims lanes that are ready (of these runs, or any) and executes them.
-    pub(crate) async fn take_lanes(self: &Arc<Inner>, only: Vec<RunId>) {
+    /// Claims lanes that are ready (of these runs, or any) and executes them. Gives how many began.
+    pub(crate) async fn take_lanes(self: &Arc<Inner>, only: Vec<RunId>) -> usize {
         let room = match self.config.role {
             // It executes only what is its own, all of it.
             Role::Foreground => usize::from(u16::MAX),
             Role::Server { .. } => LANES_MAX.saturating_sub(self.lanes_here.lock().await.len()),
         };
         if room == 0 || !self.lease.may_start().await {
-            return;
+            return 0;
         }
         let wish = ClaimNext { holder: self.lease.holder(), limit: room as u32, forms: vec![FORM], only };
         let claims = match self.store.claim_next(wish).await {
             Ok(claims) => claims,
             Err(StoreError::Lapsed(message)) => {
                 tracing::error!("{message}");
-                return;
+                return 0;
             }
             Err(error) => {
                 tracing::warn!(%error, "ready lanes could not be looked for");
-                return;
+                return 0;
             }
         };
+        let mut begun = 0;
         for claim in claims {
             let lane = (claim.run, claim.lane);
-            if let Err(error) = self.hold(claim.clone()).await {
-                tracing::error!(run = %lane.0, lane = lane.1.0, %error, "a claimed lane cannot be executed");
-                self.give_back(claim);
+            match self.hold(claim.clone()).await {
+                Ok(()) => begun += 1,
+                Err(error) => {
+                    tracing::error!(run = %lane.0, lane = lane.1.0, %error, "a claimed lane cannot be executed");
+                    self.give_back(claim);
+                }
             }
         }
+        begun
     }
 }
 

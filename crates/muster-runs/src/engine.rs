@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use muster_model::account::AccountSettings;
@@ -142,6 +142,8 @@ pub(crate) struct Inner {
     pub(crate) tended: Tended,
     pub(crate) rooms: Rooms,
     pub(crate) limits: Arc<Limits>,
+    /// Lanes that wait for this process to take them again.
+    pub(crate) lanes_waiting: AtomicUsize,
     leaving: AtomicBool,
     pub(crate) committed: Arc<Notify>,
     pub(crate) metrics: Arc<Metrics>,
@@ -226,6 +228,7 @@ impl Engine {
             tended: Tended::default(),
             rooms,
             limits,
+            lanes_waiting: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
             committed: Arc::new(Notify::new()),
             metrics,
@@ -248,7 +251,7 @@ impl Engine {
 
     /// Whether any lane executes here.
     pub async fn is_busy(&self) -> bool {
-        !self.inner.lanes_here.lock().await.is_empty()
+        self.inner.lanes_waiting.load(Ordering::SeqCst) > 0 || !self.inner.lanes_here.lock().await.is_empty()
     }
 
     /// Read access.

@@ -70,6 +70,11 @@ impl Home {
         self.root.join("work")
     }
 
+    /// Folders of long children, by run.
+    pub fn children(&self) -> PathBuf {
+        self.root.join("children")
+    }
+
     fn nodes(&self) -> PathBuf {
         self.root.join("nodes")
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use muster_model::id::NodeId;
 use muster_model::world::Clock;
+use muster_outside::supervise::Remaining;
 use muster_store::Holder;
 use tokio::sync::Notify;
 
@@ -150,6 +151,16 @@ impl Lease {
     }
 }
 
+/// A child of this node may live as long as its lease does.
+impl Remaining for Lease {
+    fn remaining(&self) -> Option<Duration> {
+        match *self.standing() {
+            Standing::Until(until) => Some(until.saturating_sub(self.clock.monotonic())),
+            Standing::Lost => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -184,10 +195,13 @@ mod tests {
         // Sent at 30 s, answered late: what counts is when it was sent.
         lease.renewed(Duration::from_secs(30));
         assert_eq!(waiting.as_mut().now_or_never(), Some(true));
+        assert_eq!(lease.remaining(), Some(Duration::from_secs(49)), "what children may have");
         clock.0.store(90, Ordering::SeqCst);
         let mut waiting = Box::pin(lease.may_start());
         assert_eq!(waiting.as_mut().now_or_never(), None);
+        assert_eq!(lease.remaining(), Some(Duration::ZERO));
         lease.lose();
+        assert_eq!(lease.remaining(), None);
         assert_eq!(waiting.now_or_never(), Some(false));
         // A late answer does not bring it back.
         lease.renewed(Duration::from_secs(90));

@@ -18,9 +18,11 @@ mod limits;
 mod metrics;
 mod observe;
 pub mod offers;
+pub mod queue;
 mod reach;
 pub mod reads;
 mod runner;
+pub mod search;
 mod secret;
 pub mod sink;
 pub mod standing;
@@ -29,9 +31,11 @@ pub mod submit;
 pub mod world;
 
 pub use access::{HostStats, SshAccess};
+pub use approve::{COUNTDOWN_MAX, Priority, Start};
 pub use muster_outside::Outside;
 pub use muster_outside::host::local::machine_supervisor_main;
 pub use muster_outside::secret::Sealer;
+pub use muster_outside::supervise::supervisor_main;
 
 pub use engine::{Engine, EngineConfig, EnvironmentAccount, Role};
 pub use error::EngineError;

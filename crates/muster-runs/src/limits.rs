@@ -69,7 +69,16 @@ struct Pot {
 impl Pot {
     fn new() -> Pot {
         let now = Instant::now();
-        Pot { used: 0, held: 0, wanted: 0, is_over: false, gives_way: 0, is_unsure: false, used_at: now, again_at: now }
+        Pot {
+            used: 0,
+            held: 0,
+            wanted: 0,
+            is_over: false,
+            gives_way: 0,
+            is_unsure: false,
+            used_at: now,
+            again_at: now,
+        }
     }
 
     fn has_free(&self) -> bool {

@@ -1,12 +1,15 @@
 //! Reading: the only way to the store from outside this crate. Rights are decided by the server before.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use muster_model::account::{Account, AccountIdentity, Provider};
 use muster_model::id::{InfrastructureName, LaneNumber, PlanId, RunId, SecretName, Sequence, SpaceName};
 use muster_model::ownership::Ownership;
 use muster_model::plan::{Plan, Subject};
 use muster_model::run::{Entry, Run};
+pub use muster_store::output::{FoundLine, LineFilter, OutputPage, OutputPositions, Pattern, PatternError};
 pub use muster_store::{OutputRecord as OutputLine, PlanState, StepTally as StepCounts};
 
 use crate::account::ENVIRONMENT_ACCOUNT;
@@ -14,6 +17,8 @@ use crate::account::ENVIRONMENT_ACCOUNT;
 /// The last sequence number read in each lane of a run.
 pub type EventPositions = BTreeMap<LaneNumber, Sequence>;
 
+/// How often a follower looks by itself.
+const FOLLOW_POLL: Duration = Duration::from_millis(200);
 /// Entries or lines given at once.
 const PAGE_MAX: u32 = 10_000;
 
@@ -47,6 +52,10 @@ pub struct RunView {
     pub run: Run,
     /// Its steps.
     pub steps: StepCounts,
+    /// When it begins, while it waits in its countdown.
+    pub begins_at: Option<Timestamp>,
+    /// How long that is from now.
+    pub begins_in: Option<SignedDuration>,
 }
 
 /// What one file owns.
@@ -95,7 +104,7 @@ impl Reads {
     pub async fn run(&self, id: RunId) -> ReadResult<Option<RunView>> {
         let store = &self.engine.inner.store;
         let Some(run) = store.run(id).await? else { return Ok(None) };
-        Ok(Some(RunView { run, steps: store.tally(id).await? }))
+        Ok(Some(self.view(run).await?))
     }
 
     /// The newest runs first.
@@ -103,10 +112,21 @@ impl Reads {
         let store = &self.engine.inner.store;
         let mut views = Vec::new();
         for run in store.runs(space, limit.min(PAGE_MAX)).await? {
-            let steps = store.tally(run.id).await?;
-            views.push(RunView { run, steps });
+            views.push(self.view(run).await?);
         }
         Ok(views)
+    }
+
+    async fn view(&self, run: Run) -> ReadResult<RunView> {
+        let inner = &self.engine.inner;
+        let begins_at = inner.begins_at(&run).await?;
+        let left = |at: Timestamp| at.duration_since(inner.world.clock.now()).max(SignedDuration::ZERO);
+        Ok(RunView {
+            steps: inner.store.tally(run.id).await?,
+            begins_in: begins_at.map(left),
+            begins_at,
+            run,
+        })
     }
 
     /// Journal entries of a run's first lane with a sequence number above this one, in order.
@@ -120,17 +140,45 @@ impl Reads {
         Ok(self.engine.inner.store.follow(run, cursor.clone(), limit.min(PAGE_MAX)).await?)
     }
 
-    /// Detail output of a run from line number `after` on, in order.
+    /// Resolves when something was committed behind a cursor, or a poll interval has passed: a hint for followers, who
+    /// then read [`Reads::follow`].
+    pub async fn more(&self, run: RunId, cursor: &EventPositions) {
+        let hint = self.engine.inner.committed.notified();
+        if let Ok(entries) = self.follow(run, cursor, 1).await
+            && !entries.is_empty()
+        {
+            return;
+        }
+        // Another process may be the writer; then only looking again helps.
+        let _ = tokio::time::timeout(FOLLOW_POLL, hint).await;
+    }
+
+    /// The next lines of a run's output that a filter takes, of all its lanes, merged by time.
     pub async fn output(
         &self,
         run: RunId,
-        step: Option<u32>,
-        after: u64,
+        from: &OutputPositions,
+        filter: &LineFilter,
         limit: u32,
-    ) -> ReadResult<Vec<OutputLine>> {
+    ) -> ReadResult<OutputPage> {
         let contents = self.engine.inner.contents.as_ref();
+        let lanes = self.lanes(run).await?;
         let limit = limit.min(PAGE_MAX) as usize;
-        Ok(muster_store::output::read_output(contents, run, LaneNumber(0), step, after, limit).await?)
+        Ok(muster_store::output::search_output(contents, run, &lanes, from, filter, limit).await?)
+    }
+
+    /// Where the last lines of each lane's output begin, at most so many of each.
+    pub async fn output_tail(&self, run: RunId, lines: u64) -> ReadResult<OutputPositions> {
+        let mut positions = OutputPositions::new();
+        for lane in self.lanes(run).await? {
+            let end = self.engine.inner.contents.output_end(run, lane).await?;
+            positions.insert(lane, end.lines.saturating_sub(lines));
+        }
+        Ok(positions)
+    }
+
+    async fn lanes(&self, run: RunId) -> ReadResult<Vec<LaneNumber>> {
+        Ok(self.engine.inner.store.lanes(run).await?.into_iter().map(|row| row.lane).collect())
     }
 
     /// Registered accounts, and the one from the environment unless a registered one has its name.

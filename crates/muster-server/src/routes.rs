@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::handler::{
-    about, account, blob, checkup, exec, infrastructure, limit, metrics, plan, run, secret, server,
+    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, plan, queue, run, secret,
+    server,
 };
 use crate::refusal::Refusal;
 use crate::{layers, openapi, signin};
@@ -33,11 +34,16 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(run::standing::standing))
         .routes(routes!(run::ask::cancel))
         .routes(routes!(run::ask::resume))
+        .routes(routes!(run::ask::retry))
         .routes(routes!(run::ask::interrupt))
         .routes(routes!(run::ask::pause))
         .routes(routes!(run::ask::hand_over))
+        .routes(routes!(queue::create, queue::list))
+        .routes(routes!(queue::show))
+        .routes(routes!(queue::withdraw))
         .routes(routes!(run::events::events))
         .routes(routes!(run::output::output))
+        .routes(routes!(event::search::search))
         .routes(routes!(account::list::list))
         .routes(routes!(account::show::show, account::register::register))
         .routes(routes!(account::test::test))

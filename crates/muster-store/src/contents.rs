@@ -1,6 +1,9 @@
 //! Large contents beside the rows: blobs by their SHA-256, and blocks of detail output. One small trait for both,
 //! because both live in the same place: in directories with SQLite, in rows with PostgreSQL.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use muster_model::id::{LaneNumber, RunId};
 
@@ -42,10 +45,13 @@ pub struct OutputEnd {
 /// Blobs and output blocks.
 #[async_trait]
 pub trait Contents: Send + Sync {
-    /// Whether this content is here.
+    /// Whether this content is here. Asking is using: it is then not forgotten for a while.
     async fn has(&self, digest: &str) -> StoreResult<bool>;
     /// Keeps a content. The caller has checked that the digest is that of the content.
     async fn put(&self, digest: &str, content: &[u8]) -> StoreResult<()>;
+    /// Forgets contents that are not among these digests and that nobody put or asked for within `idle`. Gives how
+    /// many. One that is asked for meanwhile either stays, or is not here for whoever asks.
+    async fn forget_unused(&self, kept: &BTreeSet<String>, idle: Duration) -> StoreResult<u64>;
     /// Reads a content.
     async fn get(&self, digest: &str) -> StoreResult<Vec<u8>>;
     /// Where a lane's output ends; the next block begins there.
@@ -56,6 +62,13 @@ pub trait Contents: Send + Sync {
     async fn output(&self, run: RunId, lane: LaneNumber, from: u64, limit: u32) -> StoreResult<Vec<Block>>;
     /// Forgets a run's output.
     async fn forget_output(&self, run: RunId) -> StoreResult<()>;
+}
+
+/// Whatever in a text looks like a digest. A manifest that is read in a later form must not lose its contents, so its
+/// shape is not relied on.
+pub(crate) fn digests_in(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|character: char| !matches!(character, '0'..='9' | 'a'..='f'));
+    words.filter(|word| word.len() == 64)
 }
 
 /// Refuses what cannot be a digest, before it becomes part of a path or a key.

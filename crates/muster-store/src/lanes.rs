@@ -22,11 +22,15 @@ pub const PRUNE_RUNS_MAX: u32 = 200;
 pub const HINTS_MAX: usize = 1_024;
 /// The most nodes that one takeover ends; the next one takes the rest.
 pub const TAKE_OVER_NODES_MAX: u32 = 16;
+/// How much wider each look of [`windows`] is than the one before.
+const WINDOW_GROWS: u32 = 8;
 /// How long the row of a node that was taken over is kept, so that its late heartbeat is refused by name.
 pub const GONE_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// The name of the signal that a finished lane sends.
 pub const LANE_DONE: &str = "lane-done";
+/// The name of the signal that a retry sends: failures that were told before it count no more.
+pub const RETRIED: &str = "lanes-retried";
 
 /// What a heartbeat found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +197,16 @@ pub enum Hint {
     Any,
 }
 
+/// How many entries of each lane a page of a followed run looks at: first each lane's share of it, then more, until the
+/// page is full or every lane was looked at far enough. A run of many lanes would else be sorted anew for each page.
+pub(crate) fn windows(lanes: usize, limit: u32) -> impl Iterator<Item = u32> {
+    let share = limit.div_ceil(lanes.max(1) as u32).max(1);
+    let wider = std::iter::successors(Some(share), move |window| {
+        (*window < limit).then(|| window.saturating_mul(WINDOW_GROWS).min(limit))
+    });
+    wider.take_while(move |_| limit > 0)
+}
+
 /// Leases, lanes, signals, quotas, retention: one transaction a verb.
 #[async_trait]
 pub trait Lanes: Send + Sync {
@@ -240,6 +254,17 @@ pub trait Lanes: Send + Sync {
         actor: String,
         at: Timestamp,
     ) -> StoreResult<()>;
+    /// Takes a *failed* run up again: its locks are taken anew, nothing came after it on its subject, and its lanes are
+    /// ready, for anybody or kept for one node. What was counted against steps that took their nodes with them is
+    /// forgotten: a person has looked.
+    async fn retry(
+        &self,
+        run: RunId,
+        node: Option<NodeId>,
+        locks: Vec<(LockKey, LockMode)>,
+        actor: String,
+        at: Timestamp,
+    ) -> StoreResult<()>;
     /// Entries of one lane after a sequence number, in order.
     async fn entries_of(
         &self,
@@ -269,6 +294,10 @@ pub trait Lanes: Send + Sync {
     /// Empties these runs, as far as they have ended: their journal and their plans' inputs go; the run, its
     /// counts and the audit stay.
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()>;
+    /// Manifests of plans that may still be carried out or taken up, with the plan's number, after a number and in
+    /// order: neither of plans whose run was emptied, nor of plans that a newer one of the same subject replaced
+    /// before they were approved.
+    async fn manifests(&self, after: u64, limit: u32) -> StoreResult<Vec<(u64, String)>>;
     /// Listens. May lag, and then says [`Hint::Any`] by an error of the channel: look at everything.
     fn hints(&self) -> broadcast::Receiver<Hint>;
 }

@@ -1,17 +1,22 @@
 //! Opening by an address: which database, and where the large contents go.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_model::id::RunId;
 
-use crate::contents::Contents;
+use crate::contents::{Contents, digests_in};
 use crate::directory::DirectoryContents;
 use crate::error::StoreError;
 use crate::postgres::PostgresStore;
 use crate::sqlite::{SqliteStore, WriterMode};
 use crate::store::{Store, StoreResult};
+
+/// Manifests read at once.
+const MANIFESTS_AT_ONCE: u32 = 200;
 
 /// Where contents go that are not in the database.
 #[derive(Clone, Debug)]
@@ -67,5 +72,21 @@ impl Opened {
             self.store.prune(runs.clone(), at).await?;
         }
         Ok(runs)
+    }
+
+    /// Contents that no plan refers to any more, and that nobody put or asked for within `idle`, are forgotten. Gives
+    /// how many. A plan that is submitted meanwhile has asked for its contents before.
+    pub async fn forget_unused(&self, idle: Duration) -> StoreResult<u64> {
+        let mut kept = BTreeSet::new();
+        let mut after = 0;
+        loop {
+            let manifests = self.store.manifests(after, MANIFESTS_AT_ONCE).await?;
+            let Some((last, _)) = manifests.last() else { break };
+            after = *last;
+            for (_, manifest) in &manifests {
+                kept.extend(digests_in(manifest).map(str::to_owned));
+            }
+        }
+        self.contents.forget_unused(&kept, idle).await
     }
 }

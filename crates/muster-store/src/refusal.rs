@@ -2,12 +2,14 @@
 
 use std::fmt::Display;
 
+use jiff::Timestamp;
 use muster_model::id::{NodeId, PlanId, RunId};
 use muster_model::plan::Subject;
 use muster_model::run::RunState;
 
 use crate::error::StoreError;
-use crate::store::StepTally;
+use crate::queue::{QueueState, QueuedRow};
+use crate::store::{Audit, StepTally};
 
 pub(crate) fn no_run(run: RunId) -> StoreError {
     StoreError::NotFound(format!("there is no run {run}"))
@@ -47,7 +49,27 @@ pub(crate) fn held(run: RunId, node: impl Display) -> StoreError {
 }
 
 pub(crate) fn overtaken(run: RunId, newer: impl Display) -> StoreError {
-    StoreError::Conflict(format!("run {run} cannot be resumed: run {newer} came after it"))
+    StoreError::Conflict(format!("run {run} cannot be taken up again: run {newer} came after it; plan again"))
+}
+
+pub(crate) fn not_failed(run: RunId, state: RunState) -> StoreError {
+    let instead = match state {
+        RunState::Interrupted => format!("take it up with `muster run resume {run}`"),
+        RunState::Ready | RunState::Running => format!("follow it with `muster run attach {run}`"),
+        RunState::Succeeded
+        | RunState::Partly
+        | RunState::Failed
+        | RunState::Cancelled
+        | RunState::Stale
+        | RunState::Superseded => "plan again".to_owned(),
+    };
+    StoreError::Conflict(format!("run {run} is {}; only what failed is tried again: {instead}", state.word()))
+}
+
+pub(crate) fn emptied(run: RunId) -> StoreError {
+    StoreError::Conflict(format!(
+        "run {run} is so old that its journal was emptied, and nobody knows any more what it did; plan again"
+    ))
 }
 
 pub(crate) fn run_is(run: RunId, state: RunState) -> StoreError {
@@ -68,6 +90,29 @@ pub(crate) fn unsettled(name: impl Display, account: impl Display, sent_at: impl
 
 pub(crate) fn no_lease(node: NodeId) -> StoreError {
     StoreError::Lapsed(format!("node {node} has no lease any more; it must stop"))
+}
+
+/// What the audit says of a queued request.
+pub(crate) fn queued(row: &QueuedRow, state: QueueState, message: Option<&str>, at: Timestamp) -> Audit {
+    let what = match state {
+        QueueState::Waiting => "request.queued",
+        QueueState::Begun => "request.begun",
+        QueueState::Needless => "request.needless",
+        QueueState::Dropped => "request.dropped",
+    };
+    let why = message.map(|message| format!(": {message}")).unwrap_or_default();
+    Audit {
+        space: row.space.clone(),
+        at,
+        actor: row.how.authority.actor.clone(),
+        what: what.into(),
+        about: format!("plan {} for {}{why}", row.plan, row.subject),
+    }
+}
+
+/// What a run says that is begun again.
+pub(crate) fn tried_again(actor: &str) -> String {
+    format!("tried again for {actor}: what failed begins once more, what succeeded stays")
 }
 
 /// Why plans of a dead node are refused.

@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::commits::CommitCounts;
 use crate::error::StoreError;
 use crate::lanes::{LanePlan, Lanes};
+use crate::queue::Queue;
+use crate::search::Search;
 
 /// The result of a store's verb.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -113,6 +115,8 @@ pub struct Approval {
     pub steps_total: u32,
     /// Further lanes, numbered from 1; an ordinary run has none, and lane 0 has all its steps.
     pub lanes: Vec<LanePlan>,
+    /// Until when lane 0 waits for whoever may have second thoughts; the run holds its locks meanwhile.
+    pub begins_at: Option<Timestamp>,
     /// Higher is claimed sooner; 0 is usual.
     pub priority: i16,
     /// The locks it needs: all or none.
@@ -239,9 +243,9 @@ pub struct StepTally {
     pub skipped: u32,
 }
 
-/// Everything Muster remembers. How several nodes share the work is [`Lanes`].
+/// Everything Muster remembers. How several nodes share the work is [`Lanes`], how events are found [`Search`].
 #[async_trait]
-pub trait Store: Lanes {
+pub trait Store: Lanes + Queue + Search {
     /// A node begins: its row appears. Its lease is as long as `lease_until` is after `started_at`; where the
     /// database has a clock, it counts from the database's time.
     async fn join(&self, node: NodeRow) -> StoreResult<()>;
@@ -313,7 +317,7 @@ pub trait Store: Lanes {
         self.entries_of(run, LaneNumber(0), after, limit).await
     }
     /// Says what is wanted of a run. An interrupted run that is cancelled ends at once; waiting lanes become ready,
-    /// so that somebody hears of it, unless it is *pause*.
+    /// so that somebody hears of it, unless it is *pause*. A run in its countdown hears of *cancel* only.
     async fn set_want(&self, run: RunId, want: Want, actor: String, at: Timestamp) -> StoreResult<()>;
     /// What is wanted of a run.
     async fn want(&self, run: RunId) -> StoreResult<Want>;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::lanes::LaneState;
+use crate::queue::QueueState;
 use crate::store::{PlanState, Want};
 
 /// A subject as a column.
@@ -118,6 +119,25 @@ pub(crate) fn wish(want: Want) -> &'static str {
 }
 
 /// A lock's mode as a column.
+pub(crate) fn queue_state(state: QueueState) -> &'static str {
+    match state {
+        QueueState::Waiting => "waiting",
+        QueueState::Begun => "begun",
+        QueueState::Needless => "needless",
+        QueueState::Dropped => "dropped",
+    }
+}
+
+pub(crate) fn queue_state_of(text: &str) -> Result<QueueState, StoreError> {
+    match text {
+        "waiting" => Ok(QueueState::Waiting),
+        "begun" => Ok(QueueState::Begun),
+        "needless" => Ok(QueueState::Needless),
+        "dropped" => Ok(QueueState::Dropped),
+        other => Err(unreadable("state of a queued request", other)),
+    }
+}
+
 pub(crate) fn mode(mode: LockMode) -> &'static str {
     match mode {
         LockMode::Shared => "shared",

@@ -19,7 +19,7 @@ use clap::{CommandFactory, Parser};
 fn main() -> ExitCode {
     // First of all: without a crypto provider the first TLS client would panic.
     rustls::crypto::ring::default_provider().install_default().ok();
-    if let Some(code) = command::machine::asked_for() {
+    if let Some(code) = command::machine::asked_for().or_else(command::child::asked_for) {
         return code;
     }
     clap_complete::CompleteEnv::with_factory(cli::Cli::command).complete();

@@ -12,6 +12,7 @@ use super::{Answer, Body, Broken, Client, ClientError, events_path};
 use crate::cursor::Cursor;
 use crate::document::Many;
 use crate::event::Event;
+use crate::log::{EventSearch, LogFilter};
 use crate::media;
 
 /// Attempts to take up a broken stream again without having received anything in between.
@@ -48,7 +49,17 @@ impl Client {
 
     /// The next page of a run's history after a cursor.
     pub async fn history(&self, run: RunId, after: &Cursor) -> Answer<Many<Event>> {
-        self.get(&events_path(run, after)).await
+        self.history_of(run, after, &LogFilter::default()).await
+    }
+
+    /// The same, only the events that a filter takes. `meta.cursor` is behind those that were left out, too.
+    pub async fn history_of(&self, run: RunId, after: &Cursor, filter: &LogFilter) -> Answer<Many<Event>> {
+        self.get(&(events_path(run, after) + &filter.query())).await
+    }
+
+    /// Basic events of all runs by their words, newest first.
+    pub async fn search(&self, question: &EventSearch) -> Answer<Many<Event>> {
+        self.get(&format!("{}/events?{}", media::BASE, question.query())).await
     }
 }
 

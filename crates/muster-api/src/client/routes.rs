@@ -14,8 +14,10 @@ use crate::document::{Many, One, Resource};
 use crate::exec::{ExecRequest, SshAccessAttributes};
 use crate::infrastructure::InfrastructureAttributes;
 use crate::limit::{LimitAttributes, LimitNumber};
+use crate::log::{LogFilter, OutputFrom};
 use crate::media::{BASE, IDEMPOTENCY_KEY, JSON_API, OCTETS};
 use crate::plan::{PlanAttributes, PlanRequest};
+use crate::queue::{QueueRequest, QueuedAttributes};
 use crate::run::{CheckupAttributes, OutputAttributes, RunAttributes, RunRequest, StandingAttributes};
 use crate::secret::{SecretAttributes, SecretText, SecretValue};
 use crate::server::ServerAttributes;
@@ -59,12 +61,31 @@ impl Client {
     /// Approves a plan: a run begins.
     pub async fn approve(
         &self,
-        plan: PlanId,
+        request: RunRequest,
         idempotency_key: Option<&str>,
     ) -> Answer<Resource<RunAttributes>> {
         let path = format!("{BASE}/runs");
-        let request = RunRequest { plan: plan.to_string() };
         Ok(self.keyed::<_, One<RunAttributes>>(&path, request, idempotency_key).await?.data)
+    }
+
+    /// Lets a ready plan wait until nothing is in its way.
+    pub async fn enqueue(&self, request: QueueRequest) -> Answer<Resource<QueuedAttributes>> {
+        Ok(self.keyed::<_, One<QueuedAttributes>>(&format!("{BASE}/queue"), request, None).await?.data)
+    }
+
+    /// One queued request.
+    pub async fn queued(&self, plan: PlanId) -> Answer<Resource<QueuedAttributes>> {
+        self.one(&format!("{BASE}/queue/{plan}")).await
+    }
+
+    /// Queued requests, the newest first, also those that do not wait any more.
+    pub async fn queue(&self) -> Answer<Vec<Resource<QueuedAttributes>>> {
+        self.list(&format!("{BASE}/queue")).await
+    }
+
+    /// Takes a request out of the queue.
+    pub async fn withdraw(&self, plan: PlanId) -> Answer<Resource<QueuedAttributes>> {
+        Ok(self.post_empty::<One<QueuedAttributes>>(&format!("{BASE}/queue/{plan}/withdraw")).await?.data)
     }
 
     /// The newest runs first.
@@ -107,21 +128,25 @@ impl Client {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/resume")).await?.data)
     }
 
+    /// Takes a failed run up again: what failed begins once more.
+    pub async fn retry(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
+        Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/retry")).await?.data)
+    }
+
     /// Lets running steps finish and leaves the run *interrupted*.
     pub async fn interrupt(&self, run: RunId) -> Answer<Resource<RunAttributes>> {
         Ok(self.post_empty::<One<RunAttributes>>(&run_path(run, "/interrupt")).await?.data)
     }
 
-    /// Detail output of a run, or of one of its steps, after a line number.
+    /// Lines of a run's output that a filter takes: at most so many, from a place on.
     pub async fn output(
         &self,
         run: RunId,
-        step: Option<u32>,
-        after: u64,
+        from: &OutputFrom,
+        filter: &LogFilter,
         limit: u32,
     ) -> Answer<Many<OutputAttributes>> {
-        let step = step.map(|number| format!("&step={number}")).unwrap_or_default();
-        self.get(&run_path(run, &format!("/output?after={after}&limit={limit}{step}"))).await
+        self.get(&run_path(run, &format!("/output?{}&limit={limit}{}", from.query(), filter.query()))).await
     }
 
     /// Registered accounts, and the one from the environment.

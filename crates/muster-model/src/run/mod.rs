@@ -71,7 +71,7 @@ impl RunState {
         RunState::Superseded,
     ];
 
-    /// Whether nothing follows.
+    /// Whether nothing follows by itself.
     pub fn is_final(self) -> bool {
         match self {
             RunState::Ready | RunState::Running | RunState::Interrupted => false,
@@ -97,6 +97,8 @@ impl RunState {
             (Ready, Running | Interrupted | Cancelled)
                 | (Running, Interrupted | Succeeded | Partly | Failed | Cancelled | Stale)
                 | (Interrupted, Running | Superseded | Cancelled)
+                // Only because a person asks that what failed is tried again.
+                | (Failed, Running)
         )
     }
 
@@ -121,10 +123,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_follows_a_final_state() {
+    fn nothing_follows_a_final_state_but_another_try_at_what_failed() {
         for from in RunState::ALL {
-            let any = RunState::ALL.iter().any(|to| from.may_become(*to));
-            assert_eq!(any, !from.is_final(), "{from:?}");
+            let next: Vec<_> = RunState::ALL.into_iter().filter(|to| from.may_become(*to)).collect();
+            match from {
+                RunState::Failed => assert_eq!(next, [RunState::Running]),
+                _ => assert_eq!(next.is_empty(), from.is_final(), "{from:?}"),
+            }
             assert!(!from.may_become(from), "{from:?} to itself");
         }
     }

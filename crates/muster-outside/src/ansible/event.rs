@@ -166,6 +166,15 @@ pub(crate) fn read_line(line: &[u8], hidden: &[Secret]) -> Result<AnsibleEvent, 
     Ok(event)
 }
 
+/// The same event without what its task printed.
+pub(crate) fn without_output(mut event: AnsibleEvent) -> AnsibleEvent {
+    if let AnsibleEvent::Host(task) | AnsibleEvent::Item(task) = &mut event {
+        task.stdout.clear();
+        task.stderr = vec!["[output left out: this run has printed too much]".to_owned()];
+    }
+    event
+}
+
 /// Puts dots in the place of every secret; also line by line, and in the escaped form that JSON and shells print.
 pub(crate) fn hide(mut text: String, hidden: &[Secret]) -> String {
     for secret in hidden {

@@ -1,4 +1,5 @@
-//! The private directory of one run: the bundle's files, our settings, sockets; gone when the run is.
+//! The private directory of one run: the bundle's files, our settings, sockets; gone when the run is. It is written by
+//! whoever starts the run and removed by the run's supervisor.
 
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -34,14 +35,18 @@ pipelining = True
 retries = 2
 ";
 
-/// Removed with everything in it when dropped.
+/// Removed with everything in it when dropped, unless somebody else has it by then.
 pub(crate) struct Workdir {
     root: PathBuf,
     sockets: PathBuf,
+    is_ours: bool,
 }
 
 impl Drop for Workdir {
     fn drop(&mut self) {
+        if !self.is_ours {
+            return;
+        }
         // Best effort: what stays is private, and its name is never used again.
         let _ = std::fs::remove_dir_all(&self.sockets);
         let _ = std::fs::remove_dir_all(&self.root);
@@ -64,29 +69,41 @@ fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), AnsibleError> {
 }
 
 impl Workdir {
+    /// Where a run's directories will be: the larger one, and the one for sockets.
+    pub(crate) fn places(parent: &Path, run: &PlaybookRun) -> Result<[PathBuf; 2], AnsibleError> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if run.mark.is_empty() || !run.mark.chars().all(fine) {
+            let message = format!("`{}` cannot name a directory", run.mark);
+            return Err(AnsibleError::BadRun { playbook: run.playbook.clone(), message });
+        }
+        let root = parent.join(format!("ansible-{}", run.mark));
+        let short = root.join("s");
+        let sockets = match short.as_os_str().len() <= SOCKET_DIRECTORY_BYTES_MAX {
+            true => short,
+            false => std::env::temp_dir().join(format!("muster-{}", run.mark)),
+        };
+        Ok([root, sockets])
+    }
+
+    /// From here on somebody else removes it.
+    pub(crate) fn hand_over(mut self) {
+        self.is_ours = false;
+    }
+
     /// Writes everything a run needs below `parent`.
     pub(crate) fn prepare(parent: &Path, run: &PlaybookRun) -> Result<Workdir, AnsibleError> {
         let bad = |message: String| AnsibleError::BadRun { playbook: run.playbook.clone(), message };
-        let fine = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if run.mark.is_empty() || !run.mark.chars().all(fine) {
-            return Err(bad(format!("`{}` cannot name a directory", run.mark)));
-        }
+        let [root, sockets] = Workdir::places(parent, run)?;
         if !run.files.contains_key(&run.playbook) {
             return Err(bad("the playbook is not among its files".to_owned()));
         }
-        let root = parent.join(format!("ansible-{}", run.mark));
         private(parent)?;
         // Not recursive: a directory of this name must not exist yet.
         std::fs::DirBuilder::new()
             .mode(0o700)
             .create(&root)
             .map_err(failed("making the directory", &root))?;
-        let short = root.join("s");
-        let sockets = match short.as_os_str().len() <= SOCKET_DIRECTORY_BYTES_MAX {
-            true => short,
-            false => std::env::temp_dir().join(format!("muster-{}", run.mark)),
-        };
-        let workdir = Workdir { root, sockets };
+        let workdir = Workdir { root, sockets, is_ours: true };
         let made = std::fs::DirBuilder::new().mode(0o700).create(&workdir.sockets);
         made.map_err(failed("making the directory for sockets", &workdir.sockets))?;
         for (path, file) in &run.files {
@@ -198,7 +215,7 @@ fn ssh_arguments(run: &PlaybookRun, known_hosts: &Path) -> Vec<(String, String)>
                 arguments.push("StrictHostKeyChecking=accept-new".to_owned());
             }
         }
-        if let Some(proxy) = proxy(host, known_hosts, run.agent.as_deref()) {
+        if let Some(proxy) = proxy(host, known_hosts, run.agent_socket().as_deref()) {
             arguments.push(format!("ProxyCommand={proxy}"));
         }
         if !arguments.is_empty() {

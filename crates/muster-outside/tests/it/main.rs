@@ -10,6 +10,7 @@ mod skip;
 mod spy;
 mod ssh;
 mod sshd;
+mod supervise;
 mod transport;
 mod watch;
 mod world;

@@ -68,6 +68,16 @@ impl Lanes for FatedStore {
     ) -> StoreResult<()> {
         self.commit(self.store.requeue(run, locks, actor, at)).await
     }
+    async fn retry(
+        &self,
+        run: RunId,
+        node: Option<NodeId>,
+        locks: Vec<(LockKey, LockMode)>,
+        actor: String,
+        at: Timestamp,
+    ) -> StoreResult<()> {
+        self.commit(self.store.retry(run, node, locks, actor, at)).await
+    }
     async fn entries_of(
         &self,
         run: RunId,
@@ -100,7 +110,24 @@ impl Lanes for FatedStore {
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()> {
         self.commit(self.store.prune(runs, at)).await
     }
+    async fn manifests(&self, after: u64, limit: u32) -> StoreResult<Vec<(u64, String)>> {
+        self.store.manifests(after, limit).await
+    }
     fn hints(&self) -> broadcast::Receiver<Hint> {
         self.store.hints()
+    }
+}
+
+/// The index is behind the journal, and no step waits for it: its commits are none of interest either.
+#[async_trait]
+impl Search for FatedStore {
+    async fn unindexed(&self, ended_only: bool, limit: u32) -> StoreResult<Vec<Unindexed>> {
+        self.store.unindexed(ended_only, limit).await
+    }
+    async fn index(&self, lane: Unindexed, events: Vec<EventWords>, last: Sequence) -> StoreResult<()> {
+        self.store.index(lane, events, last).await
+    }
+    async fn search(&self, query: EventQuery) -> StoreResult<Vec<FoundEvent>> {
+        self.store.search(query).await
     }
 }

@@ -21,14 +21,14 @@ const PAUSE_MS: u64 = 500;
 pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<Output, StepError> {
     let first = match state {
         StepState::Waiting | StepState::Succeeded(_) => 1,
-        StepState::Started(attempt) | StepState::Failed(attempt) => attempt.0 + 1,
+        StepState::Started(attempt) | StepState::Failed(attempt) | StepState::Again(attempt) => attempt.0 + 1,
     };
     for (number, tried) in (first..).zip(0..ATTEMPTS_MAX) {
         let attempt = Attempt(number);
         ctx.attempt = attempt;
         let error = match once(&ctx, attempt).await {
             Ok(output) => return Ok(output),
-            Err(StepError::Stop(stop)) => return Err(StepError::Stop(stop)),
+            Err(error @ (StepError::Stop(_) | StepError::LetGo)) => return Err(error),
             Err(StepError::Failed(class, message)) => (class, message),
         };
         let (class, message) = error;
@@ -38,11 +38,13 @@ pub(super) async fn attempts(mut ctx: StepContext, state: StepState) -> Result<O
         let kind =
             EntryKind::Failed { step: ctx.step.number, attempt, class, message: message.clone(), again };
         ctx.journal.write(kind, Vec::new()).await?;
+        step::settled(&ctx);
         tracing::warn!(attempt = number, again, "an attempt failed: {message}");
         if !again {
             return Err(StepError::Failed(class, message));
         }
         ctx.previous = Some(attempt);
+        ctx.asked_again = false;
         let pause_ms = PAUSE_MS << tried;
         let jitter_ms = ctx.world().random.below(pause_ms / 2 + 1);
         tokio::time::sleep(Duration::from_millis(pause_ms + jitter_ms)).await;
@@ -92,6 +94,7 @@ async fn once(ctx: &StepContext, attempt: Attempt) -> Result<Output, StepError> 
     ctx.output.flush().await;
     let kind = EntryKind::Succeeded { step, attempt, already: false, output: output.clone() };
     ctx.journal.write(kind, facts).await?;
+    step::settled(ctx);
     Ok(output)
 }
 

@@ -21,8 +21,17 @@ impl Lane {
             )?;
         let bundle = serde_json::from_value(inputs.bundle.clone()).map_err(|error| error.to_string())?;
         let now = self.inner.world.clock.now();
-        let again = muster_planner::plan_infrastructure(&inputs.wanted, &seen, &inputs.policy, &bundle, now);
+        let plan =
+            |seen| muster_planner::plan_infrastructure(&inputs.wanted, seen, &inputs.policy, &bundle, now);
+        let again = plan(&seen);
         if again.hash == self.plan.draft.hash {
+            return Ok(None);
+        }
+        // Another run made a key meanwhile that this plan makes too: its step will find it.
+        let mut with_keys_of_then = seen.clone();
+        with_keys_of_then.world.keys.clone_from(&inputs.seen.world.keys);
+        let keys_stay = inputs.seen.world.keys.iter().all(|key| seen.world.keys.contains(key));
+        if keys_stay && plan(&with_keys_of_then).hash == self.plan.draft.hash {
             return Ok(None);
         }
         let moved = what_moved(&self.plan.draft, &again);

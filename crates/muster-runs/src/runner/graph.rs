@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_model::id::{Attempt, StepNumber};
+use jiff::Timestamp;
+use muster_model::id::{Attempt, LaneNumber, StepNumber};
 use muster_model::plan::{Action, OnFailure, Step};
 use muster_model::run::{Entry, EntryKind, Output};
+
+use super::retry_between;
 
 /// How one step stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub(crate) enum StepState {
     Succeeded(Output),
     /// Failed in this attempt.
     Failed(Attempt),
+    /// Failed in this attempt, or left without outcome, and a person asked that it begins again.
+    Again(Attempt),
 }
 
 /// What a step mostly spends: bounded apart, so that thousands of servers in the making do not keep hosts waiting.
@@ -57,11 +62,14 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// Folds a journal over some steps of a plan. Started steps become ready again: they begin at *look*. So do
-    /// failed ones, unless a failure stands ([`OnFailure::Continue`]) until somebody asks for another try.
+    /// failed ones, unless a failure stands ([`OnFailure::Continue`]). Where somebody asked for another try, which
+    /// lane 0's journal tells, what stood before is begun again without further ado; a lane that is not lane 0 is given
+    /// the time of that wish.
     pub(crate) fn fold<'a>(
         steps: impl Iterator<Item = &'a Step> + Clone,
         on_failure: OnFailure,
         entries: &[Entry],
+        retried_at: Option<Timestamp>,
     ) -> Graph {
         let mut graph = Graph {
             pools: steps.clone().map(|step| (step.number, Pool::of(&step.action))).collect(),
@@ -73,8 +81,19 @@ impl Graph {
             failures_stand: on_failure == OnFailure::Continue,
             elsewhere: BTreeMap::new(),
         };
+        let mut told: BTreeMap<StepNumber, (LaneNumber, Timestamp)> = BTreeMap::new();
+        let mut has_failed = false;
         for entry in entries {
-            graph.note(entry);
+            if retry_between(&mut has_failed, &entry.kind) {
+                // Entries have an order within a lane only: what others wrote is judged by its time.
+                let earlier = |lane: LaneNumber, at| lane == entry.lane || at <= entry.at;
+                graph.try_again(&told, earlier);
+            } else if let Some(step) = graph.note(entry) {
+                told.insert(step, (entry.lane, entry.at));
+            }
+        }
+        if let Some(retried_at) = retried_at {
+            graph.try_again(&told, |_, at| at <= retried_at);
         }
         for step in steps {
             let missing = step.after.iter().filter(|before| !graph.has_succeeded(**before)).count();
@@ -89,7 +108,25 @@ impl Graph {
         graph
     }
 
-    fn note(&mut self, entry: &Entry) {
+    /// What failed or was left without an outcome before a person's wish may be begun again without further ado.
+    fn try_again(
+        &mut self,
+        told: &BTreeMap<StepNumber, (LaneNumber, Timestamp)>,
+        is_earlier: impl Fn(LaneNumber, Timestamp) -> bool,
+    ) {
+        for (step, (lane, at)) in told {
+            if let Some(StepState::Started(attempt) | StepState::Failed(attempt)) = self.states.get(step)
+                && is_earlier(*lane, *at)
+            {
+                self.failures.remove(step);
+                let again = StepState::Again(*attempt);
+                self.states.insert(*step, again);
+            }
+        }
+    }
+
+    /// Takes an entry into account, and gives the step that it tells of.
+    fn note(&mut self, entry: &Entry) -> Option<StepNumber> {
         let (step, state) = match &entry.kind {
             EntryKind::Started { step, attempt } => (*step, StepState::Started(*attempt)),
             EntryKind::Succeeded { step, output, .. } => (*step, StepState::Succeeded(output.clone())),
@@ -97,10 +134,10 @@ impl Graph {
             EntryKind::Run { .. }
             | EntryKind::Skipped { .. }
             | EntryKind::Progress { .. }
-            | EntryKind::Task { .. } => return,
+            | EntryKind::Task { .. } => return None,
         };
         if !self.states.contains_key(&step) {
-            return;
+            return None;
         }
         match &entry.kind {
             EntryKind::Failed { message, again: false, .. } => {
@@ -111,6 +148,7 @@ impl Graph {
             }
         }
         self.states.insert(step, state);
+        Some(step)
     }
 
     /// Whether a step, of this lane or of another, is known to have succeeded.
@@ -226,7 +264,9 @@ impl Graph {
     pub(crate) fn output(&self, step: StepNumber) -> Option<&Output> {
         match self.states.get(&step) {
             Some(StepState::Succeeded(output)) => Some(output),
-            Some(StepState::Waiting | StepState::Started(_) | StepState::Failed(_)) => None,
+            Some(StepState::Waiting | StepState::Started(_) | StepState::Failed(_) | StepState::Again(_)) => {
+                None
+            }
             None => self.elsewhere.get(&step),
         }
     }
@@ -248,5 +288,78 @@ impl Graph {
     /// Outputs of these succeeded steps, for resolving references.
     pub(crate) fn outputs_of(&self, steps: &[StepNumber]) -> BTreeMap<StepNumber, Output> {
         steps.iter().filter_map(|step| self.output(*step).map(|output| (*step, output.clone()))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use muster_model::id::{Fence, ProviderId, RunId, Sequence};
+    use muster_model::plan::{HostAction, ObjectRef, Reason, Risk};
+    use muster_model::run::{FailureClass, RunState};
+
+    use super::*;
+
+    fn step(number: u32) -> Step {
+        let (name, server) = ("web".into(), ObjectRef::Seen(ProviderId("1".into())));
+        Step {
+            number: StepNumber(number),
+            after: Vec::new(),
+            target: "web".into(),
+            action: Action::Host(HostAction::Exec { name, server, argv: vec!["x".into()] }),
+            reason: Reason::Asked,
+            changes: Vec::new(),
+            risk: Risk::Interrupts,
+        }
+    }
+
+    fn entry(lane: u16, seq: u64, kind: EntryKind) -> Entry {
+        Entry {
+            run: RunId(uuid::Uuid::nil()),
+            lane: LaneNumber(lane),
+            seq: Sequence(seq),
+            fence: Fence(1),
+            at: Timestamp::UNIX_EPOCH,
+            kind,
+        }
+    }
+
+    /// Only what a person asked for after a failure begins again whatever became of it; what another node left in the
+    /// middle, or another lane began meanwhile, does not.
+    #[test]
+    fn a_retry_is_about_what_stood_before_it_in_its_lane() {
+        let steps: Vec<Step> = (1..=4).map(step).collect();
+        let started =
+            |step, attempt| EntryKind::Started { step: StepNumber(step), attempt: Attempt(attempt) };
+        let run = |state| EntryKind::Run { state, message: None };
+        let failed = EntryKind::Failed {
+            step: StepNumber(1),
+            attempt: Attempt(2),
+            class: FailureClass::UnknownOutcome,
+            message: String::new(),
+            again: false,
+        };
+        let mut entries = vec![
+            entry(0, 1, run(RunState::Running)),
+            entry(0, 2, started(1, 2)),
+            entry(0, 3, started(2, 1)),
+            Entry { at: Timestamp::from_second(1).unwrap(), ..entry(1, 1, started(4, 1)) },
+            entry(0, 4, failed),
+            entry(0, 5, run(RunState::Failed)),
+        ];
+        let states = |entries: &[Entry]| {
+            Graph::fold(steps.iter(), OnFailure::Stop, entries, None).states.into_values().collect::<Vec<_>>()
+        };
+        use StepState::{Again, Failed, Started, Waiting};
+        let before = [Failed(Attempt(2)), Started(Attempt(1)), Waiting, Started(Attempt(1))];
+        assert_eq!(states(&entries), before);
+        entries.push(entry(0, 6, run(RunState::Running)));
+        entries.push(entry(0, 7, started(3, 1)));
+        let after = [Again(Attempt(2)), Again(Attempt(1)), Started(Attempt(1)), Started(Attempt(1))];
+        assert_eq!(states(&entries), after);
+        // Interrupted and taken up: that is no retry.
+        entries.push(entry(0, 8, run(RunState::Interrupted)));
+        entries.push(entry(0, 9, run(RunState::Running)));
+        assert_eq!(states(&entries), after);
     }
 }

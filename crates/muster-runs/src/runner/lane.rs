@@ -9,6 +9,7 @@ use muster_model::plan::{Action, HostAction, OnFailure, Plan, Step, Subject, Wai
 use muster_model::run::{Entry, EntryKind, Output, RunState};
 use muster_store::{OutputLog, PlanInputs, Wait, Want};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::others::Others;
 use super::pace::{Pace, local_wish};
@@ -69,7 +70,7 @@ impl Lane {
         // Lists from here on show at least what the plan saw.
         let began = session.watch.mark();
         if claim.lane == COORDINATOR {
-            let has_begun = others.as_ref().map_or(graph.is_under_way(), Others::gate_is_open);
+            let has_begun = graph.is_under_way() || others.as_ref().is_some_and(Others::gate_is_open);
             if !has_begun && self.is_of_a_world() {
                 match self.has_moved(&session).await {
                     Ok(None) => {}
@@ -85,8 +86,14 @@ impl Lane {
             .await
             .map_err(|error| Stop::Store(error.to_string()))?;
         let output = Arc::new(OutputSink { log });
-        let pace =
-            Pace { graph: &mut graph, others: others.as_mut(), session: &session, output: &output, began };
+        let pace = Pace {
+            graph: &mut graph,
+            others: others.as_mut(),
+            session: &session,
+            output: &output,
+            began,
+            hand_over: CancellationToken::new(),
+        };
         let ending = self.steps(pace).await;
         output.flush().await;
         self.leave(ending, graph).await
@@ -135,11 +142,12 @@ impl Lane {
         let draft = &self.plan.draft;
         let Some(others) = others else {
             let entries = self.inner.all_entries(claim.run).await?;
-            return Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries));
+            return Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries, None));
         };
         let own = draft.steps.iter().filter(|step| draft.lane_of(step.number) == claim.lane);
         let entries = self.inner.entries_of(claim.run, claim.lane).await?;
-        let mut graph = Graph::fold(own, draft.on_failure, &entries);
+        let retried_at = self.inner.retried_at(claim.run, claim.lane).await?;
+        let mut graph = Graph::fold(own, draft.on_failure, &entries, retried_at);
         others.begin(&self.inner, &mut graph, claim.fence.0).await?;
         if claim.lane != COORDINATOR && graph.has_started() {
             let node = self.inner.node;
@@ -173,7 +181,7 @@ impl Lane {
     async fn whole(&self) -> Result<Graph, Stop> {
         let draft = &self.plan.draft;
         let entries: Vec<Entry> = self.inner.all_entries(self.journal.run()).await?;
-        Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries))
+        Ok(Graph::fold(draft.steps.iter(), draft.on_failure, &entries, None))
     }
 
     /// Every lane has done what it will do: the run ends, as its steps did.
@@ -311,11 +319,15 @@ impl Lane {
             step: step.clone(),
             began: pace.began,
             made,
+            hand_over: pace.hand_over.clone(),
             attempt: Default::default(),
             previous: match state {
-                StepState::Started(attempt) | StepState::Failed(attempt) => Some(*attempt),
+                StepState::Started(attempt) | StepState::Failed(attempt) | StepState::Again(attempt) => {
+                    Some(*attempt)
+                }
                 StepState::Waiting | StepState::Succeeded(_) => None,
             },
+            asked_again: matches!(state, StepState::Again(_)),
         }
     }
 

@@ -1,14 +1,15 @@
 //! The runner: claims a lane, orders its steps, retries, ends. It has no opinions; they are all in the plan.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_model::id::{LaneNumber, RunId, Sequence, StepNumber};
 use muster_model::plan::Plan;
 use muster_model::run::{Entry, EntryKind, Run, RunState};
-use muster_store::{Claim, OutputLog, OutputRecord, StoreError};
+use muster_store::{Claim, LaneRow, LaneState, OutputLog, OutputRecord, StoreError};
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -83,6 +84,24 @@ impl LaneHandle {
     /// Whether the run has further lanes.
     fn has_others(&self) -> bool {
         !self.plan.draft.lanes.is_empty()
+    }
+}
+
+/// As long as it lives, this process is not idle: a lane waits for it.
+pub(crate) struct Waits(Weak<Inner>);
+
+impl Waits {
+    pub(crate) fn here(inner: &Arc<Inner>) -> Waits {
+        inner.lanes_waiting.fetch_add(1, Ordering::SeqCst);
+        Waits(Arc::downgrade(inner))
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.lanes_waiting.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -205,6 +224,16 @@ impl Inner {
         });
     }
 
+    /// When a run in its countdown begins.
+    pub(crate) async fn begins_at(&self, run: &Run) -> Result<Option<Timestamp>, EngineError> {
+        if run.state != RunState::Ready {
+            return Ok(None);
+        }
+        let lanes = self.store.lanes(run.id).await?;
+        let waits = |lane: &&LaneRow| lane.lane == COORDINATOR && lane.state == LaneState::Waiting;
+        Ok(lanes.iter().find(waits).and_then(|lane| lane.wake_at))
+    }
+
     /// The whole journal of a run, all lanes.
     pub(crate) async fn all_entries(&self, run: RunId) -> Result<Vec<Entry>, Stop> {
         let mut entries: Vec<Entry> = Vec::new();
@@ -226,8 +255,23 @@ impl Inner {
         }
     }
 
+    /// When somebody last asked for another try at a run, for a lane other than 0, whose own journal does not tell it.
+    pub(crate) async fn retried_at(&self, run: RunId, lane: LaneNumber) -> Result<Option<Timestamp>, Stop> {
+        if lane == COORDINATOR {
+            return Ok(None);
+        }
+        let mut has_failed = false;
+        let mut retried_at = None;
+        for entry in self.entries_of(run, COORDINATOR).await? {
+            if retry_between(&mut has_failed, &entry.kind) {
+                retried_at = Some(entry.at);
+            }
+        }
+        Ok(retried_at)
+    }
+
     /// The whole journal of one lane.
-    async fn entries_of(&self, run: RunId, lane: LaneNumber) -> Result<Vec<Entry>, Stop> {
+    pub(crate) async fn entries_of(&self, run: RunId, lane: LaneNumber) -> Result<Vec<Entry>, Stop> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let after = entries.last().map_or(Sequence(0), |entry| entry.seq);
@@ -240,4 +284,17 @@ impl Inner {
             }
         }
     }
+}
+
+/// Whether this entry is that somebody asked for another try: *running* after *failed*.
+pub(crate) fn retry_between(has_failed: &mut bool, kind: &EntryKind) -> bool {
+    match kind {
+        EntryKind::Run { state: RunState::Failed, .. } => *has_failed = true,
+        EntryKind::Run { state: RunState::Running, .. } if *has_failed => {
+            *has_failed = false;
+            return true;
+        }
+        _ => {}
+    }
+    false
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use muster_model::id::{LaneNumber, RunId, Sequence, StepNumber};
 use muster_model::plan::Plan;
 use muster_model::run::{Entry, EntryKind};
-use muster_store::{LaneState, Store, StoreError};
+use muster_store::{LaneState, RETRIED, Store, StoreError};
 use tokio::time::Instant;
 
 use super::{COORDINATOR, FOLD_PAGE, Graph};
@@ -130,6 +130,7 @@ impl Others {
                 FAILED => {
                     self.failure.get_or_insert(signal.body);
                 }
+                RETRIED => self.failure = None,
                 _ => {}
             }
         }

@@ -5,17 +5,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use muster_model::id::StepNumber;
 use muster_model::limit::LimitKey;
 use muster_model::plan::{EffectClass, OnFailure, Step};
-use muster_model::run::{EntryKind, FailureClass};
+use muster_model::run::{EntryKind, FailureClass, Output};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
-use super::lane::{DEATHS_MAX, Ending, Lane};
 use super::graph::Pool;
+use super::lane::{DEATHS_MAX, Ending, Lane};
 use super::others::Others;
 use super::rooms::Place;
 use super::{COORDINATOR, Graph, Local, OutputSink, StepState, attempt};
@@ -30,6 +31,9 @@ const WANT_POLL: Duration = Duration::from_millis(500);
 /// How often a lane of this process looks whether another one has done what it waits for.
 const OTHERS_POLL: Duration = Duration::from_millis(100);
 
+/// A step that came to its end.
+type Ended = (StepNumber, Result<Output, StepError>);
+
 /// What the loop works with.
 pub(super) struct Pace<'a> {
     pub(super) graph: &'a mut Graph,
@@ -38,6 +42,8 @@ pub(super) struct Pace<'a> {
     pub(super) output: &'a Arc<OutputSink>,
     /// Lists of the account that began before this mark are older than the run.
     pub(super) began: u64,
+    /// Tells steps that another node goes on: those that can let go of what they began do so.
+    pub(super) hand_over: CancellationToken,
 }
 
 /// Why nothing further is begun.
@@ -55,10 +61,19 @@ impl Halt {
 
 impl Lane {
     /// The steps of this lane.
-    pub(super) async fn steps(&self, mut pace: Pace<'_>) -> Ending {
-        // Before what is under way, so that it is dropped after that.
+    pub(super) async fn steps(&self, pace: Pace<'_>) -> Ending {
+        // Until nothing of this lane is under way any more.
         let _following = self.inner.follow_limits().await;
-        let mut under_way = FuturesUnordered::new();
+        let mut under_way = JoinSet::new();
+        let ending = self.carry_out(pace, &mut under_way).await;
+        // Whoever goes on with this lane must not meet a step of ours.
+        under_way.shutdown().await;
+        ending
+    }
+
+    /// Each step is a task: it goes on while this loop waits for the store, which would else wait for a connection that
+    /// a step holds and cannot give back.
+    async fn carry_out(&self, mut pace: Pace<'_>, under_way: &mut JoinSet<Ended>) -> Ending {
         let mut opaque: BTreeSet<StepNumber> = BTreeSet::new();
         let mut local = self.local.clone();
         let mut halt = Halt::default();
@@ -71,6 +86,9 @@ impl Lane {
             }
             if halt.is_none() {
                 halt.leaving = self.wish(&local).await;
+            }
+            if matches!(halt, Halt { failure: None, leaving: Some(Ending::HandedOver) }) {
+                pace.hand_over.cancel();
             }
             if let Some(others) = pace.others.as_deref_mut() {
                 // A database that does not answer is asked again.
@@ -109,11 +127,12 @@ impl Lane {
                 if step.action.effect() == EffectClass::Opaque {
                     opaque.insert(number);
                 }
-                under_way.push(async move {
+                let step = async move {
                     let outcome = attempt::attempts(ctx, state).await;
                     drop(place);
                     (number, outcome)
-                });
+                };
+                under_way.spawn(step.in_current_span());
             }
             limited.steps.into_iter().for_each(|number| pace.graph.put_back(number));
             if let (Some(failure), Some(others)) = (&halt.failure, pace.others.as_deref_mut()) {
@@ -146,7 +165,14 @@ impl Lane {
             tokio::select! {
                 // In this order, so that a simulation can be replayed.
                 biased;
-                Some((number, outcome)) = under_way.next() => {
+                Some(ended) = under_way.join_next() => {
+                    let (number, outcome) = match ended {
+                        Ok(ended) => ended,
+                        Err(error) => match error.try_into_panic() {
+                            Ok(panic) => std::panic::resume_unwind(panic),
+                            Err(_) => return Ending::Stopped,
+                        },
+                    };
                     opaque.remove(&number);
                     match outcome {
                         Ok(made) => {
@@ -163,6 +189,7 @@ impl Lane {
                                 halt.failure.get_or_insert(message);
                             }
                         }
+                        Err(StepError::LetGo) => {}
                         Err(StepError::Stop(stop)) => {
                             tracing::error!(run = %self.journal.run(), "run {} stopped: {stop}", self.journal.run());
                             return Ending::Stopped;
@@ -220,7 +247,7 @@ impl Lane {
     /// A step that is not begun again, because nobody knows what became of it.
     async fn leave_unknown(&self, step: StepNumber, state: &StepState, message: String) -> Result<(), Stop> {
         let attempt = match state {
-            StepState::Started(attempt) => *attempt,
+            StepState::Started(attempt) | StepState::Again(attempt) => *attempt,
             StepState::Waiting | StepState::Succeeded(_) | StepState::Failed(_) => Default::default(),
         };
         let class = FailureClass::UnknownOutcome;
@@ -292,7 +319,7 @@ fn may_not_repeat(step: &Step, state: &StepState) -> Option<String> {
     }
     Some(format!(
         "step {} ({}) was started (attempt {attempt}) and its outcome is not known; it is not marked `repeatable: \
-         true`, so it is not started again by itself. Look at {}, then run the deploy again",
+         true`, so it is not started again by itself. Look at {}, then say `muster run retry`",
         step.number, step.target, step.target
     ))
 }

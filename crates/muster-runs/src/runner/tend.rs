@@ -8,6 +8,7 @@ use std::time::Duration;
 use muster_model::id::RunId;
 use muster_model::run::RunState;
 
+use super::Waits;
 use crate::engine::Inner;
 
 /// How often ready lanes of a run of this process are looked for.
@@ -39,7 +40,9 @@ impl Inner {
             return;
         }
         let inner = Arc::downgrade(self);
+        let waits = Waits::here(self);
         tokio::spawn(async move {
+            let _waits = waits;
             loop {
                 {
                     let Some(inner) = inner.upgrade() else { return };

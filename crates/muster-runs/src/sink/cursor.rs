@@ -24,7 +24,7 @@ pub(crate) struct Cursor {
     form: u16,
     /// Since when records are sent at all: what retention took before is no loss.
     pub(crate) since: Timestamp,
-    /// Runs that began before it and are not named are done.
+    /// Runs that began and ended before it and are not named are done.
     pub(crate) floor: Timestamp,
     /// Runs that are not done, or are young.
     pub(crate) runs: BTreeMap<RunId, RunCursor>,
@@ -47,6 +47,9 @@ pub(crate) struct RunCursor {
     pub(crate) caught_up: bool,
     /// Whether nothing further comes.
     pub(crate) done: bool,
+    /// When it ended, if it is done: a failed run that is tried again ends once more.
+    #[serde(default)]
+    pub(crate) ended_at: Option<Timestamp>,
 }
 
 /// A step under way.
@@ -68,6 +71,7 @@ impl RunCursor {
             outcomes: 0,
             caught_up: false,
             done: false,
+            ended_at: None,
         }
     }
 }
@@ -79,10 +83,10 @@ impl Cursor {
     }
 
     /// Whether a run needs to be looked at.
-    pub(crate) fn is_open(&self, run: RunId, started_at: Timestamp) -> bool {
+    pub(crate) fn is_open(&self, run: RunId, started_at: Timestamp, ended_at: Option<Timestamp>) -> bool {
         match self.runs.get(&run) {
-            Some(cursor) => !cursor.done,
-            None => started_at >= self.floor,
+            Some(cursor) => !cursor.done || cursor.ended_at != ended_at,
+            None => started_at >= self.floor || ended_at.is_none_or(|ended| ended >= self.floor),
         }
     }
 
@@ -91,7 +95,9 @@ impl Cursor {
         let floor = now.checked_sub(FLOOR_BEHIND).unwrap_or(self.floor);
         self.floor = self.floor.max(floor);
         let floor = self.floor;
-        self.runs.retain(|_, cursor| !cursor.done || cursor.started_at >= floor);
+        self.runs.retain(|_, cursor| {
+            !cursor.done || cursor.started_at >= floor || cursor.ended_at.is_some_and(|ended| ended >= floor)
+        });
     }
 
     /// Reads the file. One that cannot be read is as good as none: everything is sent again, and nothing twice.
@@ -150,20 +156,25 @@ mod tests {
     #[test]
     fn what_is_done_and_old_needs_no_line() {
         let mut cursor = Cursor::new(at(10_000));
-        assert!(cursor.is_open(run(1), at(5)), "history is sent too");
+        assert!(cursor.is_open(run(1), at(5), Some(at(6))), "history is sent too");
         for (number, started, done) in [(1, 100, true), (2, 200, false), (3, 9_990, true)] {
-            let kept = RunCursor { done, ..RunCursor::new(at(started)) };
+            let ended_at = done.then_some(at(started + 1));
+            let kept = RunCursor { done, ended_at, ..RunCursor::new(at(started)) };
             cursor.runs.insert(run(number), kept);
         }
         cursor.settle(at(10_000));
         assert_eq!(cursor.runs.keys().copied().collect::<Vec<_>>(), [run(2), run(3)]);
         assert!(
-            !cursor.is_open(run(1), at(100))
-                && cursor.is_open(run(2), at(200))
-                && !cursor.is_open(run(3), at(9_990))
+            !cursor.is_open(run(1), at(100), Some(at(101)))
+                && cursor.is_open(run(2), at(200), None)
+                && !cursor.is_open(run(3), at(9_990), Some(at(9_991)))
         );
-        assert!(cursor.is_open(run(4), at(9_700)), "a clock may be behind");
-        assert!(!cursor.is_open(run(5), at(9_000)));
+        assert!(cursor.is_open(run(4), at(9_700), Some(at(9_701))), "a clock may be behind");
+        assert!(!cursor.is_open(run(5), at(9_000), Some(at(9_001))));
+        // Tried again: they run, or ended once more.
+        assert!(cursor.is_open(run(3), at(9_990), Some(at(9_995))));
+        assert!(cursor.is_open(run(1), at(100), None));
+        assert!(cursor.is_open(run(1), at(100), Some(at(9_800))));
     }
 
     #[test]

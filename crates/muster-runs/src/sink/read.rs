@@ -71,7 +71,10 @@ impl Reader {
                     read.lost += lost;
                 }
                 cursor.done = run.ended_at.is_none_or(|ended| now.duration_since(ended) >= DONE_AFTER);
+                cursor.ended_at = run.ended_at;
                 self.hosts.remove(&run.id);
+            } else {
+                cursor.done = false;
             }
             cursor.caught_up = !more;
             read.cursor.runs.insert(run.id, cursor);
@@ -170,7 +173,7 @@ async fn open_runs(inner: &Inner, cursor: &Cursor) -> Result<Vec<Run>, EngineErr
             runs.push(run);
         }
     }
-    runs.retain(|run| cursor.is_open(run.id, run.started_at));
+    runs.retain(|run| cursor.is_open(run.id, run.started_at, run.ended_at));
     runs.sort_by_key(|run| (run.started_at, run.id));
     Ok(runs)
 }

@@ -11,6 +11,7 @@ use muster_model::run::{Fact, FailureClass, Output};
 use muster_model::world::Clock;
 use muster_outside::host::ssh::{self, Exec, Outcome, OutputStream, SshError, SshErrorKind};
 
+use super::past::past;
 use super::{StepContext, StepError};
 use crate::error::EngineError;
 use crate::reach::{ReachError, add_keys};
@@ -73,6 +74,11 @@ async fn reach(
     Ok((Output::Object { kind: "server".into(), id }, facts))
 }
 
+/// A command of which nobody knows what became is not begun again, until a person asks for it.
+pub(super) async fn may_begin(ctx: &StepContext) -> Result<(), StepError> {
+    past(ctx).await?.unknown.map_or(Ok(()), |message| Err(StepError::unknown(message)))
+}
+
 /// One command, at most once per attempt. A further attempt asks for the earlier one first: the wrapper starts an
 /// attempt that left no trace, and tells what became of one that did.
 async fn exec(
@@ -86,24 +92,29 @@ async fn exec(
     let facts: Vec<Fact> =
         reached.new_host_key.iter().map(|key| ctx.engine.host_key_fact(&ctx.session, &id, key)).collect();
     let hosts = &ctx.engine.outside.hosts;
-    let number = ctx.previous.unwrap_or(ctx.attempt);
+    let past = past(ctx).await?;
     let claim = ctx.journal.claim();
-    let attempt = ssh::Attempt::new(
-        &claim.run.to_string(),
-        u32::from(claim.lane.0),
-        ctx.step.number.0,
-        number.0,
-        claim.fence.0,
-    );
-    let command = Exec::new(argv.to_vec()).limit(EXEC_LIMIT);
-    hosts.start(&reached.host, &attempt, &command).await?;
+    let (run, lane) = (claim.run.to_string(), u32::from(claim.lane.0));
+    let attempt_of = |number: u32| ssh::Attempt::new(&run, lane, ctx.step.number.0, number, claim.fence.0);
     let mut lines = Lines::new(ctx.output.clone(), ctx.world().clock.clone(), ctx.step.number, name);
-    let outcome = hosts.follow(&reached.host, &attempt, EXEC_LIMIT, &mut lines).await?;
+    // What was begun before a person asked for another try counts if it went well.
+    let earlier = past.before_retry.iter().map(|attempt| attempt_of(attempt.0));
+    let found = what_became_of(ctx, &reached.host, earlier, &mut lines).await?;
+    let (attempt, outcome) = match found {
+        Some((attempt, outcome @ (Outcome::Finished(0) | Outcome::Running))) => (attempt, outcome),
+        Some((_, Outcome::Finished(_) | Outcome::Unknown(_))) | None => {
+            let attempt = attempt_of(past.first.unwrap_or(ctx.attempt).0);
+            let command = Exec::new(argv.to_vec()).limit(EXEC_LIMIT);
+            hosts.start(&reached.host, &attempt, &command).await?;
+            let outcome = hosts.follow(&reached.host, &attempt, EXEC_LIMIT, &mut lines).await?;
+            (attempt, outcome)
+        }
+    };
     lines.end();
     match outcome {
         Outcome::Finished(code) => {
             ctx.output.flush().await;
-            // The outcome is safe in our output and follows in the journal; what is kept there is only in the way.
+            // The output is safe with us; the exit status stays there, because the journal has it only after this.
             let _ = hosts.forget(&reached.host, &attempt).await;
             if code == 0 {
                 return Ok((Output::None, facts));
@@ -116,6 +127,23 @@ async fn exec(
             argv.join(" ")
         ))),
     }
+}
+
+/// The newest of these attempts that left a trace, and what became of it. A running one is waited for.
+async fn what_became_of(
+    ctx: &StepContext,
+    host: &ssh::Host,
+    attempts: impl Iterator<Item = ssh::Attempt>,
+    lines: &mut Lines,
+) -> Result<Option<(ssh::Attempt, Outcome)>, StepError> {
+    let hosts = &ctx.engine.outside.hosts;
+    for attempt in attempts {
+        match hosts.follow(host, &attempt, EXEC_LIMIT, lines).await? {
+            Outcome::Unknown(ssh::Lost::NoTrace) => {}
+            outcome => return Ok(Some((attempt, outcome))),
+        }
+    }
+    Ok(None)
 }
 
 /// Cuts what comes in chunks into lines and keeps them.

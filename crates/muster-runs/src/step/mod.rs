@@ -12,6 +12,7 @@ use muster_model::{Secret, World};
 use muster_outside::cloud::watch::WaitError;
 use muster_outside::cloud::{CloudError, CloudErrorKind};
 use muster_store::Store;
+use tokio_util::sync::CancellationToken;
 
 use crate::account::Session;
 use crate::engine::Inner;
@@ -22,6 +23,7 @@ mod create;
 mod host;
 mod key;
 mod network;
+mod past;
 mod playbook;
 mod provision;
 mod record;
@@ -33,6 +35,8 @@ mod settle;
 pub(crate) enum StepError {
     /// The step failed: in this class, with this message.
     Failed(FailureClass, String),
+    /// What the step began goes on, and another node takes it up: there is no outcome to write.
+    LetGo,
     /// The lane is lost or the journal cannot be written: nothing further may be started.
     Stop(Stop),
 }
@@ -111,10 +115,14 @@ pub(crate) struct StepContext {
     pub(crate) began: u64,
     /// Outputs of the steps that its action refers to.
     pub(crate) made: BTreeMap<StepNumber, Output>,
+    /// Cancelled when another node is about to go on with this lane.
+    pub(crate) hand_over: CancellationToken,
     /// The attempt under way.
     pub(crate) attempt: Attempt,
     /// The attempt before, if there was one: it may have had an effect.
     pub(crate) previous: Option<Attempt>,
+    /// Whether a person asked that it begins again after that one, whatever became of it.
+    pub(crate) asked_again: bool,
 }
 
 impl StepContext {
@@ -158,7 +166,9 @@ pub(crate) async fn look(ctx: &StepContext) -> Result<Looked, StepError> {
         Action::Network(action) => network::look(ctx, action).await,
         Action::Key(action) => key::look(ctx, action).await,
         Action::Record(action) => record::look(ctx, action).await,
-        Action::Host(HostAction::Reach { .. } | HostAction::Exec { .. }) => {
+        Action::Host(HostAction::Reach { .. }) => Ok(Looked::Act(Intent::Plain, Vec::new())),
+        Action::Host(HostAction::Exec { .. }) => {
+            host::may_begin(ctx).await?;
             Ok(Looked::Act(Intent::Plain, Vec::new()))
         }
         Action::Provision(action) => provision::look(ctx, action).await,
@@ -177,9 +187,19 @@ pub(crate) async fn act(ctx: &StepContext, intent: Intent) -> Result<(Output, Ve
     }
 }
 
+/// The outcome is durable: what was kept, so that whoever came after us could have learned it, goes.
+pub(crate) fn settled(ctx: &StepContext) {
+    if let Action::Provision(ProvisionAction::Playbook { .. }) = &ctx.step.action {
+        playbook::settled(ctx);
+    }
+}
+
 /// Whether an opaque action leaves a trace where it ran, so that a further attempt can ask what became of it.
 pub(crate) fn can_be_asked(action: &Action) -> bool {
-    matches!(action, Action::Host(HostAction::Exec { .. }))
+    matches!(
+        action,
+        Action::Host(HostAction::Exec { .. }) | Action::Provision(ProvisionAction::Playbook { .. })
+    )
 }
 
 /// The steps whose outputs a step needs: those that its action refers to, and for a playbook those of the whole

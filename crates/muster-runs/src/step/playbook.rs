@@ -1,30 +1,36 @@
-//! Playbooks: checked before any host is touched, run by Ansible in a private directory, told per host and task.
+//! Playbooks: checked before any host is touched, run by Ansible in a private directory, told per host and task. One
+//! that an earlier owner began is taken up first; only where there is no trace of it may another one begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use muster_model::Secret;
 use muster_model::ansible::{Inventory, Question, check};
 use muster_model::diagnostic::{Diagnostic, Severity};
 use muster_model::document::{Kind, Placeholder, resolve};
-use muster_model::id::{ProviderId, SecretName, StepNumber};
+use muster_model::id::{ProviderId, SecretName};
 use muster_model::ownership::Provisioned;
 use muster_model::plan::{Action, PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost};
-use muster_model::run::{EntryKind, Fact, FailureClass, Output};
+use muster_model::run::{Fact, FailureClass, Output};
 use muster_outside::ansible::builtin::{NODE_EXPORTER_PLAYBOOK, NodeExporterSource, node_exporter};
-use muster_outside::ansible::{
-    AnsibleError, AnsibleEvent, Events, HostTask, PlaybookRun, RunFile, TaskOutcome,
-};
-use muster_outside::host::ssh::{HostKeyPolicy, PrivateAgent};
+use muster_outside::ansible::{AnsibleError, Guard, PlaybookRun, RunFile};
+use muster_outside::host::ssh::HostKeyPolicy;
+use muster_outside::supervise::{Owner, StartError, Why, sweep};
+use tokio_util::sync::CancellationToken;
 
+use self::earlier::{folder, following, stays_here, taken_up};
+pub(super) use self::earlier::{may_begin, settled};
+use self::told::Told;
 use super::provision::{Target, bundle_files, inventory_of, targets};
 use super::{StepContext, StepError};
-use crate::journal::LaneJournal;
-use crate::runner::OutputSink;
+use crate::journal::Stop;
 
+mod earlier;
+mod told;
+
+/// How long something is kept of a playbook whose outcome nobody asked for.
+const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The longest one playbook may take.
 const PLAYBOOK_LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// The name under which a client sends the password of `--ask-become-pass`.
@@ -49,37 +55,51 @@ pub(super) async fn act(
     extra_vars.extend(opened.vars);
     check_first(&path, &files, &inventory, &extra_vars, !tags.is_empty() || !skip_tags.is_empty())?;
 
-    let key = ctx
-        .engine
-        .login_key_pair(&ctx.session.account)
-        .await
-        .map_err(|error| StepError::refused(error.to_string()))?;
-    let mark = ctx.world().ids.next().simple().to_string();
-    let agent = PrivateAgent::serve(&ctx.engine.config.runtime_dir, &mark, vec![key])
-        .map_err(|error| StepError::transient(format!("cannot serve the login key: {error}")))?;
-    let mut run = PlaybookRun::new(&mark, &path, inventory);
-    run.files = files;
-    run.hosts = everybody
-        .iter()
-        // One that was never reached is in the inventory for its facts only.
-        .filter(|target| !matches!(target.host.host_key, HostKeyPolicy::FirstUse))
-        .map(|target| (target.name.to_string(), target.host.clone()))
-        .collect();
-    if targets.len() < everybody.len() {
-        run.limit = targets.iter().map(|target| target.name.to_string()).collect();
-    }
-    run.tags.clone_from(tags);
-    run.skip_tags.clone_from(skip_tags);
-    run.extra_vars = extra_vars;
-    run.hidden = opened.hidden;
-    run.become_password = ctx.value_of_environment(BECOME_PASSWORD).await?;
-    run.agent = Some(agent.socket().to_owned());
-    run.limit_of_time = PLAYBOOK_LIMIT;
-
-    let mut told = Told::new(ctx);
-    let outcome = ctx.engine.outside.ansible.run(&run, &mut told).await;
-    told.flush().await?;
-    let outcome = outcome.map_err(|error| failure(&error))?;
+    let guard = Guard {
+        folder: folder(ctx, ctx.attempt),
+        owner: Owner { token: ctx.journal.claim().fence.0, lease: ctx.engine.lease.clone() },
+        let_go: CancellationToken::new(),
+        outlives: stays_here(ctx),
+    };
+    let outcome = match taken_up(ctx, shown(playbook), &guard).await? {
+        // A person who asked for another try wants one, unless the first went well without anybody's knowing.
+        Some(outcome) if !ctx.asked_again || outcome.success() => outcome,
+        Some(_) | None => {
+            let key = ctx
+                .engine
+                .login_key_pair(&ctx.session.account)
+                .await
+                .map_err(|error| StepError::refused(error.to_string()))?;
+            let mark = ctx.world().ids.next().simple().to_string();
+            let mut run = PlaybookRun::new(&mark, &path, inventory);
+            run.files = files;
+            run.hosts = everybody
+                .iter()
+                // One that was never reached is in the inventory for its facts only.
+                .filter(|target| !matches!(target.host.host_key, HostKeyPolicy::FirstUse))
+                .map(|target| (target.name.to_string(), target.host.clone()))
+                .collect();
+            if targets.len() < everybody.len() {
+                run.limit = targets.iter().map(|target| target.name.to_string()).collect();
+            }
+            run.tags.clone_from(tags);
+            run.skip_tags.clone_from(skip_tags);
+            run.extra_vars = extra_vars;
+            run.hidden = opened.hidden;
+            run.become_password = ctx.value_of_environment(BECOME_PASSWORD).await?;
+            run.login = Some((ctx.engine.config.runtime_dir.clone(), vec![key]));
+            run.limit_of_time = PLAYBOOK_LIMIT;
+            run.guard = Some(guard.clone());
+            sweep(&ctx.engine.home.children(), KEPT_FOR, ctx.world().clock.now().into());
+            let mut told = Told::new(ctx, guard.clone(), run.cancel.clone());
+            let outcome = following(ctx, &guard, ctx.engine.outside.ansible.run(&run, &mut told)).await;
+            told.flush().await?;
+            match outcome {
+                Ok(outcome) => outcome,
+                Err(error) => return Err(failure(ctx, &error).await),
+            }
+        }
+    };
 
     let facts: Vec<Fact> = targets
         .iter()
@@ -239,7 +259,19 @@ fn check_first(
     Err(StepError::refused(format!("no host was touched, because {path} cannot work: {text}")))
 }
 
-fn failure(error: &AnsibleError) -> StepError {
+async fn failure(ctx: &StepContext, error: &AnsibleError) -> StepError {
+    match error {
+        AnsibleError::LetGo { .. } => return StepError::LetGo,
+        // Somebody else has the lane, and the playbook with it.
+        AnsibleError::Start { source: StartError::Older { .. } | StartError::Lapsed, .. } => {
+            return Stop::Fenced.into();
+        }
+        // Perhaps this process was frozen. If the lease is gone with it, the outcome is not ours to write.
+        AnsibleError::Ended { why: Why::Unrenewed, .. } if !ctx.engine.lease.may_start().await => {
+            return Stop::Fenced.into();
+        }
+        _ => {}
+    }
     let message = crate::error::chain(error);
     if error.may_have_acted() { StepError::unknown(message) } else { StepError::refused(message) }
 }
@@ -288,95 +320,4 @@ fn complaint(
         outcome.hosts.values().filter(|result| !result.stats.well()).count(),
         targets.len()
     )
-}
-
-/// Turns Ansible's events into ours: changes and failures into the journal, every line into the detail output.
-struct Told {
-    journal: Arc<LaneJournal>,
-    output: Arc<OutputSink>,
-    clock: Arc<dyn muster_model::world::Clock>,
-    step: StepNumber,
-    tasks: BTreeMap<u32, String>,
-    waiting: Vec<(EntryKind, Vec<Fact>)>,
-    stop: Option<crate::journal::Stop>,
-}
-
-/// Entries collected before they are written in one commit.
-const ENTRIES_AT_ONCE: usize = 32;
-
-impl Told {
-    fn new(ctx: &StepContext) -> Told {
-        Told {
-            journal: ctx.journal.clone(),
-            output: ctx.output.clone(),
-            clock: ctx.world().clock.clone(),
-            step: ctx.step.number,
-            tasks: BTreeMap::new(),
-            waiting: Vec::new(),
-            stop: None,
-        }
-    }
-
-    async fn flush(&mut self) -> Result<(), StepError> {
-        if let Some(stop) = self.stop.take() {
-            return Err(stop.into());
-        }
-        if !self.waiting.is_empty() {
-            self.journal.write_all(std::mem::take(&mut self.waiting)).await?;
-        }
-        Ok(())
-    }
-
-    fn line(&self, target: &str, text: &str) {
-        self.output.push(self.clock.now(), self.step, target, text);
-    }
-
-    async fn host_task(&mut self, done: HostTask) {
-        let task = self.tasks.get(&done.task).cloned().unwrap_or_default();
-        let outcome = match done.outcome {
-            TaskOutcome::Ok => "ok",
-            TaskOutcome::Changed => "changed",
-            TaskOutcome::Failed => "failed",
-            TaskOutcome::Ignored => "ignored",
-            TaskOutcome::Unreachable => "unreachable",
-            TaskOutcome::Skipped => "skipped",
-            TaskOutcome::Retry => "retry",
-        };
-        self.line(&done.host, &format!("{task}: {outcome} {}", done.message));
-        for text in done.stdout.iter().chain(&done.stderr) {
-            self.line(&done.host, text);
-        }
-        let kind = EntryKind::Task {
-            step: self.step,
-            host: done.host,
-            task,
-            outcome: outcome.to_owned(),
-            message: done.message,
-        };
-        self.waiting.push((kind, Vec::new()));
-        if self.waiting.len() >= ENTRIES_AT_ONCE {
-            let entries = std::mem::take(&mut self.waiting);
-            if let Err(stop) = self.journal.write_all(entries).await {
-                self.stop.get_or_insert(stop);
-            }
-        }
-    }
-}
-
-#[async_trait]
-impl Events for Told {
-    async fn event(&mut self, event: AnsibleEvent) {
-        match event {
-            AnsibleEvent::Playbook { .. } | AnsibleEvent::Nobody | AnsibleEvent::Stats { .. } => {}
-            AnsibleEvent::Play { name } => self.line("", &format!("play {name}")),
-            AnsibleEvent::Task { number, name, .. } => {
-                self.tasks.insert(number, name);
-            }
-            AnsibleEvent::Item(done) => {
-                let item = done.item.clone().unwrap_or_default();
-                self.line(&done.host, &format!("item {item} {}", done.message));
-            }
-            AnsibleEvent::Host(done) => self.host_task(done).await,
-        }
-    }
 }

@@ -24,14 +24,13 @@ const DELIVERIES_AT_ONCE: usize = 16;
 /// SSH's usual port.
 const SSH_PORT: u16 = 22;
 
-pub(super) async fn look(_ctx: &StepContext, action: &ProvisionAction) -> Result<Looked, StepError> {
+pub(super) async fn look(ctx: &StepContext, action: &ProvisionAction) -> Result<Looked, StepError> {
     match action {
-        // Writing the same file twice is the same as once; a delivery looks for its release by itself, and a
-        // repeatable playbook is Ansible's own look.
-        ProvisionAction::Inventory { .. }
-        | ProvisionAction::Playbook { .. }
-        | ProvisionAction::Code { .. } => Ok(Looked::Act(Intent::Plain, Vec::new())),
+        // Writing the same file twice is the same as once, and a delivery looks for its release by itself.
+        ProvisionAction::Inventory { .. } | ProvisionAction::Code { .. } => {}
+        ProvisionAction::Playbook { .. } => playbook::may_begin(ctx).await?,
     }
+    Ok(Looked::Act(Intent::Plain, Vec::new()))
 }
 
 pub(super) async fn act(

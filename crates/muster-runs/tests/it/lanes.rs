@@ -92,6 +92,29 @@ fn a_failure_in_one_lane_ends_them_all() {
     assert_eq!(stage.picture().len(), 20);
 }
 
+/// EDG-75: after the cause is gone, a retry goes on in every lane of the same run, and repeats nothing.
+#[test]
+fn a_failed_run_is_tried_again_in_every_lane() {
+    let stage = stage(35);
+    stage.fault(serde_json::json!({
+        "match": {"method": "POST", "path": "/server", "name": "web-9"}, "fault": {"status": 400}, "times": 1
+    }));
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let run = approved(&engine, TWENTY).await;
+        assert_eq!(ended(&engine, run).await.state, RunState::Failed);
+        let before = engine.reads().run(run).await.unwrap().unwrap().steps;
+        assert!(before.skipped > 0, "{before:?}");
+        engine.retry(&me(), run).await.unwrap();
+        let ended = ended(&engine, run).await;
+        assert_eq!(ended.state, RunState::Succeeded, "{:?}", ended.message);
+        let after = engine.reads().run(run).await.unwrap().unwrap().steps;
+        assert_eq!((after.succeeded, after.failed), (after.total, 0), "{after:?}");
+        judge(&engine, run).await;
+    });
+    assert!(lived.result.is_some());
+    assert_eq!(stage.picture().len(), 20);
+}
+
 #[test]
 fn cancel_and_interrupt_reach_every_lane() {
     for interrupt in [false, true] {

@@ -10,6 +10,7 @@ use muster_model::run::{Entry, EntryKind, Run, RunState};
 ///
 /// A failure may come without *started*: the look before the effect failed, and so nothing was begun. The entries of
 /// several lanes stand side by side: each lane is in order, and between lanes only what is there at all can be asked.
+/// A failed run that a person tries again goes on in the same journal, and what it had left out may then be done.
 pub fn journal_is_legal(run: &Run, draft: &PlanDraft, entries: &[Entry]) {
     let steps = &draft.steps;
     let done: BTreeSet<u32> = entries
@@ -25,6 +26,8 @@ pub fn journal_is_legal(run: &Run, draft: &PlanDraft, entries: &[Entry]) {
     let mut ended: BTreeMap<u32, u32> = BTreeMap::new();
     let mut succeeded: BTreeSet<u32> = BTreeSet::new();
     let mut skipped: BTreeSet<u32> = BTreeSet::new();
+    let mut left_out: BTreeSet<u32> = BTreeSet::new();
+    let mut tries = 0;
     for entry in entries {
         let at = format!("run {} lane {} seq {}: {:?}", run.id, entry.lane, entry.seq, entry.kind);
         let (seq, fence) = lanes.entry(entry.lane).or_insert((Sequence(0), Fence(0)));
@@ -32,7 +35,13 @@ pub fn journal_is_legal(run: &Run, draft: &PlanDraft, entries: &[Entry]) {
         assert!(entry.fence >= *fence, "{at}: fences never fall");
         (*seq, *fence) = (entry.seq, entry.fence);
         let coordinates = entry.lane == LaneNumber(0);
-        assert!(!coordinates || !state.is_final(), "{at}: nothing follows {state:?}");
+        let tries_again = state == RunState::Failed
+            && matches!(entry.kind, EntryKind::Run { state: RunState::Running, .. });
+        if coordinates && tries_again {
+            skipped.clear();
+            tries += 1;
+        }
+        assert!(!coordinates || !state.is_final() || tries_again, "{at}: nothing follows {state:?}");
         match &entry.kind {
             EntryKind::Run { .. } if !coordinates => panic!("{at}: only lane 0 decides about the run"),
             EntryKind::Run { state: next, .. } => {
@@ -75,13 +84,15 @@ pub fn journal_is_legal(run: &Run, draft: &PlanDraft, entries: &[Entry]) {
                 ended.insert(step.0, attempt.0);
             }
             EntryKind::Skipped { step, message } => {
-                assert!(!done.contains(&step.0), "{at}: was done");
+                assert!(!own(&step.0) || !succeeded.contains(&step.0), "{at}: was done");
+                left_out.insert(step.0);
                 assert!(skipped.insert(step.0), "{at}: is left out once");
                 assert!(!message.is_empty(), "{at}: says why");
             }
             EntryKind::Run { .. } | EntryKind::Progress { .. } | EntryKind::Task { .. } => {}
         }
     }
+    assert!(tries > 0 || left_out.is_disjoint(&done), "run {}: what was left out was done", run.id);
     assert_eq!(run.state, state, "run {}: its row and its journal agree", run.id);
     if matches!(state, RunState::Succeeded | RunState::Partly) {
         assert_eq!(succeeded.len(), steps.len(), "run {}: {state:?} means every step", run.id);

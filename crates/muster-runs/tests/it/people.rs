@@ -136,3 +136,24 @@ fn two_files_never_share_a_name() {
     assert!(matches!(approved, Err(EngineError::Refused(_))), "{approved:?}");
     assert_eq!(writes, 0);
 }
+
+/// Two first updates of a new account at the same time both make its login key: the second finds it, and is not stale.
+#[test]
+fn two_first_updates_share_the_login_key() {
+    let stage = slow(27);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let other = FORTY.replace("web:", "app:").replace("count: 40", "count: 2");
+        let first = propose(&engine, FORTY, outside_only()).await.unwrap();
+        let second = propose_as(&engine, "bank", &other, outside_only()).await.unwrap();
+        for plan in [first, second] {
+            assert_eq!(engine.planned(plan).await.unwrap().state, PlanState::Ready);
+        }
+        for plan in [first, second] {
+            let run = engine.approve(&me(), plan, None).await.unwrap();
+            let ended = ended(&engine, run).await;
+            assert_eq!(ended.state, RunState::Succeeded, "{:?}", ended.message);
+        }
+    });
+    assert!(lived.result.is_some());
+    assert_eq!(stage.picture().len(), 42);
+}

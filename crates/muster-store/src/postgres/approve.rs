@@ -84,11 +84,13 @@ async fn insert_lanes<C: GenericClient>(tx: &C, approval: &Approval) -> Result<(
     }
     execute(
         tx,
-        "insert into lane (run, no, state, node, fence, priority, first_step, last_step, waits_for)
-         select $1, n - 1, case when waits then 'waiting' else 'ready' end, $2, 0, $3, first, last,
-           case when waits then 'lane' end
+        "insert into lane (run, no, state, node, fence, priority, first_step, last_step, waits_for, wake_at)
+         select $1, n - 1, case when waits or (n = 1 and $7::timestamptz is not null) then 'waiting' else 'ready' end,
+           $2, 0, $3, first, last,
+           case when waits then 'lane' when n = 1 and $7::timestamptz is not null then 'time' end,
+           case when n = 1 then $7::timestamptz end
          from unnest($4::int4[], $5::int4[], $6::bool[]) with ordinality l (first, last, waits, n)",
-        &[&approval.run.id.0, &node, &i32::from(approval.priority), &first, &last, &waits],
+        &[&approval.run.id.0, &node, &i32::from(approval.priority), &first, &last, &waits, &approval.begins_at],
     )
     .await?;
     Ok(())

@@ -13,6 +13,7 @@ use super::ask::{column, execute, row, rows};
 use super::runs::locked;
 use super::{journal, settings};
 use crate::error::StoreError;
+use crate::lanes::RETRIED;
 use crate::store::{Audit, Claim};
 use crate::{refusal, word};
 
@@ -97,7 +98,7 @@ pub(super) async fn claim<C: GenericClient>(
     take_lane(tx, run, Some(node)).await
 }
 
-/// An interrupted run may go on: nothing came after it, and its locks are free.
+/// An interrupted or failed run may go on: nothing came after it, and its locks are free.
 async fn take_up<C: GenericClient>(
     tx: &C,
     run: &Run,
@@ -138,6 +139,51 @@ pub(super) async fn requeue<C: GenericClient>(
         at,
         actor: actor.to_owned(),
         what: "run.requeued".into(),
+        about: format!("run {run}"),
+    };
+    settings::write_audit(tx, &audit).await
+}
+
+pub(super) async fn retry<C: GenericClient>(
+    tx: &C,
+    run: RunId,
+    node: Option<NodeId>,
+    locks: &[(LockKey, LockMode)],
+    actor: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    guard_keys(tx, locks).await?;
+    if let Some(node) = node {
+        super::nodes::must_not_be_gone(tx, node).await?;
+    }
+    lock_lanes(tx, &[run.0]).await?;
+    let found = locked(tx, run).await?;
+    if found.state != RunState::Failed {
+        return Err(refusal::not_failed(run, found.state));
+    }
+    let emptied = row(tx, "select pruned_at is not null from run where id = $1", &[&run.0]).await?;
+    if emptied.is_some_and(|emptied| column(&emptied, 0).unwrap_or(true)) {
+        return Err(refusal::emptied(run));
+    }
+    take_up(tx, &found, locks).await?;
+    execute(tx, "update run set want = 'run' where id = $1", &[&run.0]).await?;
+    execute(tx, "delete from death where run = $1", &[&run.0]).await?;
+    execute(
+        tx,
+        "update lane set state = 'ready', node = $2, fence = fence + 1, waits_for = null, wake_at = null
+         where run = $1 and no > 0",
+        &[&run.0, &node.map(|node| node.0)],
+    )
+    .await?;
+    let claim = hand_over(tx, run, LaneNumber(0), node, "ready").await?;
+    let kind = EntryKind::Run { state: RunState::Running, message: Some(refusal::tried_again(actor)) };
+    journal::append_one(tx, &claim, at, &kind).await?;
+    super::lanes::signal(tx, run, RETRIED, &claim.fence.to_string(), "", at).await?;
+    let audit = Audit {
+        space: found.space,
+        at,
+        actor: actor.to_owned(),
+        what: "run.retried".into(),
         about: format!("run {run}"),
     };
     settings::write_audit(tx, &audit).await

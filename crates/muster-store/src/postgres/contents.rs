@@ -1,5 +1,8 @@
 //! Contents in rows of at most 64 KiB, so that every node can read them.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object, Pool};
 use muster_model::id::{LaneNumber, RunId};
@@ -14,6 +17,9 @@ use crate::store::StoreResult;
 const PART_BYTES: usize = 64 * 1024;
 /// Parts sent or read in one statement.
 const PARTS_AT_ONCE: usize = 32;
+
+/// Contents looked at in one statement when unused ones are forgotten.
+const UNUSED_AT_ONCE: usize = 500;
 
 /// Blobs and output in a PostgreSQL database.
 #[derive(Clone)]
@@ -31,13 +37,24 @@ impl PostgresContents {
 impl Contents for PostgresContents {
     async fn has(&self, digest: &str) -> StoreResult<bool> {
         must_be_digest(digest)?;
-        let sql = "select 1 from blob where digest = $1";
-        read!(self, db => row(&db, sql, &[&digest]).await.map(|found| found.is_some()))
+        let sql = "update blob set used_at = now() where digest = $1";
+        change!(self, tx => execute(&tx, sql, &[&digest]).await.map(|found| found > 0))
     }
 
     async fn put(&self, digest: &str, content: &[u8]) -> StoreResult<()> {
         must_be_digest(digest)?;
         change!(self, tx => put(&tx, digest, content).await)
+    }
+
+    async fn forget_unused(&self, kept: &BTreeSet<String>, idle: Duration) -> StoreResult<u64> {
+        let (mut gone, mut after) = (0, String::new());
+        loop {
+            let some: Vec<String> = read!(self, db => unused(&db, &after, idle).await)?;
+            let Some(last) = some.last() else { return Ok(gone) };
+            after.clone_from(last);
+            let some: Vec<String> = some.into_iter().filter(|digest| !kept.contains(digest)).collect();
+            gone += change!(self, tx => forget(&tx, &some, idle).await)?;
+        }
     }
 
     async fn get(&self, digest: &str) -> StoreResult<Vec<u8>> {
@@ -64,9 +81,11 @@ impl Contents for PostgresContents {
 }
 
 async fn put<C: GenericClient>(tx: &C, digest: &str, content: &[u8]) -> Result<(), StoreError> {
-    // Whoever puts the same content at the same time waits here, and then finds it.
-    let sql = "insert into blob (digest, size) values ($1, $2) on conflict (digest) do nothing";
-    if execute(tx, sql, &[&digest, &(content.len() as i64)]).await? == 0 {
+    // Whoever puts or forgets the same content at the same time is waited for here.
+    let sql = "insert into blob (digest, size) values ($1, $2)
+               on conflict (digest) do update set used_at = now() returning xmax = 0";
+    let new = row(tx, sql, &[&digest, &(content.len() as i64)]).await?;
+    if !new.map_or(Ok(false), |new| column(&new, 0))? {
         return Ok(());
     }
     let parts: Vec<&[u8]> = content.chunks(PART_BYTES).collect();
@@ -81,6 +100,28 @@ async fn put<C: GenericClient>(tx: &C, digest: &str, content: &[u8]) -> Result<(
         .await?;
     }
     Ok(())
+}
+
+/// Contents that nobody used for so long, after a digest and in order.
+async fn unused<C: GenericClient>(db: &C, after: &str, idle: Duration) -> Result<Vec<String>, StoreError> {
+    let found = rows(
+        db,
+        "select digest from blob where digest > $1 and used_at <= now() - make_interval(secs => $2)
+         order by digest limit $3",
+        &[&after, &idle.as_secs_f64(), &(UNUSED_AT_ONCE as i64)],
+    )
+    .await?;
+    found.iter().map(|row| column(row, 0)).collect()
+}
+
+/// Forgets these, as far as nobody has used them meanwhile: the row's lock decides who was first.
+async fn forget<C: GenericClient>(tx: &C, digests: &[String], idle: Duration) -> Result<u64, StoreError> {
+    let sql = "delete from blob where digest = any($1) and used_at <= now() - make_interval(secs => $2)
+               returning digest";
+    let gone = rows(tx, sql, &[&digests, &idle.as_secs_f64()]).await?;
+    let gone: Vec<String> = gone.iter().map(|row| column(row, 0)).collect::<Result<_, StoreError>>()?;
+    execute(tx, "delete from blob_part where digest = any($1)", &[&gone]).await?;
+    Ok(gone.len() as u64)
 }
 
 async fn get<C: GenericClient>(db: &C, digest: &str) -> Result<Vec<u8>, StoreError> {

@@ -13,6 +13,7 @@ use super::ask::{column, execute, row, rows};
 use super::form_of;
 use crate::error::StoreError;
 use crate::form::{FORM, decode, encode};
+use crate::lanes::windows;
 use crate::store::{Claim, StepTally};
 use crate::{refusal, word};
 
@@ -105,17 +106,21 @@ pub(super) async fn follow<C: GenericClient>(
 ) -> Result<Vec<Entry>, StoreError> {
     let lanes: Vec<i32> = cursor.keys().map(|lane| i32::from(lane.0)).collect();
     let seen: Vec<i64> = cursor.values().map(|seq| seq.0 as i64).collect();
-    let found = rows(
-        db,
-        "select j.lane, j.seq, j.fence, j.at, j.form, j.body
+    let count = row(db, "select count(*) from lane where run = $1", &[&run.0]).await?;
+    let count: i64 = count.map_or(Ok(0), |count| column(&count, 0))?;
+    let mut found = Vec::new();
+    for window in windows(count as usize, limit) {
+        let sql = "select j.lane, j.seq, j.fence, j.at, j.form, j.body
          from (select lane.no, coalesce(c.seen, 0) as seen
                  from lane left join unnest($2::int4[], $3::int8[]) c (no, seen) on c.no = lane.no
                 where lane.run = $1) l
-         join journal j on j.run = $1 and j.lane = l.no and j.seq > l.seen and j.seq <= l.seen + $4
-         order by j.seq - l.seen, j.lane limit $4",
-        &[&run.0, &lanes, &seen, &i64::from(limit)],
-    )
-    .await?;
+         join journal j on j.run = $1 and j.lane = l.no and j.seq > l.seen and j.seq <= l.seen + $5
+         order by j.seq - l.seen, j.lane limit $4";
+        found = rows(db, sql, &[&run.0, &lanes, &seen, &i64::from(limit), &i64::from(window)]).await?;
+        if found.len() >= limit as usize {
+            break;
+        }
+    }
     found.iter().map(|row| entry_of(run, row)).collect()
 }
 

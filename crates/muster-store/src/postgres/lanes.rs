@@ -121,6 +121,18 @@ async fn wake<C: GenericClient>(tx: &C, run: RunId, lanes: &[i32]) -> Result<(),
     Ok(())
 }
 
+/// A countdown is over, because somebody revokes the run.
+pub(super) async fn end_countdown<C: GenericClient>(tx: &C, run: RunId) -> Result<(), StoreError> {
+    execute(
+        tx,
+        "update lane set state = 'ready', wake_at = null, waits_for = null
+         where run = $1 and state = 'waiting' and waits_for = 'time'",
+        &[&run.0],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Lanes that wait for a signal or a time are ready; those that wait for lane 0 go on waiting.
 pub(super) async fn wake_parked<C: GenericClient>(tx: &C, run: RunId) -> Result<(), StoreError> {
     execute(

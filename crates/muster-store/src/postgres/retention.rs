@@ -6,7 +6,7 @@ use muster_model::id::RunId;
 
 use super::ask::{column, execute, rows};
 use super::claim::lock_lanes;
-use super::{journal, runs};
+use super::{journal, runs, search};
 use crate::error::StoreError;
 use crate::form::encode;
 use crate::lanes::PRUNE_RUNS_MAX;
@@ -28,6 +28,25 @@ pub(super) async fn prunable<C: GenericClient>(
     found.iter().map(|row| Ok(RunId(column(row, 0)?))).collect()
 }
 
+pub(super) async fn manifests<C: GenericClient>(
+    db: &C,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<(u64, String)>, StoreError> {
+    let found = rows(
+        db,
+        "select p.number, p.bundle from plan p left join run r on r.plan = p.id
+         where p.number > $1 and case
+           when r.id is not null then r.pruned_at is null
+           else not exists (select 1 from plan n
+             where n.space = p.space and n.subject = p.subject and n.number > p.number) end
+         order by p.number limit $2",
+        &[&(after as i64), &i64::from(limit)],
+    )
+    .await?;
+    found.iter().map(|row| Ok((column::<i64>(row, 0)? as u64, column(row, 1)?))).collect()
+}
+
 pub(super) async fn prune<C: GenericClient>(tx: &C, ids: &[RunId], at: Timestamp) -> Result<(), StoreError> {
     let mut sorted = ids.to_vec();
     sorted.sort_unstable();
@@ -45,6 +64,7 @@ pub(super) async fn prune<C: GenericClient>(tx: &C, ids: &[RunId], at: Timestamp
         ] {
             execute(tx, table, &[&run.0]).await?;
         }
+        search::forget(tx, run).await?;
         execute(tx, "update run set pruned_at = $2, tally = $3 where id = $1", &[&run.0, &at, &counts])
             .await?;
     }

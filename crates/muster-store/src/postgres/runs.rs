@@ -99,6 +99,9 @@ pub(super) async fn set_want<C: GenericClient>(
         if want != Want::Pause {
             lanes::wake_parked(tx, run).await?;
         }
+        if want == Want::Cancel {
+            lanes::end_countdown(tx, run).await?;
+        }
     }
     // Also where it was wanted before: the run may have been interrupted before anybody acted on it.
     if want == Want::Cancel && found.state == RunState::Interrupted {

@@ -70,6 +70,16 @@ impl Lanes for PostgresStore {
     ) -> StoreResult<()> {
         change!(self, tell, tx => claim::requeue(&tx, run, &locks, &actor, at).await)
     }
+    async fn retry(
+        &self,
+        run: RunId,
+        node: Option<NodeId>,
+        locks: Vec<(LockKey, LockMode)>,
+        actor: String,
+        at: Timestamp,
+    ) -> StoreResult<()> {
+        change!(self, tell, tx => claim::retry(&tx, run, node, &locks, &actor, at).await)
+    }
     async fn entries_of(
         &self,
         run: RunId,
@@ -101,6 +111,9 @@ impl Lanes for PostgresStore {
     }
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()> {
         change!(self, tx => retention::prune(&tx, &runs, at).await)
+    }
+    async fn manifests(&self, after: u64, limit: u32) -> StoreResult<Vec<(u64, String)>> {
+        read!(self, db => retention::manifests(&db, after, limit).await)
     }
     fn hints(&self) -> broadcast::Receiver<Hint> {
         self.hints.subscribe()

@@ -64,13 +64,18 @@ pub(super) fn approve(tx: &Connection, approval: &Approval) -> Result<RunId, Sto
 
 fn insert_lanes(tx: &Connection, approval: &Approval) -> Result<(), StoreError> {
     let mut insert = tx.prepare_cached(
-        "insert into lane (run, no, state, node, fence, priority, first_step, last_step, waits_for)
-         values (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8)",
+        "insert into lane (run, no, state, node, fence, priority, first_step, last_step, waits_for, wake_at)
+         values (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9)",
     )?;
     let run = approval.run.id.to_string();
     let node = approval.node.map(|node| node.to_string());
     let none: Option<u32> = None;
-    insert.execute(params![run, 0, "ready", node, approval.priority, none, none, None::<&str>])?;
+    let begins_at = approval.begins_at.map(|at| at.to_string());
+    let (state, waits_for) = match begins_at {
+        Some(_) => ("waiting", Some("time")),
+        None => ("ready", None),
+    };
+    insert.execute(params![run, 0, state, node, approval.priority, none, none, waits_for, begins_at])?;
     for (lane, number) in approval.lanes.iter().zip(1u16..) {
         insert.execute(params![
             run,
@@ -80,7 +85,8 @@ fn insert_lanes(tx: &Connection, approval: &Approval) -> Result<(), StoreError> 
             approval.priority,
             lane.steps.first.0,
             lane.steps.last.0,
-            lane.waits.then_some("lane")
+            lane.waits.then_some("lane"),
+            None::<&str>
         ])?;
     }
     Ok(())

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::runs::one;
 use super::{journal, settings};
 use crate::error::StoreError;
+use crate::lanes::RETRIED;
 use crate::store::{Audit, Claim, Record};
 use crate::{refusal, word};
 
@@ -115,7 +116,7 @@ pub(super) fn claim(
     take_lane(tx, run, Some(node))
 }
 
-/// An interrupted run may go on: nothing came after it, and its locks are free.
+/// An interrupted or failed run may go on: nothing came after it, and its locks are free.
 fn take_up(tx: &Connection, run: &Run, locks: &[(LockKey, LockMode)]) -> Result<(), StoreError> {
     let newer: Option<String> = tx
         .prepare_cached(
@@ -155,6 +156,52 @@ pub(super) fn requeue(
         at,
         actor: actor.to_owned(),
         what: "run.requeued".into(),
+        about: format!("run {run}"),
+    };
+    settings::write_audit(tx, &audit)
+}
+
+pub(super) fn retry(
+    tx: &Connection,
+    run: RunId,
+    node: Option<NodeId>,
+    locks: &[(LockKey, LockMode)],
+    actor: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(node) = node {
+        super::nodes::must_not_be_gone(tx, node)?;
+    }
+    let Some(found) = one(tx, run)? else {
+        return Err(refusal::no_run(run));
+    };
+    if found.state != RunState::Failed {
+        return Err(refusal::not_failed(run, found.state));
+    }
+    let id = run.to_string();
+    let emptied: bool = tx
+        .prepare_cached("select pruned_at is not null from run where id = ?1")?
+        .query_row([&id], |found| found.get(0))?;
+    if emptied {
+        return Err(refusal::emptied(run));
+    }
+    take_up(tx, &found, locks)?;
+    tx.prepare_cached("update run set want = 'run' where id = ?1")?.execute([&id])?;
+    tx.prepare_cached("delete from death where run = ?1")?.execute([&id])?;
+    tx.prepare_cached(
+        "update lane set state = 'ready', node = ?2, fence = fence + 1, waits_for = null, wake_at = null
+         where run = ?1 and no > 0",
+    )?
+    .execute(params![id, node.map(|node| node.to_string())])?;
+    let claim = hand_over(tx, run, LaneNumber(0), node, "ready")?;
+    let kind = EntryKind::Run { state: RunState::Running, message: Some(refusal::tried_again(actor)) };
+    journal::append(tx, &claim, &[Record { at, kind, facts: Vec::new() }])?;
+    super::lanes::signal(tx, run, RETRIED, &claim.fence.to_string(), "", at)?;
+    let audit = Audit {
+        space: found.space,
+        at,
+        actor: actor.to_owned(),
+        what: "run.retried".into(),
         about: format!("run {run}"),
     };
     settings::write_audit(tx, &audit)

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::facts;
 use crate::error::StoreError;
 use crate::form::{FORM, decode, encode};
+use crate::lanes::windows;
 use crate::store::{Claim, Record, StepTally};
 use crate::{refusal, word};
 
@@ -97,15 +98,26 @@ pub(super) fn follow(
     limit: u32,
 ) -> Result<Vec<Entry>, StoreError> {
     let cursor: BTreeMap<String, u64> = cursor.iter().map(|(lane, seq)| (lane.to_string(), seq.0)).collect();
+    let cursor = encode("cursor", &cursor)?;
+    let lanes: i64 = db
+        .prepare_cached("select count(*) from lane where run = ?1")?
+        .query_row([run.to_string()], |found| found.get(0))?;
     let mut statement = db.prepare_cached(
         "select j.lane, j.seq, j.fence, j.at, j.form, j.body
          from (select lane.no, coalesce(seen.value, 0) as seen
                  from lane left join json_each(?2) seen on cast(seen.key as integer) = lane.no
                 where lane.run = ?1) l
-         join journal j on j.run = ?1 and j.lane = l.no and j.seq > l.seen and j.seq <= l.seen + ?3
+         join journal j on j.run = ?1 and j.lane = l.no and j.seq > l.seen and j.seq <= l.seen + ?4
          order by j.seq - l.seen, j.lane limit ?3",
     )?;
-    collect(run, statement.query(params![run.to_string(), encode("cursor", &cursor)?, limit])?)
+    let mut entries = Vec::new();
+    for window in windows(lanes as usize, limit) {
+        entries = collect(run, statement.query(params![run.to_string(), cursor, limit, window])?)?;
+        if entries.len() >= limit as usize {
+            break;
+        }
+    }
+    Ok(entries)
 }
 
 fn collect(run: RunId, mut rows: rusqlite::Rows<'_>) -> Result<Vec<Entry>, StoreError> {

@@ -99,6 +99,16 @@ fn wake(tx: &Connection, run: RunId, lane: LaneNumber) -> Result<(), StoreError>
     Ok(())
 }
 
+/// A countdown is over, because somebody revokes the run.
+pub(super) fn end_countdown(tx: &Connection, run: RunId) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "update lane set state = 'ready', wake_at = null, waits_for = null
+         where run = ?1 and state = 'waiting' and waits_for = 'time'",
+    )?
+    .execute([run.to_string()])?;
+    Ok(())
+}
+
 /// Lanes that wait for a signal or a time are ready; those that wait for lane 0 go on waiting.
 pub(super) fn wake_parked(tx: &Connection, run: RunId) -> Result<(), StoreError> {
     tx.prepare_cached(

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use muster_model::id::RunId;
 use rusqlite::{Connection, params};
 
-use super::{journal, runs};
+use super::{journal, runs, search};
 use crate::error::StoreError;
 use crate::form::encode;
 use crate::lanes::PRUNE_RUNS_MAX;
@@ -27,6 +27,21 @@ pub(super) fn prunable(db: &Connection, before: Timestamp, keep: u32) -> Result<
     Ok(ids)
 }
 
+pub(super) fn manifests(db: &Connection, after: u64, limit: u32) -> Result<Vec<(u64, String)>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "select p.number, p.bundle from plan p left join run r on r.plan = p.id
+         where p.number > ?1 and case
+           when r.id is not null then r.pruned_at is null
+           else not exists (select 1 from plan n
+             where n.space = p.space and n.subject = p.subject and n.number > p.number) end
+         order by p.number limit ?2",
+    )?;
+    let rows = statement.query_map(params![after as i64, limit], |found| {
+        Ok((found.get::<_, i64>(0)? as u64, found.get(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn prune(tx: &Connection, ids: &[RunId], at: Timestamp) -> Result<(), StoreError> {
     for run in ids {
         if !runs::one(tx, *run)?.is_some_and(|run| run.state.is_final()) {
@@ -42,6 +57,7 @@ pub(super) fn prune(tx: &Connection, ids: &[RunId], at: Timestamp) -> Result<(),
         ] {
             tx.prepare_cached(table)?.execute([&id])?;
         }
+        search::forget(tx, &id)?;
         tx.prepare_cached("update run set pruned_at = ?2, tally = ?3 where id = ?1")?.execute(params![
             id,
             at.to_string(),

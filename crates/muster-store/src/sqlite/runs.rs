@@ -97,6 +97,9 @@ pub(super) fn set_want(
         if want != Want::Pause {
             super::lanes::wake_parked(tx, run)?;
         }
+        if want == Want::Cancel {
+            super::lanes::end_countdown(tx, run)?;
+        }
     }
     // Also where it was wanted before: the run may have been interrupted before anybody acted on it.
     if want == Want::Cancel && found.state == RunState::Interrupted {

@@ -68,6 +68,16 @@ impl Lanes for SqliteStore {
     ) -> StoreResult<()> {
         self.write(move |tx| claim::requeue(tx, run, &locks, &actor, at)).await
     }
+    async fn retry(
+        &self,
+        run: RunId,
+        node: Option<NodeId>,
+        locks: Vec<(LockKey, LockMode)>,
+        actor: String,
+        at: Timestamp,
+    ) -> StoreResult<()> {
+        self.write(move |tx| claim::retry(tx, run, node, &locks, &actor, at)).await
+    }
     async fn entries_of(
         &self,
         run: RunId,
@@ -99,6 +109,9 @@ impl Lanes for SqliteStore {
     }
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()> {
         self.write(move |tx| retention::prune(tx, &runs, at)).await
+    }
+    async fn manifests(&self, after: u64, limit: u32) -> StoreResult<Vec<(u64, String)>> {
+        self.read(|db| retention::manifests(db, after, limit))
     }
     fn hints(&self) -> broadcast::Receiver<Hint> {
         self.hints.subscribe()

@@ -19,27 +19,27 @@ const MEASURED: Duration = Duration::from_secs(5);
 const ROWS: u32 = 200_000;
 
 /// What one measurement found.
-struct Figures {
-    steps: u64,
-    wall_s: f64,
-    cpu_s: f64,
+pub struct Figures {
+    pub steps: u64,
+    pub wall_s: f64,
+    pub cpu_s: f64,
     /// CPU of the database's processes; none where it is this process.
     database_s: Option<f64>,
 }
 
 impl Figures {
-    fn a_second(&self) -> f64 {
+    pub fn a_second(&self) -> f64 {
         self.steps as f64 / self.wall_s
     }
 }
 
 /// What is measured.
 #[derive(Clone, Copy)]
-struct Shape {
-    runs: usize,
-    in_flight: usize,
+pub struct Shape {
+    pub runs: usize,
+    pub in_flight: usize,
     /// Bytes of an outcome beyond its own words.
-    padding: usize,
+    pub padding: usize,
 }
 
 impl Shape {
@@ -128,7 +128,7 @@ fn line(engine: &str, shape: &str, rate: f64, cpu: Option<f64>, database: Option
     );
 }
 
-async fn measure(scene: &Scene, shape: Shape, database: &dyn Fn() -> Option<f64>) -> Figures {
+pub async fn measure(scene: &Scene, shape: Shape, database: &dyn Fn() -> Option<f64>) -> Figures {
     let mut claims = Vec::new();
     for number in 1..=shape.runs {
         claims.push(scene.running(number as u128, &format!("shop-{number}")).await);
@@ -254,7 +254,7 @@ update step set state = 'done', rc = 0 where id = :id;
 }
 
 /// CPU seconds of this process so far.
-fn cpu_s() -> f64 {
+pub fn cpu_s() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let after = stat.rsplit_once(") ").unwrap().1;
     let ticks: f64 = after.split(' ').skip(11).take(2).map(|field| field.parse::<f64>().unwrap()).sum();

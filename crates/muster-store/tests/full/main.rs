@@ -4,6 +4,7 @@
 mod skip;
 
 mod bench;
+mod bench_events;
 #[path = "../../../../testing/postgres.rs"]
 #[allow(dead_code, reason = "a measurement needs few of its ways to start")]
 mod server;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::begin::Begin;
+
 /// Servers and networks of an infrastructure file.
 #[derive(Debug, Subcommand)]
 pub enum Infra {
@@ -36,9 +38,9 @@ pub struct Change {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
-    /// Do not wait for the end; the run goes on in the background
-    #[arg(long)]
-    pub detach: bool,
+    /// How its run begins.
+    #[command(flatten)]
+    pub begin: Begin,
     /// Only show the plan
     #[arg(long, conflicts_with = "check")]
     pub dry_run: bool,

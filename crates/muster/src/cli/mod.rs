@@ -6,11 +6,16 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
+pub mod begin;
 pub mod infra;
 pub mod limit;
+pub mod run_log;
 pub mod serving;
+pub mod sim;
 
+pub use run_log::{Level, RunLog, RunSearch};
 pub use serving::{LogFormat, ServerRole};
+pub use sim::{Machines, Sim, SimOnecloud};
 
 /// Turns files into running servers.
 #[derive(Debug, Parser)]
@@ -218,9 +223,9 @@ pub enum ServerCommand {
         /// Names of servers
         #[arg(required = true)]
         names: Vec<String>,
-        /// Do not wait for the end; the run goes on in the background
-        #[arg(long)]
-        detach: bool,
+        /// How its run begins.
+        #[command(flatten)]
+        begin: begin::Begin,
         /// The command and its arguments, after `--`; no shell reads them
         #[arg(last = true, required = true)]
         command: Vec<String>,
@@ -325,22 +330,26 @@ pub enum Run {
         /// Its id
         id: String,
     },
+    /// Take up a failed run: what failed begins again in the same journal, also a command whose outcome is not known
+    Retry {
+        /// Its id
+        id: String,
+    },
+    /// Requests that wait because something was busy, and what became of them
+    Queue {
+        /// Take this request out of the queue
+        #[arg(long, value_name = "ID")]
+        withdraw: Option<String>,
+    },
     /// Stop a run between steps
     Cancel {
         /// Its id
         id: String,
     },
-    /// Everything a run wrote: its journal, or the output of its commands and playbooks
-    Log {
-        /// Its id
-        id: String,
-        /// The output of commands and playbooks instead of the journal
-        #[arg(long)]
-        output: bool,
-        /// Only this step's output
-        #[arg(long, requires = "output")]
-        step: Option<u32>,
-    },
+    /// What a run wrote: its events, or every line of its commands and playbooks; what is asked for is searched
+    Log(RunLog),
+    /// Events of all runs by their words, newest first
+    Search(RunSearch),
 }
 
 /// Check a file.
@@ -363,37 +372,4 @@ pub enum SchemaOf {
     Infrastructure,
     /// `muster.yaml` and `config.yaml`
     Settings,
-}
-
-/// Simulated worlds.
-#[derive(Debug, Subcommand)]
-pub enum Sim {
-    /// A simulated 1cloud over HTTP
-    Onecloud(SimOnecloud),
-}
-
-/// A simulated 1cloud.
-#[derive(Clone, Debug, Args)]
-pub struct SimOnecloud {
-    /// Where to listen
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub listen: SocketAddr,
-    /// An API key that it accepts (64 hexadecimal digits); one project each
-    #[arg(long = "key", value_name = "HEX64", required = true)]
-    pub keys: Vec<String>,
-    /// What stands behind an active server
-    #[arg(long, value_enum, default_value_t = Machines::None)]
-    pub machines: Machines,
-    /// How long things take: `instant`, `real`, or a file
-    #[arg(long, default_value = "instant", value_name = "instant|real|FILE")]
-    pub durations: String,
-}
-
-/// What stands behind an active server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Machines {
-    /// Nothing
-    None,
-    /// A real local machine with sshd
-    Local,
 }

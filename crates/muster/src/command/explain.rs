@@ -169,7 +169,12 @@ fn because(run: &RunAttributes, id: &str, standing: &StandingAttributes) -> Vec<
             ),
             ("ready", None) => format!("Lane {} waits until one of {workers} workers has room.", lane.lane),
             ("waiting", _) => match lane.wake_at {
-                Some(at) => format!("Lane {} waits until {at}.", lane.lane),
+                Some(at) => format!(
+                    "Lane {} waits until {at}, {} s from now. Nothing is done before that; revoke it: muster run \
+                     cancel {id}",
+                    lane.lane,
+                    at.duration_since(standing.now).as_secs().max(0)
+                ),
                 None => format!("Lane {} waits until it is told to go on.", lane.lane),
             },
             _ => continue,
@@ -225,6 +230,8 @@ mod tests {
             actor: "ann".into(),
             started_at: "2026-11-21T05:00:00Z".parse().unwrap(),
             ended_at: None,
+            begins_at: None,
+            begins_in_seconds: None,
             steps: StepCountsSaid::default(),
         }
     }

@@ -87,7 +87,7 @@ fn stop_at_once(run: &str) -> ! {
 /// Leaves the run to itself: to the engine in the background, if it executes in this process.
 async fn leave(run: RunId, context: &Context<'_>) -> Result<(), Failure> {
     if context.in_process {
-        context.screen.say("Leaving it to the engine in the background: steps under way are being finished.");
+        context.screen.say("Leaving it to the engine in the background: playbooks run on, other steps under way are being finished.");
         context.client.hand_over(run).await?;
         let background = background::start(&context.home).await?;
         // It goes on as soon as the last step here has its outcome.

@@ -12,6 +12,7 @@ use crate::exit::{Exit, Failure};
 use crate::view::{Screen, View};
 
 pub mod account;
+pub mod child;
 pub mod completions;
 pub mod context;
 pub mod doctor;
@@ -27,6 +28,7 @@ pub mod offers;
 pub mod register;
 pub mod report;
 pub mod run_command;
+pub mod run_log;
 mod schema;
 pub mod secret;
 pub mod server;
@@ -169,9 +171,9 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
 fn outlives(command: &Command) -> bool {
     match command {
         Command::Infra(Infra::Update(change) | Infra::Deploy(change) | Infra::Destroy(change)) => {
-            change.detach
+            change.begin.detach
         }
-        Command::Server(Server { command: Some(ServerCommand::Exec { detach, .. }), .. }) => *detach,
+        Command::Server(Server { command: Some(ServerCommand::Exec { begin, .. }), .. }) => begin.detach,
         _ => false,
     }
 }

@@ -6,6 +6,7 @@ use muster_api::event::Event;
 use muster_api::infrastructure::InfrastructureAttributes;
 use muster_api::limit::LimitAttributes;
 use muster_api::plan::PlanAttributes;
+use muster_api::queue::QueuedAttributes;
 use muster_api::run::{OutputAttributes, RunAttributes};
 use muster_api::secret::SecretAttributes;
 use muster_api::server::ServerAttributes;
@@ -51,6 +52,8 @@ pub enum Outcome {
     Ran,
     /// It is being carried out; nobody waits for it here.
     Detached,
+    /// Something was in its way; it waits for its turn, and nobody waits for it here.
+    Queued,
 }
 
 /// A plan and what became of it.
@@ -165,8 +168,12 @@ pub enum Report {
     Run(Box<Row<RunAttributes>>),
     /// Runs.
     Runs(Vec<Row<RunAttributes>>),
+    /// Queued requests.
+    Queue(Vec<Row<QueuedAttributes>>),
     /// A journal.
     Events(Vec<Event>),
+    /// Events of several runs.
+    Found(Vec<Event>),
     /// Output.
     Output(Vec<OutputAttributes>),
     /// One account.

@@ -10,9 +10,6 @@ use muster_api::cursor::Cursor;
 use muster_api::plan::PlanAttributes;
 use muster_api::run::RunAttributes;
 
-/// Lines of output fetched at once.
-const OUTPUT_PAGE: u32 = 5_000;
-
 /// Runs: what was and is being done.
 pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure> {
     match command {
@@ -43,6 +40,17 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
             context.client.resume(run_id(&id)?).await?;
             followed(&id, Cursor::start(), context).await
         }
+        Run::Retry { id } => {
+            // Only what comes from here on: the failure before would be drawn as if it were this one's.
+            let before = end_of(&id, context).await?;
+            context.client.retry(run_id(&id)?).await?;
+            followed(&id, before, context).await
+        }
+        Run::Queue { withdraw: None } => Answer::done(Report::Queue(rows(context.client.queue().await?))),
+        Run::Queue { withdraw: Some(id) } => {
+            let request = context.client.withdraw(plan_id(&id)?).await?;
+            Answer::done(Report::Queue(rows(vec![request])))
+        }
         Run::Cancel { id } => {
             let run = context.client.cancel(run_id(&id)?).await?;
             if !run.attributes.is_final {
@@ -50,8 +58,8 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
             }
             Answer::done(Report::Run(Box::new(run.into())))
         }
-        Run::Log { id, output: true, step } => output(&id, step, context).await,
-        Run::Log { id, output: false, .. } => log(&id, context).await,
+        Run::Search(search) => super::run_log::search(search, context).await,
+        Run::Log(log) => super::run_log::log(log, context).await,
     }
 }
 
@@ -83,29 +91,16 @@ async fn followed(id: &str, from: Cursor, context: &Context<'_>) -> Result<Answe
     Ok(Answer { exit, report: Report::Run(Box::new(followed.run.into())) })
 }
 
-/// The journal as far as it goes now; a run under way is followed to its end by `attach`.
-async fn log(id: &str, context: &Context<'_>) -> Result<Answer, Failure> {
+/// The cursor behind everything that a run wrote so far.
+async fn end_of(id: &str, context: &Context<'_>) -> Result<Cursor, Failure> {
     let mut cursor = Cursor::start();
-    let mut all = Vec::new();
     loop {
         let page = context.client.history(run_id(id)?, &cursor).await?;
-        for event in page.data {
+        for event in &page.data {
             cursor.saw(event.attributes.lane, event.attributes.seq);
-            all.push(event.attributes);
         }
         if !page.meta.more {
-            return Answer::done(Report::Events(all));
-        }
-    }
-}
-
-async fn output(id: &str, step: Option<u32>, context: &Context<'_>) -> Result<Answer, Failure> {
-    let mut all = Vec::new();
-    loop {
-        let page = context.client.output(run_id(id)?, step, all.len() as u64, OUTPUT_PAGE).await?;
-        all.extend(page.data.into_iter().map(|line| line.attributes));
-        if !page.meta.more {
-            return Answer::done(Report::Output(all));
+            return Ok(cursor);
         }
     }
 }

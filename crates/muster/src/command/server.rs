@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use muster_api::cursor::Cursor;
 use muster_api::exec::ExecRequest;
+use muster_api::log::{LogFilter, OutputFrom};
 use muster_api::plan::{PurposeSaid, default_space};
 use muster_api::server::ServerAttributes;
 
@@ -11,6 +13,7 @@ use super::infra::change::{Manner, deal};
 use super::infra::propose::finished;
 use super::report::{Row, rows};
 use super::{Answer, Context, Report};
+use crate::cli::begin::Begin;
 use crate::cli::{ServerCommand, ServerList};
 use crate::exit::{Exit, Failure};
 
@@ -20,7 +23,7 @@ pub async fn server(command: ServerCommand, context: &Context<'_>) -> Result<Ans
         ServerCommand::List(which) => Answer::done(Report::Servers(list(&which, context).await?)),
         ServerCommand::Show { name, account } => show(&name, account, context).await,
         ServerCommand::Ssh { name, command } => ssh(&name, &command, context).await,
-        ServerCommand::Exec { names, detach, command } => exec(names, command, detach, context).await,
+        ServerCommand::Exec { names, begin, command } => exec(names, command, &begin, context).await,
     }
 }
 
@@ -82,24 +85,27 @@ async fn ssh(name: &str, command: &[String], context: &Context<'_>) -> Result<An
 async fn exec(
     servers: Vec<String>,
     argv: Vec<String>,
-    detach: bool,
+    begin: &Begin,
     context: &Context<'_>,
 ) -> Result<Answer, Failure> {
     let request = ExecRequest { space: default_space(), servers, argv };
     let plan = finished(context.client.exec(request).await?, context).await?;
     // The command was typed out; there is nothing left to ask.
-    let mut answer = deal(PurposeSaid::Deploy, plan, Manner::Yes, detach, context).await?;
-    if detach {
+    let mut answer = deal(PurposeSaid::Deploy, plan, Manner::Yes, begin, context).await?;
+    if begin.detach {
         return Ok(answer);
     }
     if let Report::Planned(planned) = &answer.report
         && let Some(run) = &planned.run
     {
         let run = super::follow::run_id(&run.id)?;
-        let lines = context.client.output(run, None, 0, EXEC_LINES_MAX).await?;
+        let lines = context
+            .client
+            .output(run, &OutputFrom::Cursor(Cursor::start()), &LogFilter::default(), EXEC_LINES_MAX)
+            .await?;
         answer.report = Report::Output(lines.data.into_iter().map(|line| line.attributes).collect());
         if lines.meta.more {
-            context.screen.say(&format!("There is more: muster run log {run} --output"));
+            context.screen.say(&format!("There is more: muster run log {run} --level detail"));
         }
     }
     Ok(answer)

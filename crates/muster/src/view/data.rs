@@ -13,6 +13,17 @@ pub fn json(report: &Report) -> String {
     text
 }
 
+/// A page of a list as a part of one JSON document, an element a line; whoever draws the last one closes the list.
+pub fn json_page(report: &Report, first: bool) -> String {
+    let Value::Array(items) = value(report) else { return json(report) };
+    let mut text = String::new();
+    for (index, item) in items.iter().enumerate() {
+        text.push_str(if first && index == 0 { "[\n" } else { ",\n" });
+        text.push_str(&item.to_string());
+    }
+    text
+}
+
 /// A report as YAML.
 pub fn yaml(report: &Report) -> String {
     let mut text = serde_saphyr::to_string(&value(report)).unwrap_or_default();
@@ -41,7 +52,8 @@ pub fn value(report: &Report) -> Value {
         Report::Planned(planned) => of(planned),
         Report::Run(run) => of(run),
         Report::Runs(runs) => of(runs),
-        Report::Events(events) => of(events),
+        Report::Queue(requests) => of(requests),
+        Report::Events(events) | Report::Found(events) => of(events),
         Report::Output(lines) => of(lines),
         Report::Account(account) => of(account),
         Report::Accounts(accounts) => of(accounts),

@@ -18,6 +18,7 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         Report::Did(sentence) => format!("{sentence}\n"),
         Report::Planned(planned) => planned_text(planned, plan_shown),
         Report::Run(run) => run_text(run),
+        Report::Queue(requests) if requests.is_empty() => "No request waits or waited.\n".into(),
         Report::Runs(runs) if runs.is_empty() => "No runs yet.\n".into(),
         Report::Servers(servers) if servers.is_empty() => "No servers.\n".into(),
         Report::Files(files) if files.is_empty() => {
@@ -32,6 +33,7 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         }
         Report::Stats(stats) if stats.is_empty() => "No running servers.\n".into(),
         Report::Runs(_)
+        | Report::Queue(_)
         | Report::Servers(_)
         | Report::Files(_)
         | Report::Accounts(_)
@@ -40,6 +42,8 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         | Report::Contexts(_)
         | Report::Stats(_) => table::report(report),
         Report::Events(events) => events.iter().filter_map(event::line).map(|line| line + "\n").collect(),
+        Report::Found(events) if events.is_empty() => "Nothing found.\n".into(),
+        Report::Found(events) => events.iter().map(found).collect(),
         Report::Output(lines) => {
             lines.iter().map(|line| format!("{}: {}\n", line.target, line.text)).collect()
         }
@@ -154,6 +158,13 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
     }
 }
 
+/// An event among those of other runs.
+fn found(said: &muster_api::event::Event) -> String {
+    let at = said.at.strftime("%Y-%m-%d %H:%M:%S");
+    let line = event::line(said).unwrap_or_else(|| said.text());
+    format!("{FAINT}{at} {}{FAINT:#} {line}\n", said.run)
+}
+
 fn fields(fields: &[(&str, String)]) -> String {
     fields.iter().map(|(name, value)| format!("{FAINT}{name:<10}{FAINT:#} {value}\n")).collect()
 }
@@ -181,6 +192,9 @@ fn planned_text(planned: &Planned, plan_shown: bool) -> String {
                 );
             }
         }
+        Outcome::Queued => {
+            out.push_str("It waits for its turn; what becomes of it: muster run queue\n");
+        }
         Outcome::Ran => {
             if let Some(run) = &planned.run {
                 out.push_str(&run_text(run));
@@ -199,7 +213,7 @@ pub fn run_text(run: &Row<RunAttributes>) -> String {
         "partly" | "interrupted" | "stale" | "superseded" => WARN,
         _ => BAD,
     };
-    let mut out = format!("Run {} {color}{}{color:#}", run.id, said.state);
+    let mut out = format!("Run {} {color}{}{color:#}", run.id, said.state_words());
     let steps = &said.steps;
     let _ = write!(out, ": {} of {} steps done", steps.succeeded, steps.total);
     for (count, word) in
@@ -214,6 +228,9 @@ pub fn run_text(run: &Row<RunAttributes>) -> String {
         let _ = writeln!(out, "{message}");
     }
     match said.state.as_str() {
+        "ready" if said.begins_at.is_some() => {
+            let _ = writeln!(out, "Revoke it with nothing done: muster run cancel {}", run.id);
+        }
         "interrupted" => {
             let _ = writeln!(out, "Take it up again with: muster run resume {}", run.id);
         }
@@ -222,6 +239,7 @@ pub fn run_text(run: &Row<RunAttributes>) -> String {
         }
         "failed" => {
             let _ = writeln!(out, "What happened: muster run log {}", run.id);
+            let _ = writeln!(out, "Try what failed again: muster run retry {}", run.id);
         }
         _ => {}
     }
@@ -249,6 +267,8 @@ mod tests {
                 actor: "ann".into(),
                 started_at: "2026-11-21T05:00:00Z".parse().unwrap(),
                 ended_at: None,
+                begins_at: None,
+                begins_in_seconds: None,
                 steps: StepCountsSaid { total: 5, succeeded: 3, failed: 1, running: 0, skipped: 1 },
             },
         }

@@ -10,8 +10,9 @@ use muster_api::Resource;
 use muster_api::event::{Event, Happened};
 use muster_api::plan::PlanAttributes;
 
-use super::{Screen, event, plan};
+use super::{Screen, data, event, human, plan, table};
 use crate::cli::Format;
+use crate::command::Report;
 
 /// Live lines at once; servers beyond are drawn when one of them is free.
 const LIVE_LINES_MAX: usize = 24;
@@ -21,6 +22,7 @@ const REDRAW: Duration = Duration::from_millis(200);
 /// What happens while a command works.
 pub struct Live {
     quiet: bool,
+    format: Format,
     /// Whether stdout belongs to people; else everything on the way goes to stderr.
     pretty: bool,
     /// Whether live lines can be drawn.
@@ -43,7 +45,7 @@ impl Live {
     pub fn new(format: Format, quiet: bool) -> Live {
         let pretty = format == Format::Pretty;
         let terminal = pretty && std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-        Live { quiet, pretty, terminal, state: Mutex::new(State::default()) }
+        Live { quiet, format, pretty, terminal, state: Mutex::new(State::default()) }
     }
 
     /// Whether the plan was drawn already.
@@ -100,6 +102,22 @@ impl Screen for Live {
             return;
         }
         state.draw(happened);
+    }
+
+    fn page(&self, page: &Report, first: bool) -> std::io::Result<()> {
+        super::write(&match self.format {
+            Format::Pretty => human::report(page, false, self.quiet),
+            Format::Table => table::report(page),
+            Format::Yaml => data::yaml(page),
+            Format::Json => data::json_page(page, first),
+        })
+    }
+
+    fn pages_end(&self) -> std::io::Result<()> {
+        match self.format {
+            Format::Json => super::write("\n]\n"),
+            Format::Pretty | Format::Table | Format::Yaml => Ok(()),
+        }
     }
 
     fn end(&self) {

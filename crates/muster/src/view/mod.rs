@@ -35,6 +35,10 @@ pub trait Screen: Send + Sync {
     fn end(&self);
     /// Something worth knowing.
     fn say(&self, message: &str);
+    /// A page of a long answer on stdout, at once; all pages together read like one answer.
+    fn page(&self, page: &Report, first: bool) -> io::Result<()>;
+    /// The pages are over; there was at least one.
+    fn pages_end(&self) -> io::Result<()>;
     /// One event as a line of JSON on stdout, at once.
     fn line(&self, event: &Event) -> io::Result<()> {
         let mut out = io::stdout().lock();
@@ -42,6 +46,12 @@ pub trait Screen: Send + Sync {
         out.write_all(b"\n")?;
         out.flush()
     }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// How answers are drawn.
@@ -71,8 +81,10 @@ impl View {
 
     /// Draws an answer.
     pub fn report(&self, report: &Report) -> io::Result<()> {
+        if *report == Report::Nothing {
+            return Ok(());
+        }
         let text = match (self.format, report) {
-            (_, Report::Nothing) => return Ok(()),
             (_, Report::Text(text)) => text.clone(),
             (Format::Pretty, report) => {
                 human::report(report, self.screen.has_shown_plan(), self.screen.is_quiet())
@@ -81,9 +93,7 @@ impl View {
             (Format::Json, report) => data::json(report),
             (Format::Yaml, report) => data::yaml(report),
         };
-        let mut out = anstream::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        write(&text)
     }
 
     /// Says why there is no answer.

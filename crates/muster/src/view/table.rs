@@ -4,6 +4,7 @@ use comfy_table::{Cell, Table, presets};
 use muster_api::account::OffersAttributes;
 use muster_api::infrastructure::InfrastructureAttributes;
 use muster_api::plan::PlanAttributes;
+use muster_api::queue::QueuedAttributes;
 use muster_api::run::RunAttributes;
 use muster_api::server::ServerAttributes;
 use muster_api::stats::StatsAttributes;
@@ -36,6 +37,7 @@ pub fn report(report: &Report) -> String {
         Report::Planned(planned) => steps(&planned.plan.said),
         Report::Run(run) => runs(std::slice::from_ref(run)),
         Report::Runs(list) => runs(list),
+        Report::Queue(list) => queue(list),
         Report::Server(server) => servers(std::slice::from_ref(server)),
         Report::Servers(list) => servers(list),
         Report::Infrastructure(owned) => objects(&owned.said),
@@ -112,6 +114,17 @@ pub fn report(report: &Report) -> String {
                 })
                 .collect(),
         ),
+        Report::Found(events) => draw(
+            &["at", "run", "lane:seq", "event"],
+            events
+                .iter()
+                .map(|said| {
+                    let line = event::line(said).unwrap_or_else(|| said.text());
+                    let place = format!("{}:{}", said.lane, said.seq);
+                    vec![said.at.to_string(), said.run.clone(), place, strip(&line)]
+                })
+                .collect(),
+        ),
         Report::Output(lines) => draw(
             &["step", "target", "text"],
             lines
@@ -184,7 +197,7 @@ pub fn runs<T: std::borrow::Borrow<Row<RunAttributes>>>(runs: &[T]) -> String {
         let Row { id, said } = run.borrow();
         vec![
             id.clone(),
-            said.state.clone(),
+            said.state_words(),
             said.subject.clone(),
             said.started_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
             said.ended_at.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string()),
@@ -192,6 +205,21 @@ pub fn runs<T: std::borrow::Borrow<Row<RunAttributes>>>(runs: &[T]) -> String {
         ]
     });
     draw(&["run", "state", "subject", "started", "ended", "steps"], rows.collect())
+}
+
+/// Queued requests.
+fn queue(requests: &[Row<QueuedAttributes>]) -> String {
+    let rows = requests.iter().map(|Row { id, said }| {
+        vec![
+            id.clone(),
+            said.state.clone(),
+            said.subject.clone(),
+            said.asked_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            said.give_up_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            said.run.clone().or_else(|| said.message.clone()).unwrap_or_else(|| "-".into()),
+        ]
+    });
+    draw(&["request", "state", "subject", "asked", "until", "run, or why not"], rows.collect())
 }
 
 /// Servers.

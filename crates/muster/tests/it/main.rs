@@ -4,6 +4,7 @@ mod become_pass;
 mod chaos;
 mod conformance;
 mod control_plane;
+mod countdown;
 mod elastic;
 mod examples;
 mod flow;
@@ -14,6 +15,9 @@ mod nodes;
 mod offers;
 mod password;
 mod place;
+mod queue;
+mod retry;
+mod run_log;
 #[path = "../../../../testing/postgres.rs"]
 mod server;
 #[path = "../../../../testing/skip.rs"]
@@ -22,7 +26,9 @@ mod source;
 #[path = "../../../../testing/spy.rs"]
 mod spy;
 mod stranded;
+mod supervise;
 mod tidy;
 #[cfg(feature = "otlp")]
 mod traces;
 mod transcripts;
+mod upgrade;

@@ -102,7 +102,7 @@ pub async fn begun(place: &Place, run: &str) {
         .await;
 }
 
-async fn ended(place: &Place, run: &str) -> Value {
+pub async fn ended(place: &Place, run: &str) -> Value {
     until("the run's end", || {
         Some(shown(place, run)).filter(|run| run["state"] != "running" && run["state"] != "ready")
     })

@@ -88,7 +88,8 @@ const ROOMS: &[Room] = &[
     Room {
         name: "muster",
         imports: &["muster-model", "muster-api", "muster-runs", "muster-server", "muster-sim"],
-        tests_import: &["muster-outside"], // only to ask whether machines can run here
+        // outside only to ask whether machines can run here, the store only to put a run of several lanes together
+        tests_import: &["muster-outside", "muster-store"],
         never: DATABASE,
     },
 ];

@@ -1,19 +1,13 @@
-//! What a run says: the plugin's events, and the end of its standard error.
+//! What a run says, read from its folder: the plugin's events, as its supervisor keeps them.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
 
-use muster_model::Secret;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
-use tokio::net::UnixListener;
+use super::super::{AnsibleEvent, Events, HostResult, HostStats, TaskOutcome};
+use crate::supervise::{Folder, NONSENSE};
 
-use crate::ansible::event::read_line;
-use crate::ansible::{AnsibleEvent, Events, HostResult, HostStats, TaskOutcome};
-
-/// One line of the plugin: 200 lines of 2 KiB twice, and room.
-const EVENT_BYTES_MAX: u64 = 4 << 20;
-/// What is kept of the end of standard error.
-const COMPLAINT_BYTES_MAX: usize = 16 << 10;
+/// Read at once.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// What was heard so far.
 #[derive(Default)]
@@ -59,42 +53,65 @@ impl Heard {
     }
 }
 
-pub(super) async fn listen(
-    listener: UnixListener,
-    connected: &AtomicBool,
-    hidden: &[Secret],
-    heard: &mut Heard,
-    events: &mut dyn Events,
-) {
-    // The plugin connects once, when Ansible has read its settings.
-    let Ok((stream, _)) = listener.accept().await else { return };
-    connected.store(true, Ordering::Relaxed);
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let mut limited = (&mut reader).take(EVENT_BYTES_MAX);
-        match limited.read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        match read_line(&line, hidden) {
-            Ok(event) => {
-                heard.note(&event);
-                events.event(event).await;
-            }
-            Err(error) => heard.nonsense = Some(error),
-        }
-    }
+/// Reads the events of a folder, as far as they go.
+pub(super) struct Reader {
+    folder: Folder,
+    file: Option<std::fs::File>,
+    /// The beginning of a line whose end is not written yet.
+    rest: Vec<u8>,
 }
 
-/// Reads to the end and keeps the last part.
-pub(super) async fn keep_end(pipe: Option<impl AsyncRead + Unpin>, kept: &mut VecDeque<u8>) {
-    let Some(mut pipe) = pipe else { return };
-    let mut buffer = [0; 4096];
-    while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
-        kept.extend(&buffer[..read]);
-        let over = kept.len().saturating_sub(COMPLAINT_BYTES_MAX);
-        kept.drain(..over);
+impl Reader {
+    pub(super) fn new(folder: &Folder) -> Reader {
+        Reader { folder: folder.clone(), file: None, rest: Vec::new() }
+    }
+
+    /// The whole lines of what has come since; none: nothing has.
+    fn lines(&mut self) -> io::Result<Option<Vec<Vec<u8>>>> {
+        if self.file.is_none() {
+            self.file = self.folder.open_events()?;
+        }
+        let Some(file) = &mut self.file else { return Ok(None) };
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let count = file.read(&mut chunk)?;
+        if count == 0 {
+            return Ok(None);
+        }
+        let mut lines = Vec::new();
+        for byte in &chunk[..count] {
+            match byte {
+                b'\n' => lines.push(std::mem::take(&mut self.rest)),
+                byte => self.rest.push(*byte),
+            }
+        }
+        Ok(Some(lines))
+    }
+
+    /// Tells what has come since. False: there was nothing.
+    pub(super) async fn tell(
+        &mut self,
+        heard: &mut Heard,
+        events: &mut dyn Events,
+        is_over: impl Fn() -> bool,
+    ) -> io::Result<bool> {
+        let Some(lines) = self.lines()? else { return Ok(false) };
+        for line in lines {
+            match serde_json::from_slice(&line) {
+                Ok(event) => {
+                    // Between two events, so that whoever goes on misses none.
+                    if is_over() {
+                        return Ok(true);
+                    }
+                    heard.note(&event);
+                    events.event(event).await;
+                }
+                Err(error) => {
+                    let text = String::from_utf8_lossy(&line);
+                    let said = text.strip_prefix(NONSENSE).map_or_else(|| error.to_string(), str::to_owned);
+                    heard.nonsense = Some(said);
+                }
+            }
+        }
+        Ok(true)
     }
 }

@@ -1,38 +1,33 @@
-//! The real runner: starts `ansible-playbook` in its private directory and listens to the plugin.
+//! The real runner: has `ansible-playbook` started in its private directory by a supervisor, and reads what is kept of
+//! it.
 
 mod listen;
-mod process;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::process::Pid;
-use tokio::io::AsyncWriteExt;
-use tokio::net::UnixListener;
-use tokio::process::Command;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-use self::listen::{Heard, keep_end, listen};
-use self::process::Group;
-use super::event::hide;
+use self::listen::{Heard, Reader};
 use super::workdir::Workdir;
-use super::{Ansible, AnsibleError, Events, PlaybookRun, RunOutcome};
+use super::{Ansible, AnsibleError, EarlierRun, Events, Guard, PlaybookRun, RunOutcome};
+use crate::host::ssh::PrivateAgent;
 use crate::host::ssh::interactive::quoted;
+use crate::supervise::{End, Folder, Found, Launcher, Lost, Order, Owned, Owner, StartError, Why, take_up};
 
 /// The variable that names another `ansible-playbook`.
 const PROGRAM_VARIABLE: &str = "MUSTER_ANSIBLE_PLAYBOOK";
 /// The variable that tells the plugin its socket.
 const EVENTS_VARIABLE: &str = "MUSTER_EVENTS";
-/// After the process has ended: for a plugin that may still be connecting.
-const CONNECT_LIMIT: Duration = Duration::from_millis(500);
-/// After the process has ended: for a slow listener to take the events that are still in the socket.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// How often new events are looked for.
+const EVENT_POLL: Duration = Duration::from_millis(50);
+/// Given to a run beyond its own limit, which its supervisor watches.
+const SPARE: Duration = Duration::from_secs(60);
 /// Variables of ours that Ansible may see; everything else of our environment stays with us.
 const PASSED_ON: [&str; 14] = [
     "PATH",
@@ -60,6 +55,8 @@ pub struct RunnerSettings {
     pub program: OsString,
     /// Hosts at a time.
     pub forks: u16,
+    /// How supervisors are started.
+    pub supervisor: Launcher,
 }
 
 impl RunnerSettings {
@@ -70,6 +67,7 @@ impl RunnerSettings {
             directory: directory.to_owned(),
             program: program.unwrap_or_else(|| "ansible-playbook".into()),
             forks: 20,
+            supervisor: Launcher::muster(),
         }
     }
 }
@@ -87,181 +85,299 @@ impl AnsibleRunner {
     }
 
     /// The argument list of a run. No secret is in it.
-    fn arguments(&self, workdir: &Workdir, run: &PlaybookRun) -> Vec<OsString> {
-        let mut all: Vec<OsString> = Vec::new();
-        let mut option = |name: &str, value: OsString| all.extend([name.into(), value]);
-        option("--inventory", workdir.inventory().into());
-        option("--forks", self.settings.forks.to_string().into());
-        let mut file = OsString::from("@");
-        file.push(workdir.extra_vars());
-        option("--extra-vars", file);
+    fn arguments(&self, workdir: &Workdir, run: &PlaybookRun) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        let mut option = |name: &str, value: String| all.extend([name.to_owned(), value]);
+        option("--inventory", text(&workdir.inventory()));
+        option("--forks", self.settings.forks.to_string());
+        option("--extra-vars", format!("@{}", workdir.extra_vars().display()));
         for (name, words) in [("--limit", &run.limit), ("--tags", &run.tags), ("--skip-tags", &run.skip_tags)]
         {
             if !words.is_empty() {
-                option(name, words.join(",").into());
+                option(name, words.join(","));
             }
         }
         if run.become_password.is_some() {
             // Read from standard input.
-            option("--become-password-file", "-".into());
+            option("--become-password-file", "-".to_owned());
         }
         if run.check {
-            all.push("--check".into());
+            all.push("--check".to_owned());
         }
-        all.extend(["--".into(), run.playbook.clone().into()]);
+        all.extend(["--".to_owned(), run.playbook.clone()]);
         all
     }
 
-    fn command(&self, workdir: &Workdir, run: &PlaybookRun) -> Command {
-        let mut command = Command::new(&self.settings.program);
-        command.args(self.arguments(workdir, run));
-        command.current_dir(workdir.files());
-        command.env_clear();
-        command.envs(PASSED_ON.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        let in_bundle = |name: &str| workdir.files().join(name);
-        let known_hosts = workdir.known_hosts();
-        let mut ssh = vec![
-            "-o".to_owned(),
-            format!("UserKnownHostsFile={}", quoted(&known_hosts)),
-            "-o".to_owned(),
-            "GlobalKnownHostsFile=/dev/null".to_owned(),
-            "-o".to_owned(),
-            "StrictHostKeyChecking=yes".to_owned(),
-            "-o".to_owned(),
-            "UpdateHostKeys=no".to_owned(),
-        ];
-        if let Some(agent) = &run.agent {
-            // Our own agent means our own machines: the person's settings and keys stay out of it.
-            ssh.extend(["-F".to_owned(), "none".to_owned(), "-o".to_owned(), "IdentityFile=none".to_owned()]);
-            command.env("SSH_AUTH_SOCK", agent);
-        } else if let Some(agent) = std::env::var_os("SSH_AUTH_SOCK") {
-            command.env("SSH_AUTH_SOCK", agent);
+    /// What its supervisor is told.
+    fn order(&self, workdir: &Workdir, run: &PlaybookRun) -> Result<Order, AnsibleError> {
+        let mut directories = Workdir::places(&self.settings.directory, run)?.to_vec();
+        let agent = run.login.as_ref().map(|(below, keys)| (below.clone(), run.mark.clone(), keys.clone()));
+        if let Some((below, mark, _)) = &agent {
+            directories.extend(PrivateAgent::place(below, mark).parent().map(Path::to_owned));
         }
-        command
-            .env("LC_ALL", "C.UTF-8")
-            .env("PYTHONUNBUFFERED", "1")
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env(EVENTS_VARIABLE, workdir.event_socket())
-            .env("ANSIBLE_CONFIG", workdir.config())
-            .env("ANSIBLE_HOME", workdir.root().join("home"))
-            .env("ANSIBLE_LOCAL_TEMP", workdir.root().join("tmp"))
-            .env("ANSIBLE_CACHE_PLUGIN_CONNECTION", workdir.root().join("facts"))
-            .env("ANSIBLE_CALLBACK_PLUGINS", workdir.root().join("plugins"))
-            .env("ANSIBLE_ROLES_PATH", in_bundle("roles"))
-            .env("ANSIBLE_SSH_CONTROL_PATH_DIR", workdir.control_sockets())
-            .env("ANSIBLE_SSH_ARGS", "-C -o ControlMaster=auto -o ControlPersist=15s")
-            .env("ANSIBLE_SSH_COMMON_ARGS", crate::host::ssh::quote::command_line(&ssh))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        if in_bundle("collections").is_dir() {
-            command.env("ANSIBLE_COLLECTIONS_PATH", in_bundle("collections"));
+        let mut hidden = run.hidden.clone();
+        hidden.extend(run.secret_vars.values().cloned());
+        hidden.extend(run.become_password.clone());
+        Ok(Order {
+            program: PathBuf::from(&self.settings.program),
+            arguments: self.arguments(workdir, run),
+            environment: environment(workdir, run),
+            directory: workdir.files(),
+            input: run.become_password.clone(),
+            hidden,
+            events: Some(workdir.event_socket()),
+            agent,
+            limit: run.limit_of_time,
+            directories,
+        })
+    }
+
+    /// A run that nobody else knows of: its folder is named after its mark.
+    fn own_guard(&self, run: &PlaybookRun) -> Guard {
+        let lease = Arc::new(run.limit_of_time + SPARE);
+        Guard {
+            folder: Folder::at(self.settings.directory.join(format!("child-{}", run.mark)).join("1")),
+            owner: Owner { token: 1, lease },
+            let_go: CancellationToken::new(),
+            outlives: false,
         }
-        command
     }
 }
 
-enum Stopped {
-    Ended(io::Result<ExitStatus>),
-    Cancelled,
-    TimedOut,
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The whole environment of a run. No secret is in it.
+fn environment(workdir: &Workdir, run: &PlaybookRun) -> BTreeMap<String, String> {
+    let passed = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
+    let mut all: BTreeMap<String, String> = PASSED_ON.into_iter().filter_map(passed).collect();
+    let in_bundle = |name: &str| workdir.files().join(name);
+    let known_hosts = workdir.known_hosts();
+    let mut ssh = vec![
+        "-o".to_owned(),
+        format!("UserKnownHostsFile={}", quoted(&known_hosts)),
+        "-o".to_owned(),
+        "GlobalKnownHostsFile=/dev/null".to_owned(),
+        "-o".to_owned(),
+        "StrictHostKeyChecking=yes".to_owned(),
+        "-o".to_owned(),
+        "UpdateHostKeys=no".to_owned(),
+    ];
+    let agent = match run.agent_socket() {
+        Some(agent) => {
+            // Our own agent means our own machines: the person's settings and keys stay out of it.
+            ssh.extend(["-F".to_owned(), "none".to_owned(), "-o".to_owned(), "IdentityFile=none".to_owned()]);
+            Some(text(&agent))
+        }
+        None => std::env::var("SSH_AUTH_SOCK").ok(),
+    };
+    let mut set = |name: &str, value: String| all.insert(name.to_owned(), value);
+    if let Some(agent) = agent {
+        set("SSH_AUTH_SOCK", agent);
+    }
+    set("LC_ALL", "C.UTF-8".to_owned());
+    set("PYTHONUNBUFFERED", "1".to_owned());
+    set("PYTHONDONTWRITEBYTECODE", "1".to_owned());
+    set(EVENTS_VARIABLE, text(&workdir.event_socket()));
+    set("ANSIBLE_CONFIG", text(&workdir.config()));
+    set("ANSIBLE_HOME", text(&workdir.root().join("home")));
+    set("ANSIBLE_LOCAL_TEMP", text(&workdir.root().join("tmp")));
+    set("ANSIBLE_CACHE_PLUGIN_CONNECTION", text(&workdir.root().join("facts")));
+    set("ANSIBLE_CALLBACK_PLUGINS", text(&workdir.root().join("plugins")));
+    set("ANSIBLE_ROLES_PATH", text(&in_bundle("roles")));
+    set("ANSIBLE_SSH_CONTROL_PATH_DIR", text(&workdir.control_sockets()));
+    set("ANSIBLE_SSH_ARGS", "-C -o ControlMaster=auto -o ControlPersist=15s".to_owned());
+    set("ANSIBLE_SSH_COMMON_ARGS", crate::host::ssh::quote::command_line(&ssh));
+    if in_bundle("collections").is_dir() {
+        set("ANSIBLE_COLLECTIONS_PATH", text(&in_bundle("collections")));
+    }
+    all
 }
 
 #[async_trait]
 impl Ansible for AnsibleRunner {
     async fn run(&self, run: &PlaybookRun, events: &mut dyn Events) -> Result<RunOutcome, AnsibleError> {
-        let program = self.settings.program.to_string_lossy().into_owned();
         let workdir = Workdir::prepare(&self.settings.directory, run)?;
-        let socket = workdir.event_socket();
-        let listener = UnixListener::bind(&socket).map_err(|source| AnsibleError::Directory {
-            doing: "making the event socket",
-            path: socket,
+        let order = self.order(&workdir, run)?;
+        let guard = run.guard.clone().unwrap_or_else(|| self.own_guard(run));
+        let started = self.settings.supervisor.start(&guard.folder, &guard.owner, &order).await;
+        let owned = match started {
+            Ok(owned) => owned,
+            Err(StartError::NotFound) => {
+                return Err(AnsibleError::NotInstalled { program: order.program.display().to_string() });
+            }
+            Err(source) => {
+                if source.may_have_begun() {
+                    // Its supervisor, or whoever proves it dead, removes the directory.
+                    workdir.hand_over();
+                }
+                return Err(AnsibleError::Start { program: order.program.display().to_string(), source });
+            }
+        };
+        // From here on its supervisor removes the directory.
+        workdir.hand_over();
+        let following = Following {
+            playbook: &run.playbook,
+            limit: run.limit_of_time,
+            owned: Arc::new(owned),
+            cancel: &run.cancel,
+            let_go: &guard.let_go,
+            stop_when_dropped: !guard.outlives,
+        };
+        let outcome = following.until_its_end(events).await;
+        if run.guard.is_none() {
+            guard.folder.forget();
+        }
+        outcome
+    }
+
+    async fn take_up(
+        &self,
+        earlier: &EarlierRun,
+        events: &mut dyn Events,
+    ) -> Result<Option<RunOutcome>, AnsibleError> {
+        let EarlierRun { playbook, limit_of_time, guard, cancel } = earlier;
+        let found = take_up(&guard.folder, &guard.owner).await.map_err(|source| AnsibleError::Start {
+            program: self.settings.program.to_string_lossy().into_owned(),
             source,
         })?;
-        let process = |doing| {
-            let program = program.clone();
-            move |source| AnsibleError::Process { doing, program, source }
-        };
-        let child = match self.command(&workdir, run).spawn() {
-            Ok(child) => child,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(AnsibleError::NotInstalled { program });
-            }
-            Err(error) => return Err(process("starting")(error)),
-        };
-        let leader = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        // Declared after the directory, so that the processes go first.
-        let mut group = Group { child, leader, socket: workdir.event_socket() };
-        let mut hidden = run.hidden.clone();
-        hidden.extend(run.secret_vars.values().cloned());
-        hidden.extend(run.become_password.clone());
-        let mut heard = Heard::default();
-        let connected = AtomicBool::new(false);
-        let mut complaint = VecDeque::new();
-        let stdin = group.child.stdin.take();
-        let stderr = group.child.stderr.take();
-        let stopped = {
-            let feed = async {
-                if let (Some(mut stdin), Some(password)) = (stdin, &run.become_password) {
-                    // It may have ended already; its exit status tells more than this error would.
-                    let _ = stdin.write_all(password.expose().as_bytes()).await;
-                }
-            };
-            let reading = async {
-                tokio::join!(
-                    feed,
-                    keep_end(stderr, &mut complaint),
-                    listen(listener, &connected, &hidden, &mut heard, events)
-                )
-            };
-            tokio::pin!(reading);
-            let mut all_read = false;
-            let late = sleep(run.limit_of_time);
-            tokio::pin!(late);
-            let stopped = loop {
-                tokio::select! {
-                    status = group.wait() => break Stopped::Ended(status),
-                    () = run.cancel.cancelled() => break Stopped::Cancelled,
-                    () = &mut late => break Stopped::TimedOut,
-                    _ = &mut reading, if !all_read => all_read = true,
-                }
-            };
-            if !matches!(stopped, Stopped::Ended(_)) {
-                group.end().await;
-            }
-            if !all_read {
-                // A program that failed at once never connected; then nobody will ever write.
-                let drained = timeout(CONNECT_LIMIT, &mut reading).await.is_ok();
-                if !drained && connected.load(Ordering::Relaxed) && matches!(stopped, Stopped::Ended(_)) {
-                    let _ = timeout(DRAIN_LIMIT, &mut reading).await;
-                }
-            }
-            stopped
-        };
-        let complaint: Vec<u8> = complaint.into();
-        let complaint = hide(String::from_utf8_lossy(&complaint).trim().to_owned(), &hidden);
-        let playbook = run.playbook.clone();
-        let status = match stopped {
-            Stopped::Ended(status) => status.map_err(process("waiting for"))?,
-            Stopped::Cancelled => return Err(AnsibleError::Cancelled { playbook }),
-            Stopped::TimedOut => return Err(AnsibleError::TimedOut { playbook, limit: run.limit_of_time }),
-        };
-        let exit_status = exit_number(status);
-        match heard.hosts {
-            Some(hosts) => Ok(RunOutcome { hosts, exit_status, complaint }),
-            None => {
-                let complaint = match heard.nonsense {
-                    Some(error) => format!("{complaint}\nan event could not be read: {error}"),
-                    None => complaint,
+        match found {
+            Found::Nothing => Ok(None),
+            Found::Lost(what) => Err(AnsibleError::Lost { playbook: playbook.clone(), what }),
+            Found::Running(owned, _) => {
+                let following = Following {
+                    playbook,
+                    limit: *limit_of_time,
+                    owned: Arc::new(*owned),
+                    cancel,
+                    let_go: &guard.let_go,
+                    stop_when_dropped: !guard.outlives,
                 };
-                Err(AnsibleError::NoOutcome { playbook, exit_status, complaint, started: heard.started })
+                following.until_its_end(events).await.map(Some)
+            }
+            Found::Ended(end) => {
+                let mut heard = Heard::default();
+                let mut reader = Reader::new(&guard.folder);
+                let kept = kept(playbook, &guard.folder);
+                while reader.tell(&mut heard, events, || false).await.map_err(&kept)? {}
+                outcome(playbook, *limit_of_time, end, heard).map(Some)
             }
         }
     }
 }
 
-fn exit_number(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt;
-    status.code().unwrap_or_else(|| -status.signal().unwrap_or(1))
+fn kept(playbook: &str, folder: &Folder) -> impl Fn(std::io::Error) -> AnsibleError {
+    move |source| AnsibleError::Kept { playbook: playbook.to_owned(), path: folder.path().to_owned(), source }
+}
+
+/// A run that is ours and has not ended.
+struct Following<'r> {
+    playbook: &'r str,
+    limit: Duration,
+    owned: Arc<Owned>,
+    cancel: &'r CancellationToken,
+    let_go: &'r CancellationToken,
+    /// Otherwise somebody may take it up, or it ends before long.
+    stop_when_dropped: bool,
+}
+
+impl Drop for Following<'_> {
+    fn drop(&mut self) {
+        if self.stop_when_dropped {
+            self.owned.stop();
+        }
+    }
+}
+
+impl Following<'_> {
+    async fn until_its_end(mut self, events: &mut dyn Events) -> Result<RunOutcome, AnsibleError> {
+        let mut heard = Heard::default();
+        let ended = {
+            let reading = self.read(&mut heard, events);
+            tokio::pin!(reading);
+            tokio::select! {
+                // While events are told, which may take its time, the run stays ours.
+                () = self.owned.keep() => return Err(self.let_go_of()),
+                ended = &mut reading => ended,
+                () = self.cancel.cancelled() => {
+                    self.owned.stop();
+                    reading.await
+                }
+            }
+        };
+        let end = ended.map_err(kept(self.playbook, self.owned.folder()));
+        match end? {
+            None => {
+                self.stop_when_dropped = false;
+                // Until somebody has it, it stays ours: they may take their time.
+                let owned = self.owned.clone();
+                tokio::spawn(async move { owned.keep_until_taken().await });
+                Err(self.let_go_of())
+            }
+            Some(Ok(end)) => outcome(self.playbook, self.limit, end, heard),
+            Some(Err(what)) => Err(AnsibleError::Lost { playbook: self.playbook.to_owned(), what }),
+        }
+    }
+
+    fn let_go_of(&self) -> AnsibleError {
+        AnsibleError::LetGo { playbook: self.playbook.to_owned() }
+    }
+
+    /// Tells events until the run has ended; none: it was let go of.
+    async fn read(
+        &self,
+        heard: &mut Heard,
+        events: &mut dyn Events,
+    ) -> std::io::Result<Option<Result<End, Lost>>> {
+        if let Some(child) = self.owned.folder().child()? {
+            events.child(&child).await;
+        }
+        let mut reader = Reader::new(self.owned.folder());
+        loop {
+            // Asked before the last reading, so that nothing comes after it.
+            let end = self.owned.end()?;
+            while reader.tell(heard, events, || self.let_go.is_cancelled()).await? {
+                if self.let_go.is_cancelled() {
+                    return Ok(None);
+                }
+            }
+            match end {
+                Ok(None) => {}
+                Ok(Some(end)) => return Ok(Some(Ok(end))),
+                Err(lost) => return Ok(Some(Err(lost))),
+            }
+            tokio::select! {
+                () = self.let_go.cancelled() => return Ok(None),
+                () = sleep(EVENT_POLL) => {}
+            }
+        }
+    }
+}
+
+/// What a run that has ended came to.
+fn outcome(playbook: &str, limit: Duration, end: End, heard: Heard) -> Result<RunOutcome, AnsibleError> {
+    let playbook = playbook.to_owned();
+    if !end.clean {
+        tracing::warn!("processes of `{playbook}` could not be ended; look at this machine");
+    }
+    match (heard.hosts, end.why) {
+        // It had told its last before anybody ended it.
+        (Some(hosts), _) if end.status >= 0 => {
+            Ok(RunOutcome { hosts, exit_status: end.status, complaint: end.complaint })
+        }
+        (Some(_) | None, Why::TimedOut) => Err(AnsibleError::TimedOut { playbook, limit }),
+        (Some(_) | None, Why::Stopped) => Err(AnsibleError::Cancelled { playbook }),
+        (Some(_) | None, why @ (Why::Unrenewed | Why::Unowned | Why::Shutdown)) => {
+            Err(AnsibleError::Ended { playbook, why })
+        }
+        (_, Why::Itself) => {
+            let complaint = match heard.nonsense {
+                Some(error) => format!("{}\nan event could not be read: {error}", end.complaint),
+                None => end.complaint,
+            };
+            let (exit_status, started) = (end.status, heard.started);
+            Err(AnsibleError::NoOutcome { playbook, exit_status, complaint, started })
+        }
+    }
 }

@@ -41,14 +41,19 @@ pub struct PrivateAgent {
 }
 
 impl PrivateAgent {
+    /// Where the socket of an agent with this mark stands.
+    pub fn place(parent: &Path, mark: &str) -> PathBuf {
+        parent.join(format!("agent-{mark}")).join("s")
+    }
+
     /// Serves these keys on a socket in a new directory below `parent` (mode 0700), named after `mark`, which must
     /// be unique (an identifier of the world).
     ///
     /// # Errors
     /// The directory exists, cannot be made, or its path is too long for a socket.
     pub fn serve(parent: &Path, mark: &str, keys: Vec<LoginKey>) -> io::Result<PrivateAgent> {
+        let socket = PrivateAgent::place(parent, mark);
         let directory = parent.join(format!("agent-{mark}"));
-        let socket = directory.join("s");
         if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
             let message =
                 format!("{} is too long for a socket, choose a shorter directory", socket.display());

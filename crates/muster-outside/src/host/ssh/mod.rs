@@ -34,4 +34,4 @@ pub use host::{Host, HostKey, HostKeyPolicy, Login, SshSettings};
 pub use hosts::{Copied, Hosts, HttpAnswer, TunnelStream};
 pub use real::SshHosts;
 pub use stand_in::{Call, ScriptedHosts};
-pub use wrapper::{Attempt, Outcome, Started};
+pub use wrapper::{Attempt, Lost, Outcome, Started};

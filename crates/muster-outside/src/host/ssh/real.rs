@@ -117,6 +117,19 @@ impl SshHosts {
     }
 }
 
+fn older(host: &Host, attempt: &Attempt, newest: &str) -> SshError {
+    SshError::OlderToken {
+        host: host.shown(),
+        token: attempt.token(),
+        newest: newest.trim().parse().unwrap_or(u64::MAX),
+    }
+}
+
+/// Whether the machine took us for the newest owner.
+fn newest(host: &Host, attempt: &Attempt, said: &str) -> Result<(), SshError> {
+    said.trim().strip_prefix("older ").map_or(Ok(()), |newest| Err(older(host, attempt, newest)))
+}
+
 /// Remembers how far each stream has been handed on.
 struct Counted<'a> {
     from: &'a mut [u64; 2],
@@ -185,11 +198,7 @@ impl Hosts for SshHosts {
         match said.split_once(' ').unwrap_or((said.as_str(), "")) {
             ("now", "") => Ok(Started::Now),
             ("before", "") => Ok(Started::Before),
-            ("older", newest) => Err(SshError::OlderToken {
-                host: host.shown(),
-                token: attempt.token(),
-                newest: newest.parse().unwrap_or(u64::MAX),
-            }),
+            ("older", newest) => Err(older(host, attempt, newest)),
             _ => Err(SshError::Command {
                 host: host.shown(),
                 doing: "starting a command once",
@@ -236,11 +245,14 @@ impl Hosts for SshHosts {
     }
 
     async fn stop(&self, host: &Host, attempt: &Attempt) -> Result<(), SshError> {
-        self.own(host, "stopping a command", wrapper::stop_command(self.base(), attempt)).await.map(drop)
+        let said = self.own(host, "stopping a command", wrapper::stop_command(self.base(), attempt)).await?;
+        newest(host, attempt, &said)
     }
 
     async fn forget(&self, host: &Host, attempt: &Attempt) -> Result<(), SshError> {
-        self.own(host, "forgetting a command", wrapper::forget_command(self.base(), attempt)).await.map(drop)
+        let said =
+            self.own(host, "forgetting a command", wrapper::forget_command(self.base(), attempt)).await?;
+        newest(host, attempt, &said)
     }
 
     async fn upload(&self, host: &Host, content: Bytes, to: &str, mode: u32) -> Result<Copied, SshError> {

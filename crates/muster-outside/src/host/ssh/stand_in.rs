@@ -32,6 +32,7 @@ struct State {
     keys: HashMap<String, HostKey>,
     commands: Vec<(String, String, Finished, Collected)>,
     failures: HashMap<String, VecDeque<MakeError>>,
+    failures_of: Vec<(String, String, MakeError)>,
     files: HashMap<(String, String), (Bytes, u32)>,
     attempts: HashMap<(String, String), (Finished, Collected)>,
     tokens: HashMap<(String, String), u64>,
@@ -60,6 +61,11 @@ impl ScriptedHosts {
     /// The next call to this machine fails so; several queue up.
     pub fn fail(&self, host: &str, error: impl Fn() -> SshError + Send + 'static) {
         self.state().failures.entry(host.to_owned()).or_default().push_back(Box::new(error));
+    }
+
+    /// The next call to this machine that begins like this fails so.
+    pub fn fail_at(&self, host: &str, begins: &str, error: impl Fn() -> SshError + Send + 'static) {
+        self.state().failures_of.push((host.to_owned(), begins.to_owned(), Box::new(error)));
     }
 
     /// The machine shows this host key.
@@ -95,7 +101,13 @@ impl ScriptedHosts {
 
     fn enter(&self, host: &Host, what: String) -> Result<MutexGuard<'_, State>, SshError> {
         let mut state = self.state();
+        let meant =
+            |(of, begins, _): &(String, String, MakeError)| *of == host.name && what.starts_with(begins);
+        let told = state.failures_of.iter().position(meant);
         state.calls.push(Call { host: host.name.clone(), what });
+        if let Some(told) = told {
+            return Err(state.failures_of.remove(told).2());
+        }
         if let Some(make) = state.failures.get_mut(&host.name).and_then(VecDeque::pop_front) {
             return Err(make());
         }
@@ -207,9 +219,8 @@ impl Hosts for ScriptedHosts {
     }
 
     async fn forget(&self, host: &Host, attempt: &Attempt) -> Result<(), SshError> {
-        let place = (host.name.clone(), attempt.name().to_owned());
-        self.enter(host, format!("forget {attempt}"))?.attempts.remove(&place);
-        Ok(())
+        // As on a machine: only the output goes.
+        self.enter(host, format!("forget {attempt}")).map(drop)
     }
 
     async fn upload(&self, host: &Host, content: Bytes, to: &str, mode: u32) -> Result<Copied, SshError> {

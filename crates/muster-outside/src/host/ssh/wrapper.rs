@@ -2,7 +2,8 @@
 //!
 //! Each attempt is a directory on the machine, made with one atomic `mkdir` whose success is the right to start. In
 //! it stand the boot id, the process with its start time, the output and, at the end, the exit status, until
-//! somebody has fetched them. The command runs in a session of its own and outlives our connection. Tokens: each
+//! somebody has fetched them; the exit status stays for 30 days, because the one who fetched it may die before he has
+//! written it down. The command runs in a session of its own and outlives our connection. Tokens: each
 //! owner of a lane leaves a mark with its number, and an older number is refused. No lock is held anywhere, so no
 //! crash can leave one behind.
 //!
@@ -124,6 +125,9 @@ for mark in "$marks"/*; do
   if [ "$mark" -gt "$token" ]; then echo "older $mark"; exit 0; fi
   if [ "$mark" -lt "$token" ]; then rmdir "$marks/$mark" 2>/dev/null; fi
 done
+find "$base/attempt" -mindepth 1 -maxdepth 1 -type d -mtime +30 2>/dev/null | while read -r old; do
+  if [ -s "$old/code" ]; then rm -rf -- "$old"; fi
+done
 here=$base/attempt/$attempt
 if ! mkdir "$here" 2>/dev/null; then
   if [ -d "$here" ]; then echo before; exit 0; fi
@@ -186,6 +190,16 @@ exit $state
 
 const CODE: &str = r#"cat "$base/attempt/$1/code""#;
 
+/// Refuses an older token than the newest that was seen of this lane.
+const REFUSE_OLDER: &str = r#"
+lane=$1 token=$2; shift 2
+for mark in "$base/token/$lane"/*; do
+  mark=${mark##*/}
+  case $mark in *[!0-9]*) continue;; esac
+  if [ "$mark" -gt "$token" ]; then echo "older $mark"; exit 0; fi
+done
+"#;
+
 const STOP: &str = r#"
 here=$base/attempt/$1
 [ -s "$here/pid" ] || exit 0
@@ -201,7 +215,11 @@ done
 kill_all KILL
 "#;
 
-const FORGET: &str = r#"rm -rf -- "$base/attempt/$1""#;
+/// The exit status stays, for whoever takes over before it is in the journal; without one there is nothing to keep.
+const FORGET: &str = r#"
+here=$base/attempt/$1
+if [ -s "$here/code" ]; then rm -f -- "$here/out" "$here/err" "$here/pid" "$here/boot"; else rm -rf -- "$here"; fi
+"#;
 
 /// How often one look waits for news, 0.2 s each: 20 s, below what quiet networks forget.
 pub(crate) const ROUNDS_PER_LOOK: u32 = 100;
@@ -210,6 +228,13 @@ fn with_prelude(text: &str, name: &str, base: &str, arguments: &[&str]) -> Vec<S
     let mut all = vec![base];
     all.extend(arguments);
     script(&format!("{PRELUDE}{text}"), name, &all)
+}
+
+/// A script that only the newest owner may run.
+fn guarded(text: &str, name: &str, base: &str, attempt: &Attempt) -> Vec<String> {
+    let token = attempt.token.to_string();
+    let text = format!("{REFUSE_OLDER}{text}");
+    with_prelude(&text, name, base, &[attempt.lane.as_str(), &token, &attempt.name])
 }
 
 /// The command that starts an attempt. Prints `now`, `before` or `older TOKEN`.
@@ -239,12 +264,12 @@ pub(crate) fn code_command(base: &str, attempt: &Attempt) -> Vec<String> {
 
 /// The command that ends an attempt.
 pub(crate) fn stop_command(base: &str, attempt: &Attempt) -> Vec<String> {
-    with_prelude(STOP, "muster-stop", base, &[&attempt.name])
+    guarded(STOP, "muster-stop", base, attempt)
 }
 
-/// The command that removes what is kept of an attempt.
+/// The command that removes what is kept of an attempt but its exit status.
 pub(crate) fn forget_command(base: &str, attempt: &Attempt) -> Vec<String> {
-    with_prelude(FORGET, "muster-forget", base, &[&attempt.name])
+    guarded(FORGET, "muster-forget", base, attempt)
 }
 
 /// How an attempt stands, from the status of [`look_command`].

@@ -9,7 +9,7 @@ use muster_model::Secret;
 use muster_model::ansible::{Inventory, InventoryHost, Question, check};
 use muster_outside::ansible::builtin::{NODE_EXPORTER_PLAYBOOK, NodeExporterSource, node_exporter};
 use muster_outside::ansible::{
-    Ansible, AnsibleError, AnsibleRunner, PlaybookRun, RunOutcome, RunnerSettings, ScriptedAnsible,
+    Ansible, AnsibleError, AnsibleRunner, PlaybookRun, RunOutcome, ScriptedAnsible,
 };
 
 use super::{file, is_installed};
@@ -28,7 +28,7 @@ async fn hands_passwords_over_without_arguments() {
     std::fs::write(&program, text).unwrap();
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut settings = RunnerSettings::new(&directory.path().join("runs"));
+    let mut settings = super::settings(directory.path());
     settings.program = program.into();
     let mut run = PlaybookRun::new("r1", "site.yml", Inventory::default());
     run.files.insert("site.yml".into(), file("[]"));

@@ -4,17 +4,20 @@ mod alone;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use muster_model::Secret;
 use muster_model::ansible::{Inventory, InventoryHost};
 use muster_outside::ansible::{
-    Ansible, AnsibleError, AnsibleEvent, AnsibleRunner, HostStats, HostTask, PlaybookRun, RunFile,
-    RunnerSettings, TaskKind, TaskOutcome,
+    Ansible, AnsibleError, AnsibleEvent, AnsibleRunner, EarlierRun, Guard, HostStats, HostTask, PlaybookRun,
+    RunFile, RunnerSettings, TaskKind, TaskOutcome,
 };
 use muster_outside::host::ssh::{HostKeyPolicy, PrivateAgent};
 use muster_outside::secret::LoginKey;
+use muster_outside::supervise::{Folder, Owner, Why};
+use tokio_util::sync::CancellationToken;
 
 use crate::sshd::{Sshd, skip, start};
 use crate::world::world;
@@ -57,8 +60,13 @@ fn run_on(sshd: &Sshd, mark: &str, playbook: &str) -> (PlaybookRun, PrivateAgent
     (run, agent)
 }
 
+fn settings(directory: &Path) -> RunnerSettings {
+    let supervisor = crate::supervise::launcher();
+    RunnerSettings { supervisor, ..RunnerSettings::new(&directory.join("runs")) }
+}
+
 fn runner(directory: &Path) -> AnsibleRunner {
-    AnsibleRunner::new(RunnerSettings::new(&directory.join("runs")))
+    AnsibleRunner::new(settings(directory))
 }
 
 fn host_tasks(events: &[AnsibleEvent]) -> Vec<&HostTask> {
@@ -291,9 +299,74 @@ async fn ends_with_all_its_children_when_cancelled_dropped_or_late() {
             }
         }
         until(false).await;
+        if kind == "drop" {
+            // Nobody was there to take the outcome; its private directory is gone all the same.
+            let folder = Folder::at(sshd.directory.path().join("runs/child-drop/1"));
+            let mut end = None;
+            while end.is_none() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                end = folder.end().unwrap();
+            }
+            assert_eq!(end.unwrap().why, Why::Stopped);
+            folder.forget();
+        }
         let left = std::fs::read_dir(sshd.directory.path().join("runs")).unwrap().count();
         assert_eq!(left, 0, "{kind}");
     }
+}
+
+/// A run that is let go of is neither ended nor waited for; whoever takes it up hears it from its beginning, and it
+/// keeps its agent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_let_go_of_is_taken_up_by_another_owner() {
+    let Some(sshd) = start(37) else { return };
+    if !is_installed() {
+        return;
+    }
+    let playbook = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: First\n      command: echo one\n    \
+                    - name: Pause\n      command: sleep 3\n    - name: Last\n      command: echo hunter2-secret\n";
+    let (mut run, agent) = run_on(&sshd, "r1", playbook);
+    drop(agent);
+    run.agent = None;
+    run.login = Some((sshd.directory.path().to_owned(), vec![sshd.key.clone()]));
+    run.hidden = vec![Secret::new("hunter2-secret")];
+    let owner = |token| Owner { token, lease: Arc::new(Duration::from_secs(60)) };
+    let folder = Folder::at(sshd.directory.path().join("children/run/0-1-1"));
+    let guard =
+        Guard { folder: folder.clone(), owner: owner(1), let_go: CancellationToken::new(), outlives: false };
+    run.guard = Some(guard.clone());
+    let (told, mut heard) = tokio::sync::mpsc::channel(100);
+    let (first, let_go) = (runner(sshd.directory.path()), guard.let_go.clone());
+    let running = tokio::spawn(async move {
+        let mut told = told;
+        first.run(&run, &mut told).await
+    });
+    while !matches!(heard.recv().await.unwrap(), AnsibleEvent::Host(_)) {}
+    let_go.cancel();
+    let error = running.await.unwrap().unwrap_err();
+    assert!(matches!(error, AnsibleError::LetGo { .. }), "{error}");
+    let earlier = EarlierRun {
+        playbook: "site.yml".to_owned(),
+        limit_of_time: Duration::from_secs(60),
+        guard: Guard { owner: owner(2), let_go: CancellationToken::new(), ..guard.clone() },
+        cancel: CancellationToken::new(),
+    };
+    let mut events = Vec::new();
+    let second = runner(sshd.directory.path());
+    let outcome = second.take_up(&earlier, &mut events).await.unwrap().unwrap();
+    assert!(outcome.success(), "{outcome:?}");
+    assert_eq!(outcomes(&events), [("web-1", TaskOutcome::Changed); 3]);
+    // What is kept holds no secret, and goes when it is told to.
+    let kept = std::fs::read_to_string(folder.path().join("events")).unwrap();
+    assert!(kept.contains("••••••") && !kept.contains("hunter2"), "{kept}");
+    let mut again = Vec::new();
+    let third = EarlierRun { guard: Guard { owner: owner(3), ..guard }, ..earlier };
+    assert_eq!(second.take_up(&third, &mut again).await.unwrap(), Some(outcome));
+    assert_eq!(again, events);
+    folder.forget();
+    assert_eq!(second.take_up(&third, &mut again).await.unwrap(), None);
+    assert!(!std::fs::exists(sshd.directory.path().join("agent-r1")).unwrap());
+    assert_eq!(std::fs::read_dir(sshd.directory.path().join("runs")).unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

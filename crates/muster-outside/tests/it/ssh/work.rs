@@ -48,8 +48,25 @@ async fn the_wrapper_starts_once_and_tells_the_end() {
     let mut said = Collected::default();
     let fetched = hosts.fetch(&host, &attempt(1, 6), &mut said).await.unwrap();
     assert_eq!((fetched, said.text().as_str()), (Outcome::Finished(7), "out\nlate"));
+    // An old owner cannot take it away from the new one, nor end anything.
+    for refused in [hosts.forget(&host, &attempt(1, 5)).await, hosts.stop(&host, &attempt(1, 5)).await]
+        .map(Result::unwrap_err)
+    {
+        assert!(matches!(refused, SshError::OlderToken { token: 5, newest: 6, .. }), "{refused}");
+    }
     hosts.forget(&host, &attempt(1, 6)).await.unwrap();
-    let fetched = hosts.fetch(&host, &attempt(1, 6), &mut said).await.unwrap();
+    // Whoever comes before the outcome was written down still learns it, and does not start it again.
+    assert_eq!(hosts.start(&host, &attempt(1, 7), &command).await.unwrap(), Started::Before);
+    let mut said = Collected::default();
+    let fetched = hosts.fetch(&host, &attempt(1, 7), &mut said).await.unwrap();
+    assert_eq!((fetched, said.text().as_str()), (Outcome::Finished(7), ""));
+    assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n");
+    // Much later it goes by itself.
+    let kept = format!("{}/attempt/{}", sshd.path("state"), attempt(1, 7).name());
+    assert!(Command::new("touch").args(["-d", "40 days ago", &kept]).status().unwrap().success());
+    hosts.start(&host, &attempt(3, 7), &Exec::new(["true"])).await.unwrap();
+    assert!(!std::fs::exists(&kept).unwrap());
+    let fetched = hosts.fetch(&host, &attempt(1, 7), &mut said).await.unwrap();
     assert_eq!(fetched, Outcome::Unknown(Lost::NoTrace));
 }
 

@@ -77,6 +77,22 @@ pub async fn resume(
         .await
 }
 
+/// Takes a failed run up again: failed steps begin once more in the same journal, succeeded ones stay.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/retry", operation_id = "run_retry", tag = "runs",
+    params(("id" = uuid::Uuid, Path, description = "The run")),
+    responses(
+        (status = 202, description = "It goes on", body = One<RunAttributes>),
+        (status = 409, description = "It cannot be done to this run now", body = muster_api::Problems)))]
+pub async fn retry(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Asking(authority): Asking,
+    Path(id): Path<uuid::Uuid>,
+) -> Handled {
+    ask(&app, &headers, &authority, id, async |engine, authority, run| engine.retry(authority, run).await)
+        .await
+}
+
 /// Lets running steps finish and begins nothing further until the run is resumed; it keeps its locks.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/pause", operation_id = "run_pause", tag = "runs",
     params(("id" = uuid::Uuid, Path, description = "The run")),

@@ -19,7 +19,8 @@ use muster_runs::EngineError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::follow::{BATCH, SIGN_OF_LIFE, batches};
+use super::filter::{EventFilter, pattern, targets};
+use super::follow::{BATCH, Follower, SIGN_OF_LIFE};
 use crate::answer::{Handled, document};
 use crate::app::App;
 use crate::extract::{Asking, Path, Query};
@@ -32,10 +33,24 @@ use crate::refusal::Refusal;
 pub struct From {
     /// The cursor behind which to begin, e.g. `0:17`; a `Last-Event-ID` header counts more.
     after: Option<String>,
+    /// Only events with this in their words: a regular expression.
+    grep: Option<String>,
+    /// `grep` is no expression but a text as it stands.
+    #[serde(default)]
+    #[param(required = false)]
+    fixed: bool,
+    /// Only about these hosts or targets; several are separated by commas.
+    target: Option<String>,
+    /// Only about this step.
+    step: Option<u32>,
+    /// Only events that are not older.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<jiff::Timestamp>,
 }
 
-/// What happened in a run. As `application/vnd.api+json` the next page of history (at most 500 events); as
-/// `text/event-stream` or `application/x-ndjson` history first, then live, until the run ends.
+/// What happened in a run. As `application/vnd.api+json` the next page of history (of at most 500 events those that are
+/// asked for, and `meta.cursor` to go on); as `text/event-stream` or `application/x-ndjson` history first, then live,
+/// until the run ends.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/events", operation_id = "run_events", tag = "runs",
     params(("id" = uuid::Uuid, Path, description = "The run"), From,
         ("last-event-id" = Option<String>, Header, description = "The cursor of the last event received")),
@@ -56,13 +71,22 @@ pub async fn events(
     let after = cursor(&headers, from.after.as_deref())?;
     let plan = app.engine.reads().plan(row.plan).await?;
     let plan = plan.map(|view| Arc::new(crate::handler::plan::said(&view).attributes));
+    let filter = EventFilter {
+        pattern: pattern(from.grep.as_deref(), from.fixed)?,
+        targets: targets(from.target.as_deref()),
+        step: from.step,
+        since: from.since,
+    };
+    let mut follower = Follower::new(app, run, plan, after, filter);
     if kind == media::JSON_API {
-        let entries = app.engine.reads().entries(run, after.seq(0), BATCH + 1).await?;
-        let page = entries.iter().map(|entry| Event::new(entry, plan.as_deref())).map(resource).collect();
-        return document(StatusCode::OK, &Many::cut(page, BATCH as usize));
+        let page = follower.read(BATCH).await?;
+        let more = page.read == BATCH as usize && follower.has_more().await?;
+        let events = page.events.into_iter().map(resource).collect();
+        return document(StatusCode::OK, &Many::page(events, more, follower.cursor()));
     }
-    let followed = batches(app, run, plan, after);
-    Ok(if kind == media::EVENT_STREAM { as_sse(followed) } else { as_lines(followed) })
+    let begin = follower.cursor();
+    let followed = follower.batches();
+    Ok(if kind == media::EVENT_STREAM { as_sse(followed, begin) } else { as_lines(followed) })
 }
 
 fn resource(event: Event) -> Resource<Event> {
@@ -99,8 +123,11 @@ fn as_lines(batches: impl Stream<Item = Result<Vec<Event>, EngineError>> + Send 
     response
 }
 
-fn as_sse(batches: impl Stream<Item = Result<Vec<Event>, EngineError>> + Send + 'static) -> Response {
-    let mut cursor = Cursor::start();
+/// The id of each event is the cursor behind it, of all lanes: whoever connects again goes on in each of them.
+fn as_sse(
+    batches: impl Stream<Item = Result<Vec<Event>, EngineError>> + Send + 'static,
+    mut cursor: Cursor,
+) -> Response {
     let events = batches.flat_map(|batch| match batch {
         Ok(events) => stream::iter(events.into_iter().map(Ok).collect::<Vec<_>>()),
         Err(error) => stream::iter(vec![Err(error)]),

@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 pub mod ask;
 pub mod create;
 pub mod events;
+pub mod filter;
 pub mod follow;
 pub mod list;
 pub mod output;
@@ -28,7 +29,10 @@ pub fn said(view: &RunView) -> Resource<RunAttributes> {
         running: view.steps.running,
         skipped: view.steps.skipped,
     };
-    RunAttributes::resource(&view.run, steps)
+    let mut said = RunAttributes::resource(&view.run, steps);
+    said.attributes.begins_at = view.begins_at;
+    said.attributes.begins_in_seconds = view.begins_in.and_then(|left| u64::try_from(left.as_secs()).ok());
+    said
 }
 
 /// The row of a run that this authority may look at, without the counts that only a person needs.

@@ -1,8 +1,11 @@
 //! Blobs and output: whole, in order, durable when told so.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use muster_model::id::{LaneNumber, RunId};
 use muster_model::run::RunState;
-use muster_store::output::{LINE_MAX, read_output};
+use muster_store::output::{LINE_MAX, LineFilter, OutputPositions, read_output, search_output};
 use muster_store::*;
 
 use super::scene::*;
@@ -94,11 +97,96 @@ pub async fn output_is_durable_when_flushed_and_many_flush_at_once(scene: Scene)
     assert_eq!(lines(&scene, 1, 0).await.len(), 4_000);
 }
 
+pub async fn a_page_of_long_lines_is_short_and_goes_on(scene: Scene) {
+    let run = RunId(id(1));
+    for lane in [0, 1] {
+        let writer = log(&scene, 1, lane).await;
+        for number in 0..600 {
+            writer.push(&line(number, &format!("{lane} {number} {}", "x".repeat(LINE_MAX - 20)))).unwrap();
+        }
+        writer.flush().await.unwrap();
+    }
+    let (mut from, mut seen, mut pages) = (OutputPositions::new(), Vec::new(), 0);
+    loop {
+        let lanes = [FIRST, LaneNumber(1)];
+        let filter = LineFilter::default();
+        let page = search_output(scene.contents.as_ref(), run, &lanes, &from, &filter, 10_000).await.unwrap();
+        pages += 1;
+        seen.extend(page.lines.iter().map(|line| (line.number, line.lane.0)));
+        from = page.next;
+        if !page.more {
+            break;
+        }
+    }
+    // Lines of one moment: the lower lane first.
+    assert_eq!(seen, (0..600).flat_map(|number| [(number, 0), (number, 1)]).collect::<Vec<_>>());
+    assert_eq!(pages, 3, "19 MB of text, 8 MiB a page");
+}
+
 pub async fn a_very_long_line_is_cut_and_says_so(scene: Scene) {
     let writer = log(&scene, 1, 0).await;
     writer.push(&line(1, &"я".repeat(LINE_MAX))).unwrap();
     writer.flush().await.unwrap();
     assert!(lines(&scene, 1, 0).await[0].text.ends_with("(line cut)"));
+}
+
+/// A day.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+fn digest(number: u32) -> String {
+    format!("{number:064x}")
+}
+
+pub async fn contents_that_nothing_refers_to_are_forgotten(scene: Scene) {
+    let contents = &scene.contents;
+    for number in 0..5 {
+        contents.put(&digest(number), &vec![number as u8; 100_000]).await.unwrap();
+    }
+    let kept = BTreeSet::from([digest(0)]);
+    assert_eq!(contents.forget_unused(&kept, DAY).await.unwrap(), 0, "all are young");
+    scene.home.age_contents().await;
+    // Asked for, or sent again: a plan may be about to come.
+    assert!(contents.has(&digest(1)).await.unwrap());
+    contents.put(&digest(2), &vec![2; 100_000]).await.unwrap();
+    assert_eq!(contents.forget_unused(&kept, DAY).await.unwrap(), 2);
+    for (number, there) in [(0, true), (1, true), (2, true), (3, false), (4, false)] {
+        assert_eq!(contents.has(&digest(number)).await.unwrap(), there, "{number}");
+        assert_eq!(contents.get(&digest(number)).await.is_ok(), there, "{number}");
+    }
+    // What is gone can be sent again, whole.
+    contents.put(&digest(3), &vec![3; 100_000]).await.unwrap();
+    assert_eq!(contents.get(&digest(3)).await.unwrap().len(), 100_000);
+}
+
+pub async fn contents_of_plans_are_kept_as_long_as_they_may_be_needed(scene: Scene) {
+    let manifest = |number| format!(r#"{{"files":{{"a.yaml":{{"sha256":"{}"}}}}}}"#, digest(number));
+    for number in 0..4 {
+        scene.contents.put(&digest(number), b"x").await.unwrap();
+    }
+    scene.plan_of(1, "shop", &manifest(0)).await;
+    let second = scene.plan_of(2, "shop", &manifest(1)).await;
+    scene.plan_of(3, "bank", &manifest(2)).await;
+    let opened = Opened { store: scene.store.clone(), contents: scene.contents.clone() };
+    let left = async |opened: &Opened| {
+        scene.home.age_contents().await;
+        let gone = opened.forget_unused(DAY).await.unwrap();
+        let mut left = Vec::new();
+        for number in 0..4 {
+            left.extend(scene.contents.get(&digest(number)).await.is_ok().then_some(number));
+        }
+        (gone, left)
+    };
+    // A newer plan of the same file came before the first one was approved; the fourth content never had a plan.
+    assert_eq!(left(&opened).await, (2, vec![1, 2]));
+    let run = scene.store.approve(scene.approval(2, second, "shop")).await.unwrap();
+    let claim = scene.store.claim(run, node(1), exclusive("shop")).await.unwrap();
+    scene.become_state(&claim, RunState::Running).await.unwrap();
+    scene.plan_of(4, "shop", "{}").await;
+    assert_eq!(left(&opened).await, (0, vec![1, 2]), "its run goes on");
+    scene.become_state(&claim, RunState::Succeeded).await.unwrap();
+    assert_eq!(left(&opened).await.1, [1, 2]);
+    opened.prune(at(5), 0, at(9)).await.unwrap();
+    assert_eq!(left(&opened).await, (1, vec![2]));
 }
 
 pub async fn pruned_runs_lose_their_output(scene: Scene) {

@@ -240,7 +240,12 @@ pub async fn followers_see_every_lane_without_gaps(scene: Scene) {
     for writer in writers {
         writer.await.unwrap();
     }
-    assert!(scene.store.follow(run, cursor, 7).await.unwrap().is_empty());
+    assert!(scene.store.follow(run, cursor.clone(), 7).await.unwrap().is_empty());
+    // A page is full as long as any lane has enough.
+    cursor.remove(&LaneNumber(2));
+    let page = scene.store.follow(run, cursor, 7).await.unwrap();
+    let places: Vec<_> = page.iter().map(|entry| (entry.lane.0, entry.seq.0)).collect();
+    assert_eq!(places, (1..=7).map(|seq| (2, seq)).collect::<Vec<_>>());
     for lane in 0..3 {
         let whole = scene.store.entries_of(run, LaneNumber(lane), Sequence(0), 1_000).await.unwrap();
         let followed: Vec<Entry> = seen.iter().filter(|entry| entry.lane.0 == lane).cloned().collect();

@@ -3,14 +3,18 @@
 
 pub mod approval;
 pub mod contents;
+pub mod countdown;
 pub mod facts;
 pub mod journal;
 pub mod lanes;
 pub mod lease;
 pub mod node;
+pub mod queue;
 pub mod quota;
 pub mod retention;
+pub mod retry;
 pub mod scene;
+pub mod search;
 pub mod settings;
 
 /// Runs every case as a test of its own on SQLite, and every theme as one test on PostgreSQL (one server a theme,
@@ -67,7 +71,16 @@ suite! {
         a_lane_goes_on_where_its_output_ended,
         output_is_durable_when_flushed_and_many_flush_at_once,
         a_very_long_line_is_cut_and_says_so,
+        a_page_of_long_lines_is_short_and_goes_on,
         pruned_runs_lose_their_output,
+        contents_that_nothing_refers_to_are_forgotten,
+        contents_of_plans_are_kept_as_long_as_they_may_be_needed,
+    }
+    countdown {
+        it_begins_when_its_time_has_come,
+        until_then_nobody_begins_it_and_its_locks_are_held,
+        revoking_ends_the_countdown,
+        it_outlives_a_worker_and_not_a_command,
     }
     facts {
         an_intent_opens_once_and_closes,
@@ -115,6 +128,12 @@ suite! {
     node {
         burying_a_node_frees_everything_it_held,
     }
+    queue {
+        the_same_request_waits_once,
+        it_leaves_once_and_says_why,
+        what_waits_is_found_among_many,
+        what_is_in_the_way_is_named_and_nothing_is_taken,
+    }
     quota {
         a_quota_is_never_exceeded,
         what_a_dead_node_held_is_free,
@@ -124,6 +143,18 @@ suite! {
     retention {
         old_runs_lose_their_journal_and_keep_their_counts,
         the_newest_and_the_unfinished_stay,
+    }
+    retry {
+        a_failed_run_is_taken_up_with_its_locks,
+        a_retry_kept_for_a_node_is_interrupted_with_it,
+        a_retry_steps_back_for_what_came_later,
+        what_was_emptied_is_not_tried_again,
+        other_lanes_begin_again_and_deaths_are_forgotten,
+    }
+    search {
+        events_are_found_by_their_words,
+        the_index_follows_the_journal,
+        pruned_runs_are_not_found,
     }
     settings {
         accounts_and_secrets_are_kept_replaced_and_forgotten,

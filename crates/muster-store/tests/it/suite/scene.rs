@@ -44,6 +44,22 @@ impl Home {
         Scene { store, contents, home: self }
     }
 
+    /// Every content was put or asked for long ago.
+    pub async fn age_contents(&self) {
+        match self {
+            Home::Sqlite(folder) => {
+                for directory in std::fs::read_dir(folder.path().join("blobs")).unwrap() {
+                    let directory = directory.unwrap().path();
+                    for file in directory.read_dir().into_iter().flatten() {
+                        let file = std::fs::File::options().write(true).open(file.unwrap().path()).unwrap();
+                        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+                    }
+                }
+            }
+            Home::Postgres { .. } => self.raw("update blob set used_at = '2001-01-01T00:00:00Z'").await,
+        }
+    }
+
     /// Does to the rows what no verb does.
     pub async fn raw(&self, sql: &str) {
         match self {
@@ -121,6 +137,11 @@ impl Scene {
 
     /// A plan that is ready.
     pub async fn plan(&self, number: u128, name: &str) -> PlanId {
+        self.plan_of(number, name, "{}").await
+    }
+
+    /// A plan that is ready, of a bundle with this manifest.
+    pub async fn plan_of(&self, number: u128, name: &str, manifest: &str) -> PlanId {
         let plan = PlanId(id(number));
         let new = NewPlan {
             id: plan,
@@ -128,7 +149,7 @@ impl Scene {
             subject: subject(name),
             account: "onecloud".into(),
             purpose: "update".into(),
-            bundle: "{}".into(),
+            bundle: manifest.into(),
             warnings: vec!["old spelling".into()],
             actor: "ann".into(),
             at: at(0),
@@ -192,6 +213,7 @@ impl Scene {
             node: Some(node(1)),
             steps_total: 3,
             lanes: vec![],
+            begins_at: None,
             priority: 0,
             locks: exclusive(name),
             idempotency_key: None,

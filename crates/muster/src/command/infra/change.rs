@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use muster_api::Resource;
 use muster_api::cursor::Cursor;
 use muster_api::plan::{PlanAttributes, PurposeSaid};
+use muster_api::run::{RunAttributes, RunRequest};
 
 use super::super::follow::follow;
 use super::super::report::{Outcome, Planned};
 use super::super::{Answer, Context, Report};
 use super::consent::{differs, nothing_to_do, question, waits};
 use super::propose;
+use crate::cli::begin::Begin;
 use crate::cli::infra::{Change, Named};
 use crate::exit::{Exit, Failure};
 
@@ -96,7 +98,7 @@ pub async fn change(
         Some(id) => propose::fetched(id, asked, context).await?,
         None => propose::proposed(purpose, asked, context).await?,
     };
-    deal(purpose, plan, manner, asked.options.detach, context).await
+    deal(purpose, plan, manner, &asked.options.begin, context).await
 }
 
 /// Shows a finished plan, asks where that is due, and carries it out.
@@ -104,7 +106,7 @@ pub async fn deal(
     purpose: PurposeSaid,
     plan: Resource<PlanAttributes>,
     manner: Manner,
-    detach: bool,
+    begin: &Begin,
     context: &Context<'_>,
 ) -> Result<Answer, Failure> {
     let said = &plan.attributes;
@@ -131,6 +133,11 @@ pub async fn deal(
     }
     // From here on the plan is shown before the answer: a person reads it while being asked.
     context.screen.plan(&plan);
+    if manner == Manner::Ask && begin.queue.is_some() {
+        return Err(Failure::usage(
+            "--queue needs --yes: what begins later is planned anew, and nobody is asked then".to_owned(),
+        ));
+    }
     if let (Manner::Ask, Some(question)) = (manner, question(purpose, said)) {
         if !context.ask.present() {
             return Err(Failure::usage(format!(
@@ -143,19 +150,48 @@ pub async fn deal(
             return shown(Outcome::Declined, Exit::Declined);
         }
     }
-    run(plan, detach, context).await
+    run(plan, begin, context).await
 }
 
 /// Approves a plan and follows its run to the end, or leaves it to itself.
 pub async fn run(
     plan: Resource<PlanAttributes>,
-    detach: bool,
+    begin: &Begin,
+    context: &Context<'_>,
+) -> Result<Answer, Failure> {
+    let id = propose::plan_id(&plan.id)?;
+    let request = RunRequest {
+        plan: id.to_string(),
+        countdown_seconds: begin.countdown.map(|countdown| countdown.as_secs()),
+        priority: begin.priority.into(),
+    };
+    let run = match (context.client.approve(request, None).await, begin.queue) {
+        (Ok(run), _) => run,
+        (Err(busy), Some(limit)) if busy.exit() == 6 && busy.to_string().contains("busy: run") => {
+            context.screen.say(&busy.to_string());
+            return super::queue::queue(plan, begin, limit, context).await;
+        }
+        (Err(error), _) => return Err(error.into()),
+    };
+    follow_begun(plan, run, begin, context).await
+}
+
+/// Follows the run of a plan, or leaves it to itself.
+pub(super) async fn follow_begun(
+    plan: Resource<PlanAttributes>,
+    run: Resource<RunAttributes>,
+    begin: &Begin,
     context: &Context<'_>,
 ) -> Result<Answer, Failure> {
     let waiting = waits(&plan.attributes);
-    let id = propose::plan_id(&plan.id)?;
-    let run = context.client.approve(id, None).await?;
-    if detach {
+    if let Some(at) = run.attributes.begins_at {
+        let id = &run.id;
+        let here = if begin.detach { "" } else { ", or Ctrl-C" };
+        context.screen.say(&format!(
+            "Run {id} begins at {at}. Until then it can be revoked with nothing done: muster run cancel {id}{here}"
+        ));
+    }
+    if begin.detach {
         let planned = Planned { outcome: Outcome::Detached, plan: plan.into(), run: Some(run.into()) };
         return Ok(Answer { exit: Exit::Done, report: Report::Planned(Box::new(planned)) });
     }

@@ -10,6 +10,7 @@ pub mod change;
 pub mod consent;
 pub mod files;
 pub mod propose;
+mod queue;
 
 /// Servers and networks of an infrastructure file.
 pub async fn infra(command: Infra, context: &Context<'_>) -> Result<Answer, Failure> {

@@ -1,8 +1,10 @@
 //! Detail output: lines become blocks, and blocks become durable before their step's outcome is.
 //!
 //! Not in the journal: millions of lines must not stand behind its single writer. Adding a line never waits; full
-//! blocks are written meanwhile, and [`OutputLog::flush`] waits until everything added so far is durable.
+//! blocks are written meanwhile, and [`OutputLog::flush`] waits until everything added so far is durable. How they are
+//! read is in [`read`] and [`search`].
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -13,16 +15,24 @@ use crate::contents::{Block, Contents};
 use crate::error::StoreError;
 use crate::store::StoreResult;
 
+mod pattern;
+mod read;
+mod search;
+
+pub use pattern::{PATTERN_BYTES_MAX, Pattern, PatternError};
+pub use read::{OutputPart, read_output, read_output_part};
+pub use search::{FoundLine, LineFilter, OutputPage, OutputPositions, search_output};
+
 /// A block is closed when it reaches this size. (A row of PostgreSQL holds at most 64 KiB of it, compressed.)
 const BLOCK_BYTES: usize = 48 * 1024;
 /// The most bytes of text one lane keeps; what follows is cut, and the last line says so.
 pub const RUN_OUTPUT_MAX: u64 = 512 * 1024 * 1024;
 /// The most bytes of one line; the rest is cut and marked.
 pub const LINE_MAX: usize = 16 * 1024;
+/// Closed blocks that are written before anybody flushes: each write waits for the disk, which steps wait for too.
+const BEHIND_MIN: usize = 16;
 /// The most closed blocks that may wait for a slow store; lines beyond are left out, and a line says how many.
 const WAITING_MAX: usize = 1_024;
-/// Blocks read at once.
-const READ_BLOCKS: u32 = 32;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +94,7 @@ impl OutputLog {
         let full = {
             let mut lines = self.shared.lines.lock().map_err(|_| StoreError::Closed)?;
             lines.add(record);
-            !lines.closed.is_empty()
+            lines.closed.len() >= BEHIND_MIN
         };
         // Outside a runtime nothing runs in the background; the next flush writes them.
         if full
@@ -144,12 +154,7 @@ impl Lines {
             self.left_out = 0;
             self.line(record, &said);
         }
-        let mut text = clean(&record.text);
-        if text.len() > LINE_MAX {
-            text.truncate(text.floor_char_boundary(LINE_MAX));
-            text.push_str(" … (line cut)");
-        }
-        self.line(record, &text);
+        self.line(record, &record.text);
         if self.bytes >= RUN_OUTPUT_MAX {
             let said = format!(
                 "the output of this run reached its limit of {RUN_OUTPUT_MAX} bytes; the rest is not kept"
@@ -162,10 +167,20 @@ impl Lines {
     }
 
     fn line(&mut self, record: &OutputRecord, text: &str) {
-        let line =
-            format!("{}\t{}\t{}\t{text}\n", record.at.as_millisecond(), record.step, clean(&record.target));
-        self.bytes += line.len() as u64;
-        self.open.extend_from_slice(line.as_bytes());
+        let before = self.open.len();
+        // Writing into memory does not fail.
+        let _ = write!(self.open, "{}\t{}\t", record.at.as_millisecond(), record.step);
+        clean(&mut self.open, &record.target);
+        self.open.push(b'\t');
+        match text.len() > LINE_MAX {
+            true => {
+                clean(&mut self.open, &text[..text.floor_char_boundary(LINE_MAX)]);
+                self.open.extend_from_slice(" … (line cut)".as_bytes());
+            }
+            false => clean(&mut self.open, text),
+        }
+        self.open.push(b'\n');
+        self.bytes += (self.open.len() - before) as u64;
         self.number += 1;
     }
 
@@ -184,97 +199,13 @@ impl Lines {
     }
 }
 
-/// Tabs and line ends would break the line form.
-fn clean(text: &str) -> String {
-    text.replace(['\n', '\r'], " ").replace('\t', "    ")
-}
-
-/// Some lines of a lane, and where to go on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OutputPart {
-    /// Lines with their numbers in the lane, from 0.
-    pub lines: Vec<(u64, OutputRecord)>,
-    /// The number after them; the same as before if there was nothing.
-    pub next: u64,
-}
-
-/// Reads a bounded number of lines from number `from` on, with their numbers: for those who follow a long output to
-/// its end and must tell its lines apart.
-pub async fn read_output_part(
-    contents: &dyn Contents,
-    run: RunId,
-    lane: LaneNumber,
-    from: u64,
-) -> StoreResult<OutputPart> {
-    let mut part = OutputPart { lines: Vec::new(), next: from };
-    for block in contents.output(run, lane, from, READ_BLOCKS).await? {
-        let text = text_of(&block)?;
-        for (line, number) in text.split('\n').zip(block.first..block.end()) {
-            if let (true, Some(record)) = (number >= from, record_of(line)) {
-                part.lines.push((number, record));
-            }
-        }
-        part.next = block.end();
+/// Adds a text without what would break the line form: tabs and line ends become blanks.
+fn clean(line: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    while let Some(at) = memchr::memchr3(b'\n', b'\r', b'\t', rest) {
+        line.extend_from_slice(&rest[..at]);
+        line.extend_from_slice(if rest[at] == b'\t' { b"    " } else { b" " });
+        rest = &rest[at + 1..];
     }
-    Ok(part)
-}
-
-fn text_of(block: &Block) -> Result<String, StoreError> {
-    let raw = lz4_flex::decompress(&block.body, block.raw as usize)
-        .map_err(|error| StoreError::Form { noun: "output block", message: error.to_string() })?;
-    Ok(String::from_utf8_lossy(&raw).into_owned())
-}
-
-fn record_of(line: &str) -> Option<OutputRecord> {
-    let mut parts = line.splitn(4, '\t');
-    let (at, step, target, text) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let at = at.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    Some(OutputRecord {
-        at: at.unwrap_or(Timestamp::UNIX_EPOCH),
-        step: step.parse().unwrap_or(0),
-        target: target.to_owned(),
-        text: text.to_owned(),
-    })
-}
-
-/// Reads lines from number `after` on, of one step or of all.
-pub async fn read_output(
-    contents: &dyn Contents,
-    run: RunId,
-    lane: LaneNumber,
-    step: Option<u32>,
-    after: u64,
-    limit: usize,
-) -> StoreResult<Vec<OutputRecord>> {
-    let mut records = Vec::new();
-    let mut from = after;
-    while records.len() < limit {
-        let blocks = contents.output(run, lane, from, READ_BLOCKS).await?;
-        let Some(last) = blocks.last() else { break };
-        from = last.end();
-        for block in &blocks {
-            lines_of(block, step, after, limit, &mut records)?;
-        }
-    }
-    Ok(records)
-}
-
-fn lines_of(
-    block: &Block,
-    step: Option<u32>,
-    after: u64,
-    limit: usize,
-    records: &mut Vec<OutputRecord>,
-) -> Result<(), StoreError> {
-    let text = text_of(block)?;
-    for (line, number) in text.split('\n').zip(block.first..block.end()) {
-        if number < after || records.len() >= limit {
-            continue;
-        }
-        let Some(record) = record_of(line) else { continue };
-        if step.is_none_or(|wanted| wanted == record.step) {
-            records.push(record);
-        }
-    }
-    Ok(())
+    line.extend_from_slice(rest);
 }

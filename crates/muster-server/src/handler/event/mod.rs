@@ -1,0 +1,3 @@
+//! Events of all runs.
+
+pub mod search;
