@@ -60,7 +60,7 @@ struct Pot {
     gives_way: u32,
     /// The store gave no answer: it may count more or less than `held`.
     is_unsure: bool,
-    /// When a step last ended.
+    /// When a step last ended or began to wait for another key, or when something was granted.
     used_at: Instant,
     /// Not asked for again before.
     again_at: Instant,
@@ -161,22 +161,28 @@ impl Limits {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one of each key for a step that is about to begin, or says which key is used up. `ready` steps could
-    /// begin. Keys are taken in their order, so that two nodes never wait for each other.
+    /// Takes one of each key for a step that is about to begin, or says which key is used up first. `ready` steps could
+    /// begin. Keys are taken in their order and kept in that order while the step waits for a later one, so that two
+    /// nodes never wait for each other.
     pub(crate) fn try_take(self: &Arc<Limits>, keys: Vec<LimitKey>, ready: u32) -> Result<Tokens, LimitKey> {
         let mut state = self.state();
         let mut lacking = None;
         for key in &keys {
+            let is_host = matches!(key, LimitKey::Host(..));
+            if lacking.is_some() && !is_host {
+                break;
+            }
             if state.cap(key).is_none() {
                 continue;
             }
-            // Other steps that are ready may be for other hosts.
-            let wanted = if matches!(key, LimitKey::Host(..)) { 1 } else { ready.max(1) };
             let pot = state.pot(key);
             if !pot.has_free() {
-                pot.wanted = pot.wanted.max(wanted);
-                lacking = Some(key.clone());
-                break;
+                // Other steps that are ready may be for other hosts. The hosts of a playbook are asked for together:
+                // the first of many would be given back before the last one is there.
+                pot.wanted = pot.wanted.max(if is_host { 1 } else { ready.max(1) });
+                lacking.get_or_insert_with(|| key.clone());
+            } else if lacking.is_none() {
+                pot.used_at = Instant::now();
             }
         }
         if let Some(lacking) = lacking {
@@ -338,5 +344,29 @@ mod tests {
         limits.state().read(&[QuotaRow { key: provider().stored(), cap: Some(4), held: 4 }]);
         begun.truncate(1);
         assert!(take().is_some(), "half is a fair share");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_hosts_of_a_playbook_are_asked_for_together_and_kept_in_order() {
+        let space = muster_model::id::SpaceName::from("default");
+        let limits = limited(1);
+        let each = LimitKey::EachHost(space.clone());
+        limits.state().read(&[QuotaRow { key: each.stored(), cap: Some(1), held: 0 }]);
+        let hosts: Vec<_> = (0..100).map(|n| LimitKey::Host(space.clone(), format!("web-{n:03}"))).collect();
+        let take = || limits.try_take(hosts.clone(), 1);
+        let wish = |key: &LimitKey| limits.state().pot(key).wish(true, 1, Instant::now());
+        assert_eq!(take().err().as_ref(), hosts.first());
+        assert!(hosts.iter().all(|key| wish(key) == Some(1)));
+        for key in hosts.iter().filter(|key| **key != hosts[50]) {
+            let mut state = limits.state();
+            let pot = state.pot(key);
+            (pot.held, pot.wanted) = (1, 0);
+        }
+        tokio::time::advance(IDLE_FOR).await;
+        assert_eq!(take().err().as_ref(), hosts.get(50));
+        assert_eq!(wish(&hosts[49]), None, "kept for when the other one is there");
+        assert_eq!(wish(&hosts[51]), Some(0), "who has what comes before must not wait for what comes after");
+        limits.state().pot(&hosts[50]).held = 1;
+        assert!(take().is_ok());
     }
 }

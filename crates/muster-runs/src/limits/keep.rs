@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use muster_model::limit::LimitKey;
+use muster_store::StoreResult;
 use tokio::time::Instant;
 
 use super::{AGAIN_AFTER, Following, Limits, wish_for};
@@ -17,17 +18,18 @@ const UNANSWERED_AGAIN: Duration = Duration::from_secs(1);
 const READ_EVERY: Duration = Duration::from_secs(2);
 
 impl Inner {
-    /// Follows the limits while a lane executes here; they are read before it begins.
-    pub(crate) async fn follow_limits(self: &Arc<Inner>) -> Following {
+    /// Follows the limits while a lane executes here. They are read before it begins: an unread limit is not heeded.
+    pub(crate) async fn follow_limits(self: &Arc<Inner>) -> StoreResult<Following> {
         let limits = self.limits.clone();
         limits.state().lanes += 1;
         let following = Following(limits.clone());
-        self.read_limits().await;
+        let rows = self.store.quotas().await?;
+        limits.state().read(&rows);
         let was_kept = std::mem::replace(&mut limits.state().is_kept, true);
         if !was_kept {
             tokio::spawn(keep(limits, Arc::downgrade(self)));
         }
-        following
+        Ok(following)
     }
 
     /// Reads the limits. A database that does not answer leaves them as they were.
@@ -46,6 +48,10 @@ impl Inner {
         pot.is_unsure = answer.is_err();
         match answer {
             Ok(held) => {
+                if held > pot.held {
+                    // Not given back before a step had the time to begin.
+                    pot.used_at = Instant::now();
+                }
                 pot.held = held;
                 if held < number {
                     pot.again_at = Instant::now() + AGAIN_AFTER;

@@ -63,7 +63,7 @@ impl Lane {
     /// The steps of this lane.
     pub(super) async fn steps(&self, pace: Pace<'_>) -> Ending {
         // Until nothing of this lane is under way any more.
-        let _following = self.inner.follow_limits().await;
+        let Ok(_following) = self.inner.follow_limits().await else { return Ending::Stopped };
         let mut under_way = JoinSet::new();
         let ending = self.carry_out(pace, &mut under_way).await;
         // Whoever goes on with this lane must not meet a step of ours.

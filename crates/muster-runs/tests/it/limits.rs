@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use muster_model::Secret;
 use muster_model::id::RunId;
 use muster_model::limit::LimitKey;
 use muster_model::rights::{Authority, Role};
-use muster_model::run::RunState;
+use muster_model::run::{EntryKind, RunState};
 use muster_runs::{Engine, EngineError};
 use muster_sim::onecloud::{Durations, Life, Simulator};
 use muster_store::PlanState;
 use tokio::time::sleep;
 
 use crate::process::*;
+use crate::provision::deploy;
 
 /// A provider that needs five seconds for a server, and an account that lets several writes be under way.
 fn slow(seed: u64) -> Stage {
@@ -115,11 +117,11 @@ fn two_nodes_share_a_limit_and_leave_nothing_behind() {
 }
 
 #[test]
-fn a_limit_is_set_lowered_and_removed_while_a_run_goes_on() {
+fn a_limit_is_set_lowered_raised_and_removed_while_a_run_goes_on() {
     let stage = slow(62);
     let lived = stage.process(Cut::Never, async |engine: Engine| {
         let most = Most::watch(&stage);
-        let run = begun(&engine, "shop", &file("web", 60)).await;
+        let run = begun(&engine, "shop", &file("web", 100)).await;
         sleep(Duration::from_secs(4)).await;
         assert_eq!(most.take(), 16, "as many as the node has room for");
         // A limit that another node sets is heard of within two seconds; what is under way then ends by itself.
@@ -134,13 +136,60 @@ fn a_limit_is_set_lowered_and_removed_while_a_run_goes_on() {
         most.take();
         sleep(Duration::from_secs(11)).await;
         assert_eq!(most.take(), 1);
+        limit(&second, "provider:onecloud", 6).await;
+        sleep(Duration::from_secs(12)).await;
+        assert_eq!(most.take(), 6, "raised for the run that goes on");
         assert!(second.remove_limit(&me(), &key("provider:onecloud")).await.unwrap());
         let ended = ended(&engine, run).await;
         assert_eq!(ended.state, RunState::Succeeded, "{:?}", ended.message);
         assert_eq!(most.take(), 16);
     });
     assert!(lived.result.is_some());
-    assert_eq!(stage.picture().len(), 60);
+    assert_eq!(stage.picture().len(), 100);
+}
+
+/// However many could begin, no more are in the making than their account may have; the journal says the same.
+#[test]
+fn twenty_servers_are_made_two_at_a_time() {
+    let stage = slow(67);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        limit(&engine, "account:onecloud", 2).await;
+        let most = Most::watch(&stage);
+        let run = begun(&engine, "shop", &file("web", 20)).await;
+        let ended = ended(&engine, run).await;
+        assert_eq!(ended.state, RunState::Succeeded, "{:?}", ended.message);
+        assert_eq!(most.take(), 2);
+        let (mut now, mut most) = (0, 0);
+        for entry in journal_of(&engine, run).await {
+            match entry.kind {
+                EntryKind::Started { .. } => now += 1,
+                EntryKind::Succeeded { .. } => now -= 1,
+                _ => {}
+            }
+            most = most.max(now);
+        }
+        assert_eq!((now, most), (0, 2));
+    });
+    assert!(lived.result.is_some());
+    assert_eq!(stage.picture().len(), 20);
+}
+
+/// A playbook counts at each of its hosts, and has them all before it begins.
+#[test]
+fn a_playbook_takes_all_of_its_hosts() {
+    let stage = Stage::new(68);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        engine.set_secret(&me(), &"default".into(), "db".into(), Secret::new("quiet")).await.unwrap();
+        limit(&engine, "host:*", 1).await;
+        limit(&engine, "space:default", 1).await;
+        let run = deploy(&engine).await;
+        assert_eq!(run.state, RunState::Succeeded, "{:?}", run.message);
+        sleep(Duration::from_secs(3)).await;
+        let limits = engine.limits(&me(), &"default".into()).await.unwrap();
+        assert!(limits.iter().all(|limit| limit.taken == 0), "{limits:?}");
+    });
+    assert!(lived.result.is_some());
+    assert_eq!(stage.ansible.runs().len(), 1);
 }
 
 #[test]

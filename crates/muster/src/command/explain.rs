@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use muster_api::cursor::Cursor;
+use muster_api::document::Resource;
 use muster_api::event::Happened;
+use muster_api::limit::LimitAttributes;
 use muster_api::plan::{PlanAttributes, StepSaid};
 use muster_api::run::{LaneSaid, NodeSaid, RunAttributes, StandingAttributes};
 
@@ -54,6 +56,15 @@ pub async fn say_if_stranded(id: &str, context: &Context<'_>) -> Result<(), Fail
         for sentence in because(&run.attributes, &run.id, &standing) {
             context.screen.say(&sentence);
         }
+    }
+    Ok(())
+}
+
+/// Says which limits a run that is carried out may be waiting for.
+pub async fn say_limits(run: &Resource<RunAttributes>, context: &Context<'_>) -> Result<(), Failure> {
+    if run.attributes.state == "running" {
+        let standing = context.client.standing(run_id(&run.id)?).await?.attributes;
+        standing.limits.iter().for_each(|limit| context.screen.say(&used_up(limit)));
     }
     Ok(())
 }
@@ -181,13 +192,15 @@ fn because(run: &RunAttributes, id: &str, standing: &StandingAttributes) -> Vec<
         };
         because.push(sentence);
     }
-    because.extend(standing.limits.iter().map(|limit| {
-        format!(
-            "The limit {} is used up ({} of {} taken): steps that count towards it wait until one ends.",
-            limit.key, limit.taken, limit.cap
-        )
-    }));
+    because.extend(standing.limits.iter().map(used_up));
     because
+}
+
+fn used_up(limit: &LimitAttributes) -> String {
+    format!(
+        "The limit {} is used up ({} of {} taken): steps that count towards it wait until one ends.",
+        limit.key, limit.taken, limit.cap
+    )
 }
 
 #[cfg(test)]
@@ -256,7 +269,7 @@ mod tests {
         assert!(says("running", standing("pause", "waiting", None)).contains("wants it to pause"));
         let mut limited = standing("run", "held", Some("n1"));
         let (key, cap, taken) = ("account:prod".to_owned(), 2, 2);
-        limited.limits.push(muster_api::limit::LimitAttributes { key, cap, taken });
+        limited.limits.push(LimitAttributes { key, cap, taken });
         assert!(says("running", limited).contains("The limit account:prod is used up (2 of 2 taken)"));
         assert!(says("interrupted", standing("run", "ready", None)).contains("muster run resume r1"));
     }

@@ -15,7 +15,9 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
     match command {
         Run::List { limit } => Answer::done(Report::Runs(rows(context.client.runs(limit).await?))),
         Run::Show { id } => {
-            Answer::done(Report::Run(Box::new(context.client.run(run_id(&id)?).await?.into())))
+            let run = context.client.run(run_id(&id)?).await?;
+            super::explain::say_limits(&run, context).await?;
+            Answer::done(Report::Run(Box::new(run.into())))
         }
         Run::Attach { id, from } => {
             let from = match from {

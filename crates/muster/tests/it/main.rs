@@ -9,6 +9,7 @@ mod elastic;
 mod examples;
 mod flow;
 mod kill;
+mod limit;
 mod machines;
 mod metrics;
 mod nodes;
