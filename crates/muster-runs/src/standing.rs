@@ -74,7 +74,7 @@ impl Engine {
             wake_at: lane.wake_at,
         });
         let limits = match row.state.holds_locks() {
-            true => self.inner.limits_used_up(&self.inner.run_and_plan(run).await?.1).await?,
+            true => self.inner.limits_used_up(run).await?,
             false => Vec::new(),
         };
         Ok(Standing {

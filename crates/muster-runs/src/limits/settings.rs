@@ -1,8 +1,9 @@
 //! Limits as settings: who may set which, and how much of each is taken now.
 
-use muster_model::id::SpaceName;
+use std::collections::BTreeSet;
+
+use muster_model::id::{RunId, SpaceName};
 use muster_model::limit::{LIMIT_MAX, LimitKey};
-use muster_model::plan::Plan;
 use muster_model::rights::{Authority, Wish, may};
 use muster_store::Audit;
 
@@ -94,11 +95,18 @@ impl Inner {
         Ok(limits)
     }
 
-    /// The limits that are used up and that steps of a plan count towards.
-    pub(crate) async fn limits_used_up(&self, plan: &Plan) -> Result<Vec<Limit>, EngineError> {
+    /// The limits that are used up and that steps of a run's plan count towards.
+    pub(crate) async fn limits_used_up(&self, run: RunId) -> Result<Vec<Limit>, EngineError> {
         let mut limits = self.limits_now().await?;
         limits.retain(|limit| limit.taken >= limit.cap);
-        limits.retain(|limit| plan.draft.steps.iter().any(|step| keys_of(plan, step).contains(&limit.key)));
+        if limits.is_empty() {
+            // A plan may be large.
+            return Ok(limits);
+        }
+        let (_, plan) = self.run_and_plan(run).await?;
+        let counted: BTreeSet<LimitKey> =
+            plan.draft.steps.iter().flat_map(|step| keys_of(&plan, step)).collect();
+        limits.retain(|limit| counted.contains(&limit.key));
         Ok(limits)
     }
 }

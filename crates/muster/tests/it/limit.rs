@@ -4,8 +4,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::nodes::{FLEET, SLOW, detached, ended, names, ok, shown, until};
+use crate::nodes::{FLEET, Node, SLOW, detached, ended, names, ok, shown, until};
 use crate::place::{MUSTER, Place, Running};
+use crate::server::Server;
 
 fn server(place: &Place) -> Running {
     let mut command = Command::new(MUSTER);
@@ -103,4 +104,30 @@ async fn a_run_says_which_limit_it_waits_for() {
     let show = ok(place.run(&["run", "show", &run]));
     assert!(!show.err.contains("used up"), "{show:?}");
     drop(server);
+}
+
+/// What a killed worker had taken is free when its lease lapses, and the other one goes on within the limit.
+#[tokio::test]
+async fn a_killed_worker_gives_its_share_back() {
+    let Some(postgres) = Server::start("limit::a_killed_worker_gives_its_share_back") else { return };
+    let database = postgres.database().await;
+    let place = Place::slow(FLEET, SLOW);
+    let _api = Node::asked_by(&place, &database);
+    ok(place.run(&["limit", "set", "account:onecloud", "2"]));
+    let first = Node::start(&place, &database, "worker");
+    let run = detached(&place);
+    let taken = |number: u64| (limits(&place)[0].2 == number).then_some(());
+    until("the limit to be used up", || taken(2)).await;
+    let _second = Node::start(&place, &database, "worker");
+    first.running.signal("-KILL");
+    let mut most = 0;
+    until("the run's end", || {
+        let run = shown(&place, &run);
+        most = most.max(run["steps"]["running"].as_u64().unwrap());
+        (run["state"] == "succeeded").then_some(())
+    })
+    .await;
+    assert_eq!(most, 2);
+    assert_eq!(names(&place).len(), 12, "each once");
+    until("everything to be given back", || taken(0)).await;
 }
