@@ -2,7 +2,7 @@
 //!
 //! Not in the journal: millions of lines must not stand behind its single writer. Adding a line never waits; full
 //! blocks are written meanwhile, and [`OutputLog::flush`] waits until everything added so far is durable. How they are
-//! read is in [`read`] and [`search`].
+//! read is in `read` and `search`.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};

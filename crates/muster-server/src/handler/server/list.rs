@@ -62,7 +62,39 @@ pub async fn list(
 ) -> Handled {
     accept(&headers, &[media::JSON_API])?;
     let account = AccountName::from(name.as_str());
-    let servers = app.engine.servers(&authority, &which.space.as_str().into(), &account).await?;
+    let mut servers = app.engine.servers(&authority, &which.space.as_str().into(), &account).await?;
+    servers.sort_by_cached_key(|(seen, _)| counted(&seen.name));
     let said = servers.iter().map(|(seen, owner)| ServerAttributes::resource(&name, seen, owner.as_ref()));
     all(said.filter(|server| which.fits(server)).collect())
+}
+
+/// A key that sorts names as people count: `web-2` before `web-10`.
+fn counted(name: &str) -> Vec<(String, u64)> {
+    let mut parts: Vec<(String, u64)> = vec![(String::new(), 0)];
+    let mut in_number = false;
+    for char in name.chars() {
+        if in_number && !char.is_ascii_digit() {
+            parts.push((String::new(), 0));
+        }
+        in_number = char.is_ascii_digit();
+        if let Some((text, number)) = parts.last_mut() {
+            match char.to_digit(10) {
+                Some(digit) => *number = number.saturating_mul(10).saturating_add(u64::from(digit)),
+                None => text.push(char),
+            }
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn names_are_sorted_as_people_count() {
+        let mut names = ["web-10", "db", "web-2", "web-1", "web", "a2b10", "a2b9"];
+        names.sort_by_key(|name| counted(name));
+        assert_eq!(names, ["a2b9", "a2b10", "db", "web", "web-1", "web-2", "web-10"]);
+    }
 }
