@@ -30,6 +30,10 @@ fn set_listed_and_removed(place: &Place) {
     assert!(none.out.contains("set a limit with: muster limit set KEY NUMBER"), "{none:?}");
     let set = ok(place.run(&["limit", "set", "account:prod", "4"]));
     assert!(set.out.contains("account:prod is limited to 4"), "{set:?}");
+    assert!(set.err.contains("No account is called `prod`"), "a slip of the pen is said: {set:?}");
+    let known = ok(place.run(&["limit", "set", "account:onecloud", "4"]));
+    assert!(!known.err.contains("No account"), "{known:?}");
+    ok(place.run(&["limit", "remove", "account:onecloud"]));
     ok(place.run(&["limit", "set", "host:*", "1"]));
     ok(place.run(&["limit", "set", "account:prod", "2"]));
     assert_eq!(limits(place), [("account:prod".into(), 2, 0), ("host:*".into(), 1, 0)]);
