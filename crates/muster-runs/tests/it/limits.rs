@@ -15,7 +15,7 @@ use muster_store::PlanState;
 use tokio::time::sleep;
 
 use crate::process::*;
-use crate::provision::deploy;
+use crate::provision::deploy_to;
 
 /// A provider that needs five seconds for a server, and an account that lets several writes be under way.
 fn slow(seed: u64) -> Stage {
@@ -214,7 +214,7 @@ fn a_playbook_takes_all_of_its_hosts() {
         engine.set_secret(&me(), &"default".into(), "db".into(), Secret::new("quiet")).await.unwrap();
         limit(&engine, "host:*", 1).await;
         limit(&engine, "space:default", 1).await;
-        let run = deploy(&engine).await;
+        let run = deploy_to(&engine, 150).await;
         assert_eq!(run.state, RunState::Succeeded, "{:?}", run.message);
         sleep(Duration::from_secs(3)).await;
         let limits = engine.limits(&me(), &"default".into()).await.unwrap();

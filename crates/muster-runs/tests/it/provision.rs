@@ -32,18 +32,23 @@ const SITE: &str = "
 pub const HIDDEN: [&str; 2] = ["correct-horse-battery", "/srv/secret-place"];
 
 pub async fn deploy(engine: &Engine) -> Run {
-    let plan = submit(engine, SITE).await.unwrap();
+    deploy_to(engine, 2).await
+}
+
+/// The same with so many servers.
+pub async fn deploy_to(engine: &Engine, servers: usize) -> Run {
+    let plan = submit(engine, &SHOP.replace("count: 2", &format!("count: {servers}")), SITE).await.unwrap();
     let view = engine.planned(plan).await.unwrap();
     assert!(view.plan.is_some(), "{:?}", view.message);
     let run = engine.approve(&me(), plan, None).await.unwrap();
     ended(engine, run).await
 }
 
-async fn submit(engine: &Engine, site: &'static str) -> Result<PlanId, EngineError> {
+async fn submit(engine: &Engine, shop: &str, site: &str) -> Result<PlanId, EngineError> {
     let mut files = BTreeMap::new();
-    for (path, text) in [("infra/shop.yaml", SHOP), ("playbooks/site.yml", site)] {
+    for (path, text) in [("infra/shop.yaml", shop), ("playbooks/site.yml", site)] {
         let sha256 = sha256_hex(text.as_bytes());
-        engine.put_blob(&sha256, Bytes::from_static(text.as_bytes())).await.unwrap();
+        engine.put_blob(&sha256, Bytes::copy_from_slice(text.as_bytes())).await.unwrap();
         files.insert(path.to_owned(), ManifestFile { sha256, mode: 0o644, size: text.len() as u64 });
     }
     let proposal = Proposal {
@@ -66,7 +71,7 @@ async fn submit(engine: &Engine, site: &'static str) -> Result<PlanId, EngineErr
 fn a_playbook_that_cannot_work_makes_no_plan() {
     let stage = Stage::new(5);
     let lived = stage.process(Cut::Never, async |engine: Engine| {
-        submit(&engine, "- hosts: all\n  tasks: [{ debug: { msg: \"{{ pasword }}\" } }]\n").await
+        submit(&engine, SHOP, "- hosts: all\n  tasks: [{ debug: { msg: \"{{ pasword }}\" } }]\n").await
     });
     let Some(Err(EngineError::Document(problems))) = lived.result else { panic!("it has a plan") };
     assert_eq!(problems.items.len(), 1, "{problems}");
