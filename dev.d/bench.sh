@@ -10,7 +10,7 @@ bench() {
   local name=$1
   shift
   setup_all
-  if [ "$name" = runs ]; then setup_celery; fi
+  if [ "$name" = runs ]; then setup_celery && setup_dbos; fi
   prepare_test_run
   export MUSTER_TEST_FULL=1
   # Optimised, because the numbers are promises about the program that people run.
@@ -27,4 +27,14 @@ setup_celery() {
     python3 -m venv "$venv" && "$venv/bin/pip" install --quiet 'celery[redis]==5.*'
   fi
   if [ -x "$venv/bin/celery" ] && has redis-server; then export MUSTER_BENCH_CELERY=$venv/bin/python; fi
+}
+
+# Another one, from crates.io, in a work space of its own.
+setup_dbos() {
+  local target=$WORK/peers/dbos
+  if [ ! -x "$target/release/dbos-noop" ]; then
+    say "Building the dbos crate, to compare with"
+    (cd "$ROOT/testing/peers/dbos" && CARGO_TARGET_DIR=$target cargo build --quiet --release --locked)
+  fi
+  if [ -x "$target/release/dbos-noop" ]; then export MUSTER_BENCH_DBOS=$target/release/dbos-noop; fi
 }

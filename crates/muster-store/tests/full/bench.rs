@@ -15,6 +15,8 @@ use crate::suite::scene::{Home, Scene, at, client};
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 /// How long each figure is measured.
 const MEASURED: Duration = Duration::from_secs(5);
+/// Steps of the `dbos` crate, one at a time and many at once: some seconds of its work.
+const DBOS_STEPS: [(usize, usize); 2] = [(1, 1_000), (256, 10_000)];
 /// Step rows of the peer: more than it can do in that time.
 const ROWS: u32 = 200_000;
 
@@ -60,7 +62,8 @@ fn shapes() -> Vec<Shape> {
 
 /// Steps a second, each a durable *started* before its (empty) effect and an outcome that rides along with the next
 /// *started*, on both stores. Beside it the usual queue of step rows by pgbench (claim one with `SKIP LOCKED` and commit,
-/// finish it and commit), and Celery over Redis with tasks that do nothing.
+/// finish it and commit), steps of the `dbos` crate that do nothing (it journals their outcomes only), and such tasks
+/// of Celery over Redis.
 #[test]
 fn bench_runs() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -102,6 +105,16 @@ fn bench_runs() {
                 Some(database),
                 best,
             );
+        }
+        for (in_flight, steps) in DBOS_STEPS {
+            let before = server.cpu_s();
+            match dbos(&server, in_flight, steps).await {
+                Some(rate) => {
+                    let database = (server.cpu_s() - before) * 1e6 / steps as f64;
+                    line("dbos, PostgreSQL", &in_flight.to_string(), rate, None, Some(database), best);
+                }
+                None => println!("dbos: not built here (see `./dev bench`)"),
+            }
         }
         for (in_flight, rate) in celery {
             match rate {
@@ -221,6 +234,19 @@ fn celery(in_flight: usize) -> Option<f64> {
     let rate = String::from_utf8_lossy(&said.stdout).trim().parse().ok();
     if rate.is_none() {
         println!("Celery: {}", String::from_utf8_lossy(&said.stderr));
+    }
+    rate
+}
+
+/// Steps a second of the `dbos` crate; none where it was not built.
+async fn dbos(server: &Server, in_flight: usize, steps: usize) -> Option<f64> {
+    let program = std::env::var_os("MUSTER_BENCH_DBOS")?;
+    let url = server.database().await;
+    let said =
+        Command::new(program).arg(&url).args([in_flight.to_string(), steps.to_string()]).output().unwrap();
+    let rate = String::from_utf8_lossy(&said.stdout).trim().parse().ok();
+    if rate.is_none() {
+        println!("dbos: {}", String::from_utf8_lossy(&said.stderr));
     }
     rate
 }
