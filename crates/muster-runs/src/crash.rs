@@ -1,7 +1,8 @@
 //! Crash points: commits are counted, and a test decides which one the process does not survive.
 //!
 //! Behind the cargo feature `crash-points`, which release builds lack. In-process tests bring a [`Fate`] of their
-//! own; a real process dies by `MUSTER_CRASH_AT=before:N` or `after:N`, with a real SIGKILL.
+//! own; a real process dies by `MUSTER_CRASH_AT=before:N` or `after:N`, with a real SIGKILL; with `started:N` it dies
+//! whenever it has begun step N, as by a step that takes its node with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use muster_model::account::{Account, AccountIdentity};
 use muster_model::id::*;
 use muster_model::ownership::Ownership;
 use muster_model::plan::{LockKey, LockMode, Subject};
-use muster_model::run::{Run, RunState};
+use muster_model::run::{EntryKind, Run, RunState};
 use muster_store::commits::CommitCounts;
 use muster_store::*;
 
@@ -26,6 +27,8 @@ pub trait Fate: Send + Sync {
     async fn before(&self, commit: u64);
     /// Called after the commit of this number, before anybody hears of it.
     async fn after(&self, commit: u64);
+    /// Called when a step was begun and its entry is durable.
+    async fn started(&self, _step: StepNumber) {}
 }
 
 /// A store whose commits are counted and shown to a fate.
@@ -37,17 +40,35 @@ pub fn fated(store: Arc<dyn Store>, fate: Arc<dyn Fate>) -> Arc<dyn Store> {
 pub(crate) fn from_environment() -> Option<Arc<dyn Fate>> {
     let point = std::env::var("MUSTER_CRASH_AT").ok()?;
     let (when, number) = point.split_once(':')?;
-    Some(Arc::new(Kill { before: when == "before", commit: number.parse().ok()? }))
+    Some(Arc::new(Kill { when: When::of(when)?, number: number.parse().ok()? }))
+}
+
+#[derive(PartialEq, Eq)]
+enum When {
+    Before,
+    After,
+    Started,
+}
+
+impl When {
+    fn of(word: &str) -> Option<When> {
+        match word {
+            "before" => Some(When::Before),
+            "after" => Some(When::After),
+            "started" => Some(When::Started),
+            _ => None,
+        }
+    }
 }
 
 struct Kill {
-    before: bool,
-    commit: u64,
+    when: When,
+    number: u64,
 }
 
 impl Kill {
-    fn at(&self, before: bool, commit: u64) {
-        if self.before == before && self.commit == commit {
+    fn at(&self, when: When, number: u64) {
+        if self.when == when && self.number == number {
             let me = rustix::process::getpid();
             let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
         }
@@ -57,11 +78,15 @@ impl Kill {
 #[async_trait]
 impl Fate for Kill {
     async fn before(&self, commit: u64) {
-        self.at(true, commit);
+        self.at(When::Before, commit);
     }
 
     async fn after(&self, commit: u64) {
-        self.at(false, commit);
+        self.at(When::After, commit);
+    }
+
+    async fn started(&self, step: StepNumber) {
+        self.at(When::Started, step.0.into());
     }
 }
 
@@ -147,7 +172,16 @@ impl Store for FatedStore {
         self.commit(self.store.claim(run, node, locks)).await
     }
     async fn append(&self, claim: Claim, records: Vec<Record>) -> StoreResult<Sequence> {
-        self.commit(self.store.append(claim, records)).await
+        let started = |record: &Record| match record.kind {
+            EntryKind::Started { step, .. } => Some(step),
+            _ => None,
+        };
+        let started: Vec<StepNumber> = records.iter().filter_map(started).collect();
+        let done = self.commit(self.store.append(claim, records)).await;
+        for step in started {
+            self.fate.started(step).await;
+        }
+        done
     }
     async fn run(&self, id: RunId) -> StoreResult<Option<Run>> {
         self.store.run(id).await

@@ -81,6 +81,11 @@ async fn once(ctx: &StepContext, attempt: Attempt) -> Result<Output, StepError> 
         }
         Looked::Act(intent, facts) => (intent, facts),
     };
+    let _turn = tokio::select! {
+        biased;
+        turn = ctx.engine.rooms.turn(ctx.died) => turn,
+        () = ctx.halted.cancelled() => return Err(StepError::LetGo),
+    };
     // Nothing begins unless this node may still act for as long as one request takes.
     if !ctx.engine.lease.may_start().await {
         return Err(Stop::Fenced.into());

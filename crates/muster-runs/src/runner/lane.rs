@@ -18,8 +18,6 @@ use crate::engine::{Inner, Role};
 use crate::journal::{LaneJournal, Stop};
 use crate::step::StepContext;
 
-/// A step that was under way when its node died, so many times, is set aside.
-pub(super) const DEATHS_MAX: u32 = 3;
 /// How often lane 0, when the run ends before it began, looks whether the others have heard of it.
 const OTHERS_POLL: Duration = Duration::from_millis(100);
 /// Targets of failed steps that are named at the end.
@@ -93,6 +91,7 @@ impl Lane {
             output: &output,
             began,
             hand_over: CancellationToken::new(),
+            halted: CancellationToken::new(),
         };
         let ending = self.steps(pace).await;
         output.flush().await;
@@ -307,6 +306,7 @@ impl Lane {
         made: BTreeMap<StepNumber, Output>,
         pace: &Pace<'_>,
         state: &StepState,
+        died: u32,
     ) -> StepContext {
         let Subject::Infrastructure(infrastructure) = &self.plan.draft.subject;
         StepContext {
@@ -320,6 +320,8 @@ impl Lane {
             began: pace.began,
             made,
             hand_over: pace.hand_over.clone(),
+            halted: pace.halted.clone(),
+            died,
             attempt: Default::default(),
             previous: match state {
                 StepState::Started(attempt) | StepState::Failed(attempt) | StepState::Again(attempt) => {

@@ -1,7 +1,7 @@
 //! The loop over a lane's steps: as many at once as the plan's order and the node's room allow, until something ends
 //! it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::graph::Pool;
-use super::lane::{DEATHS_MAX, Ending, Lane};
+use super::lane::{Ending, Lane};
 use super::others::Others;
 use super::rooms::Place;
 use super::{COORDINATOR, Graph, Local, OutputSink, StepState, attempt};
@@ -26,6 +26,9 @@ use crate::journal::Stop;
 use crate::limits::{Tokens, keys_of};
 use crate::step::{self, StepError};
 
+/// A step that so many nodes died with is set aside; the last of them with nothing else that is suspected
+/// ([`super::rooms`]).
+const DEATHS_MAX: u32 = 5;
 /// How often what a person wants of the run is read again while steps are under way.
 const WANT_POLL: Duration = Duration::from_millis(500);
 /// How often a lane of this process looks whether another one has done what it waits for.
@@ -44,6 +47,8 @@ pub(super) struct Pace<'a> {
     pub(super) began: u64,
     /// Tells steps that another node goes on: those that can let go of what they began do so.
     pub(super) hand_over: CancellationToken,
+    /// Cancelled when nothing further is to begin.
+    pub(super) halted: CancellationToken,
 }
 
 /// Why nothing further is begun.
@@ -79,7 +84,7 @@ impl Lane {
         let mut halt = Halt::default();
         let mut let_go_at: Option<Instant> = None;
         let goes_on_after_failures = self.plan.draft.on_failure == OnFailure::Continue;
-        let Ok(deadly) = self.deadly().await else { return Ending::Stopped };
+        let Ok(deaths) = self.deaths().await else { return Ending::Stopped };
         loop {
             if *local.borrow() == Local::Drop {
                 return Ending::Stopped;
@@ -97,13 +102,17 @@ impl Lane {
                     halt.failure = others.failure().map(str::to_owned);
                 }
             }
+            if !halt.is_none() {
+                pace.halted.cancel();
+            }
             let mut limited = Limited::default();
             while halt.is_none() && pace.may_begin() && !self.journal.is_stopped() {
                 let rooms = &self.inner.rooms;
                 let may_begin = |pool| rooms.has_room(pool) && !limited.pools.contains(&pool);
                 let Some((number, state)) = pace.graph.take(may_begin) else { break };
                 let Some(step) = self.step(number) else { continue };
-                let set_aside = deadly.contains(&number).then(|| set_aside(step));
+                let died = deaths.get(&number).copied().unwrap_or_default();
+                let set_aside = (died >= DEATHS_MAX).then(|| set_aside(step, died));
                 if let Some(message) = set_aside.or_else(|| may_not_repeat(step, &state)) {
                     pace.graph.fail(number, message.clone());
                     if self.leave_unknown(number, &state, message.clone()).await.is_err() {
@@ -123,7 +132,7 @@ impl Lane {
                     }
                 };
                 let made = pace.graph.outputs_of(&step::references(&self.plan, step));
-                let ctx = self.context(step, made, &pace, &state);
+                let ctx = self.context(step, made, &pace, &state, died);
                 if step.action.effect() == EffectClass::Opaque {
                     opaque.insert(number);
                 }
@@ -211,13 +220,12 @@ impl Lane {
         }
     }
 
-    /// Takes what a step needs to begin: what it counts towards, then the node's room. The key that is used up, or
-    /// none where another lane was faster.
-    fn place(&self, step: &Step, pool: Pool, ready: usize) -> Result<(Tokens, Place), Option<LimitKey>> {
+    /// Takes what a step needs to begin: what it counts towards, then the node's room.
+    fn place(&self, step: &Step, pool: Pool, ready: usize) -> Result<(Tokens, Place), Lacking> {
         // This one and those that are still ready.
         let ready = u32::try_from(ready + 1).unwrap_or(u32::MAX);
-        let tokens = self.inner.limits.try_take(keys_of(&self.plan, step), ready).map_err(Some)?;
-        let place = self.inner.rooms.take(pool).ok_or(None)?;
+        let tokens = self.inner.limits.try_take(keys_of(&self.plan, step), ready).map_err(Lacking::Limit)?;
+        let place = self.inner.rooms.take(pool).ok_or(Lacking::Room)?;
         Ok((tokens, place))
     }
 
@@ -255,12 +263,20 @@ impl Lane {
         self.journal.write(kind, Vec::new()).await
     }
 
-    /// Steps that were under way when their node died, too often to be by chance.
-    async fn deadly(&self) -> Result<BTreeSet<StepNumber>, Stop> {
+    /// How often each step was under way when its node died.
+    async fn deaths(&self) -> Result<BTreeMap<StepNumber, u32>, Stop> {
         let deaths = self.inner.store.deaths(self.journal.run()).await;
         let deaths = deaths.map_err(|error| Stop::Store(error.to_string()))?;
-        Ok(deaths.iter().filter(|death| death.times >= DEATHS_MAX).map(|death| death.step).collect())
+        Ok(deaths.iter().map(|death| (death.step, death.times)).collect())
     }
+}
+
+/// What keeps a step from beginning now.
+enum Lacking {
+    /// A limit is used up.
+    Limit(LimitKey),
+    /// Another lane took the last place.
+    Room,
 }
 
 /// Steps that could begin but for a limit; they are tried again when something was given back.
@@ -272,11 +288,14 @@ struct Limited {
 }
 
 impl Limited {
-    fn note(&mut self, step: StepNumber, pool: Pool, lacking: Option<LimitKey>) {
+    fn note(&mut self, step: StepNumber, pool: Pool, lacking: Lacking) {
         self.steps.push(step);
-        // One host that has enough to do says nothing of the others.
-        if !matches!(lacking, Some(LimitKey::Host(..))) {
-            self.pools.insert(pool);
+        match lacking {
+            // One host that has enough to do says nothing of the others.
+            Lacking::Limit(LimitKey::Host(..)) => {}
+            Lacking::Limit(_) | Lacking::Room => {
+                self.pools.insert(pool);
+            }
         }
     }
 }
@@ -303,10 +322,9 @@ impl Pace<'_> {
 }
 
 /// A step that takes its node with it is not tried by the next one.
-fn set_aside(step: &Step) -> String {
+fn set_aside(step: &Step, died: u32) -> String {
     format!(
-        "step {} ({}) is set aside: {DEATHS_MAX} nodes died while it was under way. Look at {} and at the nodes' logs, \
-         then plan again",
+        "step {} ({}) is set aside: {died} nodes died while it was under way, the last of them with no other suspect. Look at {} and at the nodes' logs, then plan again",
         step.number, step.target, step.target
     )
 }

@@ -7,9 +7,14 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use super::graph::Pool;
 use crate::engine::EngineConfig;
 
+/// Steps that go on at once of those that two nodes died with.
+const SUSPECTS_MAX: usize = 8;
+
 /// The room of a node, by pool.
 pub(crate) struct Rooms {
     pools: [Arc<Semaphore>; Pool::ALL.len()],
+    few: Arc<Semaphore>,
+    alone: Arc<Semaphore>,
     given_back: Arc<Notify>,
 }
 
@@ -28,6 +33,8 @@ impl Rooms {
         };
         Rooms {
             pools: Pool::ALL.map(|pool| Arc::new(Semaphore::new(room(pool)))),
+            few: Arc::new(Semaphore::new(SUSPECTS_MAX)),
+            alone: Arc::new(Semaphore::new(1)),
             given_back: Arc::new(Notify::new()),
         }
     }
@@ -46,6 +53,18 @@ impl Rooms {
     pub(super) fn take(&self, pool: Pool) -> Option<Place> {
         let permit = self.pools[pool as usize].clone().try_acquire_owned().ok()?;
         Some(Place { permit: Some(permit), given_back: self.given_back.clone() })
+    }
+
+    /// The turn of a step that so many nodes died with. One death says nothing: it goes on with all others. Of what was
+    /// there at two, a few go on at once, and from the third on one, so that a step that takes its node with it is soon
+    /// alone with it.
+    pub(crate) async fn turn(&self, died: u32) -> Option<OwnedSemaphorePermit> {
+        let room = match died {
+            0 | 1 => return None,
+            2 => &self.few,
+            _ => &self.alone,
+        };
+        room.clone().acquire_owned().await.ok()
     }
 
     /// Resolves when a place was given back since this was called.

@@ -117,6 +117,10 @@ pub(crate) struct StepContext {
     pub(crate) made: BTreeMap<StepNumber, Output>,
     /// Cancelled when another node is about to go on with this lane.
     pub(crate) hand_over: CancellationToken,
+    /// Cancelled when nothing further is to begin.
+    pub(crate) halted: CancellationToken,
+    /// Nodes that died while this step was under way.
+    pub(crate) died: u32,
     /// The attempt under way.
     pub(crate) attempt: Attempt,
     /// The attempt before, if there was one: it may have had an effect.

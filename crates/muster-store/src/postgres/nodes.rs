@@ -199,12 +199,12 @@ async fn count_deaths<C: GenericClient>(tx: &C, node: NodeId, at: Timestamp) -> 
         tx,
         "insert into death (run, lane, step, fence, node, at)
          select run, lane, step, fence, $1, $2 from (
-           select distinct on (j.run, j.lane, j.step) j.run, j.lane, j.step, j.kind, lane.fence
+           select distinct on (j.run, j.lane, j.step) j.run, j.lane, j.step, j.kind, lane.fence, j.fence as begun
            from lane join journal j on j.run = lane.run and j.lane = lane.no
            where lane.node = $1 and lane.state = 'held' and j.step is not null
              and j.kind in ('started', 'succeeded', 'failed', 'skipped')
            order by j.run, j.lane, j.step, j.seq desc) steps
-         where kind = 'started' on conflict do nothing",
+         where kind = 'started' and begun = fence on conflict do nothing",
         &[&node.0, &at],
     )
     .await?;

@@ -135,15 +135,15 @@ fn collect(run: RunId, mut rows: rusqlite::Rows<'_>) -> Result<Vec<Entry>, Store
     Ok(entries)
 }
 
-/// Steps of a lane that were begun and have no outcome.
+/// Steps of a lane that its owner has begun and that have no outcome.
 pub(super) fn under_way(tx: &Connection, run: RunId, lane: LaneNumber) -> Result<Vec<u32>, StoreError> {
     let mut statement = tx.prepare_cached(
         "select step from (
-           select step, kind, max(seq) from journal
+           select step, kind, fence, max(seq) from journal
            where run = ?1 and lane = ?2 and step is not null
              and kind in ('started', 'succeeded', 'failed', 'skipped')
            group by step)
-         where kind = 'started' order by step",
+         where kind = 'started' and fence = (select fence from lane where run = ?1 and no = ?2) order by step",
     )?;
     let steps = statement.query_map(params![run.to_string(), lane.0], |found| found.get(0))?;
     Ok(steps.collect::<Result<_, _>>()?)

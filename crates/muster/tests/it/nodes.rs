@@ -348,3 +348,38 @@ async fn a_command_that_slept_gives_its_run_up() {
     assert_eq!(resumed["state"], "succeeded", "{resumed}");
     assert_eq!(names(&place).len(), 12, "each once");
 }
+
+/// EDG-01: a step that takes its node with it is found among everything that was under way, and it alone is set aside.
+#[tokio::test]
+async fn a_step_that_kills_its_nodes_is_found_and_set_aside() {
+    let test = "nodes::a_step_that_kills_its_nodes_is_found_and_set_aside";
+    let Some(postgres) = Server::start(test) else { return };
+    let database = postgres.database().await;
+    let place = Place::slow(FLEET, r#"{"create": 1000}"#);
+    let _front = Node::asked_by(&place, &database);
+    let run = detached(&place);
+    let steps = postgres.ask(&database, "select steps_total from run");
+    assert!(steps[0].parse::<u32>().unwrap() > 12, "{steps:?}");
+    let mut deaths = 0;
+    let ended = loop {
+        let poison = [("MUSTER_CRASH_AT", "started:5"), ("ONECLOUD_SETTLE_MS", "1000")];
+        let mut worker = Node::start_with(&place, &database, "worker", &poison);
+        let seen = until("an end of the worker, or of the run", || {
+            let seen = shown(&place, &run);
+            let over = seen["state"] != "running" && seen["state"] != "ready";
+            (over || worker.running.has_ended()).then_some((over, seen))
+        })
+        .await;
+        if seen.0 {
+            break seen.1;
+        }
+        deaths += 1;
+        assert!(deaths < 10, "it goes on killing: {}", seen.1);
+    };
+    assert_eq!(deaths, 5, "two with all, one with a few, two alone");
+    assert_eq!(ended["state"], "failed", "{ended}");
+    let message = ended["message"].as_str().unwrap();
+    assert!(message.starts_with("step 5 (") && message.contains("is set aside: 5 nodes died"), "{message}");
+    let failed = "select distinct step from journal where kind = 'failed'";
+    assert_eq!(postgres.ask(&database, failed), ["5"], "nothing else is blamed");
+}

@@ -133,6 +133,11 @@ pub async fn steps_that_kill_their_nodes_are_counted(scene: Scene) {
         scene.lapse(worker).await;
         let _ = take_over(&scene).await;
     }
+    // It takes the lane over and dies before it begins anything: that was not the step's doing.
+    scene.join(10, "worker").await;
+    let _ = scene.next(10, 1).await;
+    scene.lapse(10).await;
+    let _ = take_over(&scene).await;
     let deaths = scene.store.deaths(run).await.unwrap();
     assert_eq!(deaths, [Deaths { lane: LaneNumber(0), step: range(2, 2).first, times: 2 }]);
 }
