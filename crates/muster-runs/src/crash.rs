@@ -138,6 +138,15 @@ impl Store for FatedStore {
     ) -> StoreResult<()> {
         self.commit(self.store.put_secret(space, name, sealed, audit)).await
     }
+    async fn keep_secret(
+        &self,
+        space: SpaceName,
+        name: SecretName,
+        sealed: Vec<u8>,
+        audit: Audit,
+    ) -> StoreResult<Vec<u8>> {
+        self.commit(self.store.keep_secret(space, name, sealed, audit)).await
+    }
     async fn secret(&self, space: &SpaceName, name: &SecretName) -> StoreResult<Option<Vec<u8>>> {
         self.store.secret(space, name).await
     }

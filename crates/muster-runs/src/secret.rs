@@ -135,12 +135,15 @@ impl Inner {
     pub(crate) async fn login_key_pair(&self, account: &Account) -> Result<LoginKey, EngineError> {
         let space = SpaceName::from(OWN_SPACE);
         let name = SecretName(format!("login-key/{}", account.identity));
-        if let Some(sealed) = self.store.secret(&space, &name).await? {
+        let read = |sealed: &[u8]| {
             let text = self
                 .sealer
-                .unseal(&sealed_name(&space, &name), &sealed)
+                .unseal(&sealed_name(&space, &name), sealed)
                 .map_err(|error| EngineError::Store(chain(&error)))?;
-            return LoginKey::read(&text, None).map_err(|error| EngineError::Store(chain(&error)));
+            LoginKey::read(&text, None).map_err(|error| EngineError::Store(chain(&error)))
+        };
+        if let Some(sealed) = self.store.secret(&space, &name).await? {
+            return read(&sealed);
         }
         let key = LoginKey::generate(&self.world, &format!("muster {}", account.name));
         let sealed = self.sealer.seal(&sealed_name(&space, &name), &key.to_secret());
@@ -151,7 +154,8 @@ impl Inner {
             what: "login-key.made".into(),
             about: format!("for account {}", account.identity),
         };
-        self.store.put_secret(space, name, sealed, audit).await?;
-        Ok(key)
+        // Another plan, or another node, may make it at the same time.
+        let stands = self.store.keep_secret(space.clone(), name.clone(), sealed, audit).await?;
+        read(&stands)
     }
 }

@@ -274,6 +274,15 @@ pub trait Store: Lanes + Queue + Search {
         sealed: Vec<u8>,
         audit: Audit,
     ) -> StoreResult<()>;
+    /// Keeps a secret unless there is one, and gives the one that stands: of several who make it at once, all use the
+    /// same.
+    async fn keep_secret(
+        &self,
+        space: SpaceName,
+        name: SecretName,
+        sealed: Vec<u8>,
+        audit: Audit,
+    ) -> StoreResult<Vec<u8>>;
     /// One sealed secret.
     async fn secret(&self, space: &SpaceName, name: &SecretName) -> StoreResult<Option<Vec<u8>>>;
     /// Names of secrets.

@@ -76,6 +76,30 @@ pub(super) async fn put_secret<C: GenericClient>(
     write_audit(tx, audit).await
 }
 
+pub(super) async fn keep_secret<C: GenericClient>(
+    tx: &C,
+    space: &SpaceName,
+    name: &SecretName,
+    sealed: &[u8],
+    audit: &Audit,
+) -> Result<Vec<u8>, StoreError> {
+    // Whoever inserts the same at the same time is waited for.
+    let kept = execute(
+        tx,
+        "insert into secret (space, name, sealed, actor, changed_at) values ($1, $2, $3, $4, $5)
+         on conflict (space, name) do nothing",
+        &[&space.as_str(), &name.as_str(), &sealed, &audit.actor, &audit.at],
+    )
+    .await?;
+    if kept == 0
+        && let Some(stands) = secret(tx, space, name).await?
+    {
+        return Ok(stands);
+    }
+    write_audit(tx, audit).await?;
+    Ok(sealed.to_vec())
+}
+
 pub(super) async fn secret<C: GenericClient>(
     db: &C,
     space: &SpaceName,

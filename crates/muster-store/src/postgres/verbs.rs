@@ -48,6 +48,15 @@ impl Store for PostgresStore {
     ) -> StoreResult<()> {
         change!(self, tx => settings::put_secret(&tx, &space, &name, &sealed, &audit).await)
     }
+    async fn keep_secret(
+        &self,
+        space: SpaceName,
+        name: SecretName,
+        sealed: Vec<u8>,
+        audit: Audit,
+    ) -> StoreResult<Vec<u8>> {
+        change!(self, tx => settings::keep_secret(&tx, &space, &name, &sealed, &audit).await)
+    }
     async fn secret(&self, space: &SpaceName, name: &SecretName) -> StoreResult<Option<Vec<u8>>> {
         read!(self, db => settings::secret(&db, space, name).await)
     }

@@ -214,6 +214,15 @@ impl Store for SqliteStore {
     ) -> StoreResult<()> {
         self.write(move |tx| settings::put_secret(tx, &space, &name, &sealed, &audit)).await
     }
+    async fn keep_secret(
+        &self,
+        space: SpaceName,
+        name: SecretName,
+        sealed: Vec<u8>,
+        audit: Audit,
+    ) -> StoreResult<Vec<u8>> {
+        self.write(move |tx| settings::keep_secret(tx, &space, &name, &sealed, &audit)).await
+    }
     async fn secret(&self, space: &SpaceName, name: &SecretName) -> StoreResult<Option<Vec<u8>>> {
         self.read(|db| settings::secret(db, space, name))
     }

@@ -58,6 +58,20 @@ pub(super) fn put_secret(
     write_audit(tx, audit)
 }
 
+pub(super) fn keep_secret(
+    tx: &Connection,
+    space: &SpaceName,
+    name: &SecretName,
+    sealed: &[u8],
+    audit: &Audit,
+) -> Result<Vec<u8>, StoreError> {
+    if let Some(stands) = secret(tx, space, name)? {
+        return Ok(stands);
+    }
+    put_secret(tx, space, name, sealed, audit)?;
+    Ok(sealed.to_vec())
+}
+
 pub(super) fn secret(
     db: &Connection,
     space: &SpaceName,

@@ -150,6 +150,14 @@ fn states(postgres: &Server, database: &str) -> BTreeMap<String, u32> {
         .collect()
 }
 
+/// How long nothing is broken in between. A large fleet takes minutes, in which nodes die less often than in seconds.
+fn pause() -> Duration {
+    match std::env::var_os("MUSTER_TEST_FULL") {
+        Some(_) => Duration::from_secs(8),
+        None => Duration::from_millis(1_500),
+    }
+}
+
 /// Breaks things until every run has ended.
 async fn break_things(
     postgres: &mut Server,
@@ -162,7 +170,7 @@ async fn break_things(
     let began = Instant::now();
     let mut turn = 0_u64;
     loop {
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        tokio::time::sleep(pause()).await;
         let lapsed = "select coalesce(max(extract(epoch from now() - lease_until)), 0) from node
                       where gone_at is null and kind = 'server'";
         let lapsed_s: f64 = postgres.ask(database, lapsed)[0].parse().unwrap();

@@ -32,9 +32,18 @@ pub async fn accounts_and_secrets_are_kept_replaced_and_forgotten(scene: Scene) 
     store.put_secret("default".into(), "db".into(), vec![9], audit("secret.set")).await.unwrap();
     assert_eq!(store.secret(&space, &"db".into()).await.unwrap(), Some(vec![9]));
     assert_eq!(store.secrets(&space).await.unwrap(), ["db".into()]);
+    let kept =
+        |sealed: u8| store.keep_secret("default".into(), "login".into(), vec![sealed], audit("key.made"));
+    let (one, two) = tokio::join!(kept(1), kept(2));
+    let stands = store.secret(&space, &"login".into()).await.unwrap();
+    assert_eq!((one.ok(), two.ok()), (stands.clone(), stands), "both use the one that stands");
+    assert!(store.delete_secret("default".into(), "login".into(), audit("key.gone")).await.unwrap());
     assert!(store.delete_secret("default".into(), "db".into(), audit("secret.unset")).await.unwrap());
     assert!(!store.delete_secret("default".into(), "db".into(), audit("secret.unset")).await.unwrap());
     let said: Vec<String> =
         store.audits(&space, 10).await.unwrap().into_iter().map(|audit| audit.what).collect();
-    assert_eq!(said, ["secret.unset", "secret.set", "account.registered", "account.registered"]);
+    assert_eq!(
+        said,
+        ["secret.unset", "key.gone", "key.made", "secret.set", "account.registered", "account.registered"]
+    );
 }
