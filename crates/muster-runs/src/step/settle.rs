@@ -12,6 +12,7 @@ use muster_store::About;
 
 use super::server::store_failed;
 use super::{StepContext, StepError};
+use crate::runner::COORDINATOR;
 
 /// Successful lists without a candidate before an intent is given up.
 const LISTS_WITHOUT_MIN: u32 = 3;
@@ -96,7 +97,18 @@ pub(super) async fn unowned(
 /// lost, or from when its process was known dead, not from when it was intended.
 async fn sent_until(ctx: &StepContext, intent: &CreationIntent) -> Result<Timestamp, StepError> {
     let same_run = intent.run == ctx.journal.run();
-    let entries = ctx.engine.all_entries(intent.run).await?;
+    let lane = ctx.journal.claim().lane;
+    let entries = match same_run {
+        // What counts of this run stands in the lane of the step and in lane 0. All lanes of a large run, read by every
+        // step that was taken over, would keep the database busy with nothing else.
+        true if lane == COORDINATOR => ctx.engine.entries_of(intent.run, lane).await?,
+        true => {
+            let mut entries = ctx.engine.entries_of(intent.run, COORDINATOR).await?;
+            entries.extend(ctx.engine.entries_of(intent.run, lane).await?);
+            entries
+        }
+        false => ctx.engine.all_entries(intent.run).await?,
+    };
     let ends = entries.iter().filter(|entry| match &entry.kind {
         EntryKind::Run { state, .. } => *state == RunState::Interrupted,
         EntryKind::Failed { step, class, .. } => {
