@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::others::Others;
 use super::pace::{Pace, local_wish};
-use super::{COORDINATOR, Graph, Local, OutputSink, StepState};
+use super::{COORDINATOR, Graph, History, Local, OutputSink, StepState};
 use crate::engine::{Inner, Role};
 use crate::journal::{LaneJournal, Stop};
 use crate::step::StepContext;
@@ -43,6 +43,7 @@ pub(super) struct Lane {
     pub(super) inner: Arc<Inner>,
     pub(super) plan: Arc<Plan>,
     pub(super) journal: Arc<LaneJournal>,
+    pub(super) history: Arc<History>,
     pub(super) local: watch::Receiver<Local>,
 }
 
@@ -145,7 +146,7 @@ impl Lane {
         };
         let own = draft.steps.iter().filter(|step| draft.lane_of(step.number) == claim.lane);
         let entries = self.inner.entries_of(claim.run, claim.lane).await?;
-        let retried_at = self.inner.retried_at(claim.run, claim.lane).await?;
+        let retried_at = self.history.retried_at(&self.inner, claim.run, claim.lane).await?;
         let mut graph = Graph::fold(own, draft.on_failure, &entries, retried_at);
         others.begin(&self.inner, &mut graph, claim.fence.0).await?;
         if claim.lane != COORDINATOR && graph.has_started() {
@@ -315,6 +316,7 @@ impl Lane {
             infrastructure: infrastructure.clone(),
             session: pace.session.clone(),
             journal: self.journal.clone(),
+            history: self.history.clone(),
             output: pace.output.clone(),
             step: step.clone(),
             began: pace.began,

@@ -21,6 +21,7 @@ use lane::Lane;
 mod attempt;
 mod fresh;
 mod graph;
+mod history;
 mod lane;
 mod others;
 mod pace;
@@ -28,6 +29,7 @@ mod rooms;
 mod tend;
 
 pub(crate) use graph::{Graph, StepState};
+pub(crate) use history::History;
 pub(crate) use rooms::Rooms;
 pub(crate) use tend::Tended;
 
@@ -178,7 +180,8 @@ impl Inner {
         self.lanes_here.lock().await.insert(at, handle);
         let inner = self.clone();
         tokio::spawn(async move {
-            let lane = Lane { inner: inner.clone(), plan, journal, local: local_seen };
+            let history = Arc::new(History::default());
+            let lane = Lane { inner: inner.clone(), plan, journal, history, local: local_seen };
             let driven =
                 lane.drive().instrument(tracing::error_span!("run", run = %at.0, lane = at.1.0)).await;
             inner.lanes_here.lock().await.remove(&at);
@@ -253,21 +256,6 @@ impl Inner {
                 return Ok(entries);
             }
         }
-    }
-
-    /// When somebody last asked for another try at a run, for a lane other than 0, whose own journal does not tell it.
-    pub(crate) async fn retried_at(&self, run: RunId, lane: LaneNumber) -> Result<Option<Timestamp>, Stop> {
-        if lane == COORDINATOR {
-            return Ok(None);
-        }
-        let mut has_failed = false;
-        let mut retried_at = None;
-        for entry in self.entries_of(run, COORDINATOR).await? {
-            if retry_between(&mut has_failed, &entry.kind) {
-                retried_at = Some(entry.at);
-            }
-        }
-        Ok(retried_at)
     }
 
     /// The whole journal of one lane.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::Session;
 use crate::engine::Inner;
 use crate::journal::{LaneJournal, Stop};
-use crate::runner::OutputSink;
+use crate::runner::{History, OutputSink};
 
 mod create;
 mod host;
@@ -109,6 +109,8 @@ pub(crate) struct StepContext {
     pub(crate) infrastructure: InfrastructureName,
     pub(crate) session: Arc<Session>,
     pub(crate) journal: Arc<LaneJournal>,
+    /// What the journals tell of attempts so far.
+    pub(crate) history: Arc<History>,
     pub(crate) output: Arc<OutputSink>,
     pub(crate) step: Step,
     /// Lists of the account that began before this mark are older than the run.

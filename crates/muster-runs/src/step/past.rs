@@ -29,8 +29,8 @@ pub(super) async fn past(ctx: &StepContext) -> Result<Past, StepError> {
         return Ok(Past::default());
     }
     let (run, lane) = (ctx.journal.run(), ctx.journal.claim().lane);
-    let entries = ctx.engine.entries_of(run, lane).await?;
-    let retried_at = ctx.engine.retried_at(run, lane).await?;
+    let entries = ctx.history.of_lane(&ctx.engine, run, lane).await?;
+    let retried_at = ctx.history.retried_at(&ctx.engine, run, lane).await?;
     Ok(Past::of(ctx.step.number, &entries, retried_at))
 }
 

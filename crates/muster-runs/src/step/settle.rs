@@ -98,18 +98,16 @@ pub(super) async fn unowned(
 async fn sent_until(ctx: &StepContext, intent: &CreationIntent) -> Result<Timestamp, StepError> {
     let same_run = intent.run == ctx.journal.run();
     let lane = ctx.journal.claim().lane;
-    let entries = match same_run {
-        // What counts of this run stands in the lane of the step and in lane 0. All lanes of a large run, read by every
-        // step that was taken over, would keep the database busy with nothing else.
-        true if lane == COORDINATOR => ctx.engine.entries_of(intent.run, lane).await?,
-        true => {
-            let mut entries = ctx.engine.entries_of(intent.run, COORDINATOR).await?;
-            entries.extend(ctx.engine.entries_of(intent.run, lane).await?);
-            entries
-        }
-        false => ctx.engine.all_entries(intent.run).await?,
+    let journals = match same_run {
+        // What counts of this run stands in the lane of the step and in lane 0.
+        true if lane == COORDINATOR => vec![ctx.history.of_lane(&ctx.engine, intent.run, lane).await?],
+        true => vec![
+            ctx.history.of_lane(&ctx.engine, intent.run, COORDINATOR).await?,
+            ctx.history.of_lane(&ctx.engine, intent.run, lane).await?,
+        ],
+        false => ctx.history.of_run(&ctx.engine, intent.run).await?,
     };
-    let ends = entries.iter().filter(|entry| match &entry.kind {
+    let ends = journals.iter().flat_map(|journal| journal.iter()).filter(|entry| match &entry.kind {
         EntryKind::Run { state, .. } => *state == RunState::Interrupted,
         EntryKind::Failed { step, class, .. } => {
             *class == FailureClass::UnknownOutcome && (!same_run || *step == ctx.step.number)
