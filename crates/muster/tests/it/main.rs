@@ -14,6 +14,7 @@ mod machines;
 mod metrics;
 mod nodes;
 mod offers;
+mod partition;
 mod password;
 mod place;
 mod queue;
