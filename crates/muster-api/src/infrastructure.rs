@@ -59,10 +59,7 @@ impl From<&Ownership> for ObjectSaid {
     fn from(record: &Ownership) -> ObjectSaid {
         let failed = record.provisioned.iter().filter(|(_, outcome)| !outcome.succeeded);
         ObjectSaid {
-            kind: match record.kind {
-                ObjectKind::Server => "server".to_owned(),
-                ObjectKind::Network => "network".to_owned(),
-            },
+            kind: record.kind.word().to_owned(),
             name: record.name.to_string(),
             id: record.id.to_string(),
             provider_name: record.provider_name.clone(),

@@ -17,6 +17,7 @@ pub mod infrastructure;
 pub mod limit;
 pub mod log;
 pub mod media;
+pub mod object;
 pub mod plan;
 pub mod problem;
 pub mod queue;

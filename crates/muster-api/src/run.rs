@@ -89,6 +89,7 @@ impl RunAttributes {
 pub fn infrastructure_of(subject: &Subject) -> Option<String> {
     match subject {
         Subject::Infrastructure(name) => Some(name.to_string()),
+        Subject::Account(_) => None,
     }
 }
 

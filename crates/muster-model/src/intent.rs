@@ -12,7 +12,7 @@ use crate::id::{InfrastructureName, ProviderId, RunId, ServerName};
 pub struct CreationIntent {
     /// The account.
     pub account: AccountIdentity,
-    /// The file on whose behalf.
+    /// On whose behalf: the file, or the account ([`crate::plan::Subject::owner`]).
     pub infrastructure: InfrastructureName,
     /// The name that is being created.
     pub name: ServerName,
@@ -36,6 +36,8 @@ pub enum Created {
     Server(Box<ServerSpec>),
     /// A private network.
     Network(crate::cloud::NetworkSpec),
+    /// Another object of the account.
+    Object(Box<crate::object::ObjectDraft>),
 }
 
 /// How an intent stands.

@@ -16,6 +16,7 @@ pub mod infrastructure;
 pub mod intent;
 pub mod inventory;
 pub mod limit;
+pub mod object;
 pub mod ownership;
 pub mod plan;
 pub mod policy;

@@ -16,6 +16,8 @@ pub enum ObjectKind {
     Server,
     /// A private network.
     Network,
+    /// Another object of the account ([`crate::object`]). Never owned by a file; only creates of it are remembered.
+    Object,
 }
 
 impl ObjectKind {
@@ -24,6 +26,7 @@ impl ObjectKind {
         match self {
             ObjectKind::Server => "server",
             ObjectKind::Network => "network",
+            ObjectKind::Object => "object",
         }
     }
 }

@@ -128,6 +128,7 @@ fn covered(step: &Step) -> Option<Step> {
         Action::Server(_)
         | Action::Network(_)
         | Action::Key(_)
+        | Action::Object(_)
         | Action::Record(_)
         | Action::Host(_)
         | Action::Provision(_) => false,
@@ -144,6 +145,7 @@ fn covered(step: &Step) -> Option<Step> {
         Action::Server(_)
         | Action::Network(_)
         | Action::Key(_)
+        | Action::Object(_)
         | Action::Record(_)
         | Action::Host(_)
         | Action::Provision(_) => {}

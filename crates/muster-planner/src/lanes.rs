@@ -75,7 +75,11 @@ fn fill(groups: &mut Groups, count: usize, targets_max: usize) -> Vec<LaneNumber
 fn is_of_one_server(action: &Action) -> bool {
     match action {
         Action::Server(_) | Action::Host(_) => true,
-        Action::Network(_) | Action::Key(_) | Action::Record(_) | Action::Provision(_) => false,
+        Action::Network(_)
+        | Action::Key(_)
+        | Action::Object(_)
+        | Action::Record(_)
+        | Action::Provision(_) => false,
     }
 }
 

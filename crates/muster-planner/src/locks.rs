@@ -37,11 +37,14 @@ pub(crate) fn locks(scene: &Scene<'_>, steps: &[Step]) -> Vec<(LockKey, LockMode
                 | RecordAction::Forget { kind, id, .. },
             ) => match kind {
                 ObjectKind::Server => server(id),
-                ObjectKind::Network => None,
+                ObjectKind::Network | ObjectKind::Object => None,
             },
             Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => seen(server),
             // The file's own lock covers its networks; hosts of a playbook are reached by a step each.
-            Action::Network(NetworkAction::Delete { .. }) | Action::Key(_) | Action::Provision(_) => None,
+            Action::Network(NetworkAction::Delete { .. })
+            | Action::Key(_)
+            | Action::Object(_)
+            | Action::Provision(_) => None,
         });
     }
     keys.sort();

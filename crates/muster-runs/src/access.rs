@@ -202,8 +202,11 @@ impl Engine {
             identity: first.account.clone(),
             draft,
         };
-        let planned =
-            PlannedAs { state: PlanState::Ready, message: None, plan: Some((plan, inner.no_inputs(first))) };
+        let planned = PlannedAs {
+            state: PlanState::Ready,
+            message: None,
+            plan: Some((plan, inner.no_inputs(&first.infrastructure, &first.account))),
+        };
         inner.store.finish_plan(id, planned).await?;
         Ok(id)
     }
@@ -247,10 +250,10 @@ impl Inner {
     }
 
     /// The inputs of a plan that was decided from nothing but its words.
-    fn no_inputs(&self, record: &Ownership) -> PlanInputs {
+    pub(crate) fn no_inputs(&self, owner: &InfrastructureName, account: &AccountIdentity) -> PlanInputs {
         let now = self.world.clock.now();
         let world = SeenWorld {
-            account: record.account.clone(),
+            account: account.clone(),
             servers: Vec::new(),
             networks: Vec::new(),
             images: Vec::new(),
@@ -259,7 +262,7 @@ impl Inner {
         };
         PlanInputs {
             wanted: Infrastructure {
-                name: record.infrastructure.clone(),
+                name: owner.clone(),
                 account: ENVIRONMENT_ACCOUNT.into(),
                 networks: BTreeMap::new(),
                 servers: Vec::new(),

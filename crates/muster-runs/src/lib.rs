@@ -16,6 +16,7 @@ mod journal;
 mod lease;
 mod limits;
 mod metrics;
+pub mod objects;
 mod observe;
 pub mod offers;
 pub mod queue;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use muster_model::id::SpaceName;
+use muster_model::intent::Created;
 use muster_model::inventory::Inventory;
 use muster_model::plan::Subject;
 
@@ -38,7 +39,12 @@ impl Inner {
             seen_at: self.world.clock.now(),
             world,
             owned: facts.owned,
-            intents: facts.intents,
+            // Creates of other objects of the account are no file's concern.
+            intents: facts
+                .intents
+                .into_iter()
+                .filter(|intent| !matches!(intent.wanted, Created::Object(_)))
+                .collect(),
             login_key: Some(login_key),
         })
     }

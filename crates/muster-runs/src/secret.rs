@@ -115,6 +115,11 @@ impl Inner {
         self.secret_value(&space, &name).await
     }
 
+    /// Seals a value under its name.
+    pub(crate) fn seal(&self, space: &SpaceName, name: &SecretName, value: &Secret) -> Vec<u8> {
+        self.sealer.seal(&sealed_name(space, name), value)
+    }
+
     /// The clear text of a secret, for the step that needs it now.
     pub(crate) async fn secret_value(
         &self,

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::handler::{
-    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, plan, queue, run, secret,
-    server,
+    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, object, plan, queue, run,
+    secret, server,
 };
 use crate::refusal::Refusal;
 use crate::{layers, openapi, signin};
@@ -49,6 +49,11 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(account::test::test))
         .routes(routes!(account::offers::offers))
         .routes(routes!(account::offers::refresh))
+        .routes(routes!(object::list))
+        .routes(routes!(object::password))
+        .routes(routes!(object::propose))
+        .routes(routes!(object::undo))
+        .routes(routes!(object::details))
         .routes(routes!(server::list::list))
         .routes(routes!(server::ssh::ssh))
         .routes(routes!(infrastructure::list::list))

@@ -19,6 +19,7 @@ use crate::store::{PlanState, Want};
 pub(crate) fn subject_text(subject: &Subject) -> String {
     match subject {
         Subject::Infrastructure(name) => format!("infrastructure:{name}"),
+        Subject::Account(name) => format!("account:{name}"),
     }
 }
 
@@ -26,6 +27,7 @@ pub(crate) fn subject_text(subject: &Subject) -> String {
 pub(crate) fn subject_of(text: &str) -> Result<Subject, StoreError> {
     match text.split_once(':') {
         Some(("infrastructure", name)) => Ok(Subject::Infrastructure(name.into())),
+        Some(("account", name)) => Ok(Subject::Account(name.into())),
         _ => Err(unreadable("subject", text)),
     }
 }
@@ -150,6 +152,7 @@ pub(crate) fn kind(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Server => "server",
         ObjectKind::Network => "network",
+        ObjectKind::Object => "object",
     }
 }
 
@@ -158,6 +161,7 @@ pub(crate) fn made(made: &Created) -> &'static str {
     match made {
         Created::Server(_) => "server",
         Created::Network(_) => "network",
+        Created::Object(_) => "object",
     }
 }
 

@@ -16,6 +16,7 @@ use crate::infrastructure::InfrastructureAttributes;
 use crate::limit::{LimitAttributes, LimitNumber};
 use crate::log::{LogFilter, OutputFrom};
 use crate::media::{BASE, IDEMPOTENCY_KEY, JSON_API, OCTETS};
+use crate::object::{AccountDetails, ObjectAttributes, ObjectsRequest, PasswordAttributes};
 use crate::plan::{PlanAttributes, PlanRequest};
 use crate::queue::{QueueRequest, QueuedAttributes};
 use crate::run::{CheckupAttributes, OutputAttributes, RunAttributes, RunRequest, StandingAttributes};
@@ -66,6 +67,46 @@ impl Client {
     ) -> Answer<Resource<RunAttributes>> {
         let path = format!("{BASE}/runs");
         Ok(self.keyed::<_, One<RunAttributes>>(&path, request, idempotency_key).await?.data)
+    }
+
+    /// The objects of a class of an account; `query` holds `of`, `sort` and `filter[FIELD]`.
+    pub async fn objects(
+        &self,
+        account: &str,
+        class: &str,
+        query: &BTreeMap<String, String>,
+    ) -> Answer<Vec<Resource<ObjectAttributes>>> {
+        let words: Vec<String> =
+            query.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
+        let path = format!("{BASE}/accounts/{}/objects/{}", encoded(account), encoded(class));
+        self.list(&if words.is_empty() { path } else { format!("{path}?{}", words.join("&")) }).await
+    }
+
+    /// Asks for a plan about objects of an account.
+    pub async fn submit_objects(
+        &self,
+        account: &str,
+        request: ObjectsRequest,
+    ) -> Answer<Resource<PlanAttributes>> {
+        let path = format!("{BASE}/accounts/{}/object-plans", encoded(account));
+        Ok(self.keyed::<_, One<PlanAttributes>>(&path, request, None).await?.data)
+    }
+
+    /// Asks for a plan that takes a run about objects back.
+    pub async fn undo(&self, run: RunId) -> Answer<Resource<PlanAttributes>> {
+        Ok(self.post_empty::<One<PlanAttributes>>(&run_path(run, "/undo")).await?.data)
+    }
+
+    /// What the provider tells about the customer, the project and the money.
+    pub async fn account_details(&self, account: &str) -> Answer<Resource<AccountDetails>> {
+        self.one(&format!("{BASE}/accounts/{}/details", encoded(account))).await
+    }
+
+    /// The password of a storage user.
+    pub async fn object_password(&self, account: &str, user: &str) -> Answer<Resource<PasswordAttributes>> {
+        let path =
+            format!("{BASE}/accounts/{}/objects/storage-user/{}/password", encoded(account), encoded(user));
+        self.one(&path).await
     }
 
     /// Lets a ready plan wait until nothing is in its way.

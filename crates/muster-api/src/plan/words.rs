@@ -1,10 +1,11 @@
 //! Actions and reasons in words. With the step table of the runner, the only place that tells actions apart.
 
 use muster_model::field::Field;
+use muster_model::object::{FieldValue, Fields, ObjectClass};
 use muster_model::ownership::{Claim, ObjectKind};
 use muster_model::plan::{
-    Action, HostAction, KeyAction, NetworkAction, PlaybookRef, ProvisionAction, ProvisionHost, Reason,
-    RecordAction, ServerAction,
+    Action, HostAction, KeyAction, NetworkAction, ObjectAction, PlaybookRef, ProvisionAction, ProvisionHost,
+    Reason, RecordAction, ServerAction,
 };
 use muster_model::server::{Power, Size};
 
@@ -34,6 +35,7 @@ pub fn action(action: &Action, reason: &Reason) -> ActionWords {
         Action::Key(KeyAction::Ensure { title, .. }) => {
             said("keep public key", title.clone(), "key.ensure", Sign::Create)
         }
+        Action::Object(action) => self::action_on_object(action),
         Action::Record(action) => record(action),
         Action::Host(HostAction::Reach { keys, .. }) => {
             let detail =
@@ -50,7 +52,9 @@ pub fn action(action: &Action, reason: &Reason) -> ActionWords {
 /// Whether an action works inside servers.
 pub fn inside(action: &Action) -> bool {
     match action {
-        Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Record(_) => false,
+        Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Object(_) | Action::Record(_) => {
+            false
+        }
         Action::Host(_) => true,
         Action::Provision(ProvisionAction::Inventory { .. }) => false,
         Action::Provision(ProvisionAction::Playbook { .. } | ProvisionAction::Code { .. }) => true,
@@ -100,6 +104,53 @@ fn network(action: &NetworkAction) -> ActionWords {
         }
         NetworkAction::Delete { network, .. } => {
             said("delete network", format!("id {network}"), "network.delete", Sign::Delete)
+        }
+    }
+}
+
+/// Fields in words: `ttl 300, type A`.
+fn fields(fields: &Fields) -> String {
+    let words: Vec<String> = fields
+        .iter()
+        .filter(|(_, value)| !matches!(value, FieldValue::Rows(_)))
+        .map(|(word, value)| format!("{word} {value}"))
+        .collect();
+    words.join(", ")
+}
+
+fn action_on_object(action: &ObjectAction) -> ActionWords {
+    match action {
+        ObjectAction::Create { draft, .. } => said(
+            &format!("create {}", draft.class.word()),
+            fields(&draft.fields),
+            "object.create",
+            Sign::Create,
+        ),
+        ObjectAction::Change { class, rename, expected, to, .. } => {
+            let mut changes: Vec<String> = rename.iter().map(|name| format!("renamed to {name}")).collect();
+            let changed = to.iter().filter(|(word, value)| expected.get(*word) != Some(*value));
+            changes.extend(changed.map(|(word, value)| match expected.get(word) {
+                Some(old) => format!("{word} {old} → {value}"),
+                None => format!("{word} {value}"),
+            }));
+            said(&format!("change {}", class.word()), changes.join(", "), "object.change", Sign::Change)
+        }
+        ObjectAction::Delete { was, id } => {
+            let detail = match was.class {
+                ObjectClass::Record => format!("id {id}, {}", fields(&was.fields)),
+                _ => format!("id {id}"),
+            };
+            said(&format!("delete {}", was.class.word()), detail, "object.delete", Sign::Delete)
+        }
+        ObjectAction::Do { class, verb, .. } => {
+            said(&format!("{} {}", verb.word(), class.word()), String::new(), "object.do", Sign::Change)
+        }
+        ObjectAction::Rebuild { image_name, server, .. } => {
+            let detail = format!("id {server}, from {image_name}; its disk is written anew");
+            said("rebuild server", detail, "server.rebuild", Sign::Replace)
+        }
+        ObjectAction::Copy { name, server, .. } => {
+            said("copy server", format!("from {name} (id {server})"), "server.copy", Sign::Create)
         }
     }
 }
@@ -166,6 +217,7 @@ fn object(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Server => "server",
         ObjectKind::Network => "network",
+        ObjectKind::Object => "object",
     }
 }
 

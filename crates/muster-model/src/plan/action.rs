@@ -9,6 +9,7 @@ use crate::intent::CreationIntent;
 use crate::ownership::{Claim, ObjectKind};
 use crate::server::{Power, Size};
 
+use super::object::ObjectAction;
 use super::provision::ProvisionAction;
 
 /// One operation.
@@ -21,6 +22,8 @@ pub enum Action {
     Network(NetworkAction),
     /// On the account's public keys at the provider.
     Key(KeyAction),
+    /// On another object of the account at the provider.
+    Object(ObjectAction),
     /// On our own records; nothing outside changes.
     Record(RecordAction),
     /// On the inside of one server, over SSH.
@@ -283,9 +286,9 @@ impl Action {
     /// The class that the action's type carries.
     pub fn effect(&self) -> EffectClass {
         match self {
-            Action::Server(ServerAction::Create(_)) | Action::Network(NetworkAction::Create { .. }) => {
-                EffectClass::Create
-            }
+            Action::Server(ServerAction::Create(_))
+            | Action::Network(NetworkAction::Create { .. })
+            | Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. }) => EffectClass::Create,
             Action::Provision(ProvisionAction::Playbook { repeatable, .. }) if !repeatable => {
                 EffectClass::Opaque
             }
@@ -293,6 +296,7 @@ impl Action {
             Action::Server(_)
             | Action::Network(_)
             | Action::Key(_)
+            | Action::Object(_)
             | Action::Record(_)
             | Action::Host(HostAction::Reach { .. })
             | Action::Provision(_) => EffectClass::Ensure,
@@ -316,6 +320,7 @@ impl Action {
             Action::Server(ServerAction::Delete(_))
             | Action::Network(_)
             | Action::Key(_)
+            | Action::Object(_)
             | Action::Record(_) => Vec::new(),
         };
         refs.into_iter()
@@ -330,14 +335,16 @@ impl Action {
     pub fn deletes(&self) -> bool {
         matches!(
             self,
-            Action::Server(ServerAction::Delete(_)) | Action::Network(NetworkAction::Delete { .. })
+            Action::Server(ServerAction::Delete(_))
+                | Action::Network(NetworkAction::Delete { .. })
+                | Action::Object(ObjectAction::Delete { .. })
         )
     }
 
     /// Whether it writes to the provider (as opposed to our records and the inside of servers).
     pub fn writes_to_provider(&self) -> bool {
         match self {
-            Action::Server(_) | Action::Network(_) | Action::Key(_) => true,
+            Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Object(_) => true,
             Action::Record(_) | Action::Host(_) | Action::Provision(_) => false,
         }
     }

@@ -11,10 +11,12 @@ use crate::id::{
 };
 
 pub mod action;
+pub mod object;
 pub mod provision;
 pub mod text;
 
 pub use action::*;
+pub use object::*;
 pub use provision::*;
 
 /// What a plan is about.
@@ -23,12 +25,25 @@ pub use provision::*;
 pub enum Subject {
     /// The servers and networks of one infrastructure file.
     Infrastructure(InfrastructureName),
+    /// Objects of one account, outside any file.
+    Account(AccountName),
+}
+
+impl Subject {
+    /// On whose behalf its steps act: the file, or `account:NAME`, which no file can be called.
+    pub fn owner(&self) -> InfrastructureName {
+        match self {
+            Subject::Infrastructure(name) => name.clone(),
+            Subject::Account(name) => InfrastructureName(format!("account:{name}")),
+        }
+    }
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Subject::Infrastructure(name) => write!(out, "infrastructure {name}"),
+            Subject::Account(name) => write!(out, "account {name}"),
         }
     }
 }
@@ -352,6 +367,14 @@ impl PlanDraft {
                     | ServerAction::Link(_)
                     | ServerAction::Unlink(_),
                 ) => {
+                    changed.insert(step.target.as_str());
+                }
+                Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. }) => {
+                    summary.create += 1
+                }
+                Action::Object(ObjectAction::Delete { .. }) => summary.delete += 1,
+                Action::Object(ObjectAction::Rebuild { .. }) => summary.replace += 1,
+                Action::Object(ObjectAction::Change { .. } | ObjectAction::Do { .. }) => {
                     changed.insert(step.target.as_str());
                 }
                 Action::Record(_) => summary.record += 1,

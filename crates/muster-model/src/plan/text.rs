@@ -6,8 +6,8 @@
 use std::fmt::Write;
 
 use crate::plan::{
-    Action, HostAction, KeyAction, NetworkAction, PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost,
-    Reason, RecordAction, Risk, ServerAction, Step,
+    Action, HostAction, KeyAction, NetworkAction, ObjectAction, PlanDraft, PlaybookRef, ProvisionAction,
+    ProvisionHost, Reason, RecordAction, Risk, ServerAction, Step,
 };
 
 /// Hosts that one provisioning line names before it only counts.
@@ -28,6 +28,10 @@ pub fn symbol(step: &Step) -> &'static str {
             | ServerAction::Unlink(_),
         ) => "~",
         Action::Network(NetworkAction::Create { .. }) | Action::Key(KeyAction::Ensure { .. }) => "+",
+        Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. }) => "+",
+        Action::Object(ObjectAction::Change { .. } | ObjectAction::Do { .. }) => "~",
+        Action::Object(ObjectAction::Delete { .. }) => "-",
+        Action::Object(ObjectAction::Rebuild { .. }) => "-/+",
         Action::Record(_) => "#",
         Action::Host(_) | Action::Provision(_) => ">",
     }
@@ -62,6 +66,7 @@ pub fn describe(action: &Action) -> String {
             format!("delete network {name} ({network})")
         }
         Action::Key(KeyAction::Ensure { title, .. }) => format!("keep key {title} at the provider"),
+        Action::Object(action) => object(action),
         Action::Record(RecordAction::Own { kind, name, id, claim, .. }) => {
             format!("record {} {name} ({id}) as {}", kind.word(), claim.word())
         }
@@ -93,6 +98,17 @@ pub fn describe(action: &Action) -> String {
         Action::Provision(ProvisionAction::Code { from, to, hosts, .. }) => {
             format!("deliver {from} to {to} on {}", host_names(hosts))
         }
+    }
+}
+
+fn object(action: &ObjectAction) -> String {
+    match action {
+        ObjectAction::Create { draft, .. } => format!("create {} {}", draft.class.word(), draft.name),
+        ObjectAction::Change { class, name, .. } => format!("change {} {name}", class.word()),
+        ObjectAction::Delete { was, id } => format!("delete {} {} ({id})", was.class.word(), was.name),
+        ObjectAction::Do { class, name, verb, .. } => format!("{} {} {name}", verb.word(), class.word()),
+        ObjectAction::Rebuild { name, image_name, .. } => format!("rebuild server {name} from {image_name}"),
+        ObjectAction::Copy { name, copy, .. } => format!("copy server {name} to {copy}"),
     }
 }
 

@@ -237,6 +237,8 @@ pub fn small() -> Size {
     Size { cpu: 1, ram_mb: 1024, disk_gb: 10, disk_type: "SSD".into(), performance: Performance::Base }
 }
 
+impl super::Objects for MemoryCloud {}
+
 #[async_trait]
 impl Cloud for MemoryCloud {
     async fn identify(&self) -> Result<AccountIdentity, CloudError> {

@@ -16,12 +16,14 @@ use muster_model::server::{Power, SeenServer, Size};
 mod error;
 mod keys;
 pub mod memory;
+pub mod objects;
 pub mod onecloud;
 mod open;
 pub mod watch;
 
 pub use error::{CloudError, CloudErrorKind};
 pub use keys::same_key;
+pub use objects::{Objects, Told};
 pub use open::{on_loopback, open, poll_interval};
 pub use watch::Watch;
 
@@ -33,7 +35,7 @@ pub const GRACEFUL_STOP_WAIT: Duration = Duration::from_secs(120);
 /// Writes (`create_*`, `resize_server`, …) send **one** request and never repeat it by themselves after it may
 /// have taken effect: a create whose answer is lost is [`CloudErrorKind::UnknownOutcome`]. Reads repeat within bounds.
 #[async_trait]
-pub trait Cloud: Send + Sync {
+pub trait Cloud: Objects {
     /// Who this account is, as the provider tells it.
     async fn identify(&self) -> Result<AccountIdentity, CloudError>;
 

@@ -73,6 +73,7 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                 setting.seen.world.keys.push(key);
                 made.insert(step.number, id);
             }
+            Action::Object(_) => panic!("a file's plan holds none of these"),
             Action::Record(action) => on_record(setting, action),
             Action::Host(HostAction::Reach { server, keys, .. }) => {
                 let id = resolve(server);

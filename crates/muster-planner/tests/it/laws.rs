@@ -210,6 +210,7 @@ fn touched(draft: &PlanDraft) -> HashSet<String> {
             Action::Server(ServerAction::Unlink(unlink)) => seen(&unlink.server),
             Action::Server(ServerAction::Delete(delete)) => seen(&ObjectRef::Seen(delete.server.clone())),
             Action::Network(NetworkAction::Create { .. }) => {}
+            Action::Object(_) => panic!("a file's plan holds none of these"),
             Action::Network(NetworkAction::Delete { network, .. }) => seen(&ObjectRef::Seen(network.clone())),
             Action::Record(
                 RecordAction::Own { id, .. }
@@ -241,9 +242,11 @@ fn references(action: &Action) -> Vec<&ObjectRef> {
             | ProvisionAction::Playbook { hosts, .. }
             | ProvisionAction::Code { hosts, .. },
         ) => hosts.iter().map(|host| &host.server).collect(),
-        Action::Server(ServerAction::Delete(_)) | Action::Network(_) | Action::Key(_) | Action::Record(_) => {
-            Vec::new()
-        }
+        Action::Server(ServerAction::Delete(_))
+        | Action::Network(_)
+        | Action::Key(_)
+        | Action::Object(_)
+        | Action::Record(_) => Vec::new(),
     }
 }
 

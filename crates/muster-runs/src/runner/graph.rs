@@ -39,7 +39,11 @@ impl Pool {
 
     fn of(action: &Action) -> Pool {
         match action {
-            Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Record(_) => Pool::Provider,
+            Action::Server(_)
+            | Action::Network(_)
+            | Action::Key(_)
+            | Action::Object(_)
+            | Action::Record(_) => Pool::Provider,
             Action::Host(_) | Action::Provision(_) => Pool::Hosts,
         }
     }

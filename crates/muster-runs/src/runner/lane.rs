@@ -280,10 +280,12 @@ impl Lane {
         parked.map(|_| ()).map_err(|error| Stop::Store(error.to_string()))
     }
 
-    /// Whether the plan was decided from an observed world; a bare command was not.
+    /// Whether the plan was decided from a file and an observed world: bare commands, and steps that somebody asked
+    /// for one by one, each look for themselves.
     fn is_of_a_world(&self) -> bool {
         let steps = &self.plan.draft.steps;
-        !steps.iter().all(|step| matches!(step.action, Action::Host(HostAction::Exec { .. })))
+        let is_of_a_file = matches!(self.plan.draft.subject, Subject::Infrastructure(_));
+        is_of_a_file && !steps.iter().all(|step| matches!(step.action, Action::Host(HostAction::Exec { .. })))
     }
 
     pub(super) fn step(&self, number: StepNumber) -> Option<&Step> {
@@ -309,11 +311,10 @@ impl Lane {
         state: &StepState,
         died: u32,
     ) -> StepContext {
-        let Subject::Infrastructure(infrastructure) = &self.plan.draft.subject;
         StepContext {
             engine: self.inner.clone(),
             plan: self.plan.clone(),
-            infrastructure: infrastructure.clone(),
+            infrastructure: self.plan.draft.subject.owner(),
             session: pace.session.clone(),
             journal: self.journal.clone(),
             history: self.history.clone(),

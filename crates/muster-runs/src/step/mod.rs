@@ -23,6 +23,7 @@ mod create;
 mod host;
 mod key;
 mod network;
+mod object;
 mod past;
 mod playbook;
 mod provision;
@@ -171,6 +172,7 @@ pub(crate) async fn look(ctx: &StepContext) -> Result<Looked, StepError> {
         Action::Server(action) => server::look(ctx, action).await,
         Action::Network(action) => network::look(ctx, action).await,
         Action::Key(action) => key::look(ctx, action).await,
+        Action::Object(action) => object::look(ctx, action).await,
         Action::Record(action) => record::look(ctx, action).await,
         Action::Host(HostAction::Reach { .. }) => Ok(Looked::Act(Intent::Plain, Vec::new())),
         Action::Host(HostAction::Exec { .. }) => {
@@ -187,6 +189,7 @@ pub(crate) async fn act(ctx: &StepContext, intent: Intent) -> Result<(Output, Ve
         Action::Server(action) => server::act(ctx, action, intent).await,
         Action::Network(action) => network::act(ctx, action, intent).await,
         Action::Key(action) => key::act(ctx, action).await,
+        Action::Object(action) => object::act(ctx, action, intent).await,
         Action::Record(action) => record::act(ctx, action).await,
         Action::Host(action) => host::act(ctx, action).await,
         Action::Provision(action) => provision::act(ctx, action).await,

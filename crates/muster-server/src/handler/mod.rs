@@ -9,6 +9,7 @@ pub mod exec;
 pub mod infrastructure;
 pub mod limit;
 pub mod metrics;
+pub mod object;
 pub mod plan;
 pub mod queue;
 pub mod run;

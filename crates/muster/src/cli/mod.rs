@@ -9,6 +9,7 @@ use clap_complete::engine::ArgValueCandidates;
 pub mod begin;
 pub mod infra;
 pub mod limit;
+pub mod object;
 pub mod run_log;
 pub mod serving;
 pub mod sim;
@@ -75,6 +76,21 @@ pub enum Command {
     Account(Account),
     /// Servers of an account; without a subcommand: serve the control plane
     Server(Server),
+    /// Images that servers are made from
+    #[command(subcommand)]
+    Image(object::Image),
+    /// Private and public networks of an account
+    #[command(subcommand)]
+    Network(object::Network),
+    /// Public keys that an account keeps
+    #[command(subcommand)]
+    Key(object::Key),
+    /// Domains and their records
+    #[command(subcommand)]
+    Dns(object::Dns),
+    /// Object storage and its users
+    #[command(subcommand)]
+    Storage(object::Storage),
     /// Sealed secrets, used as ${secret:name}
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -153,6 +169,18 @@ pub enum Account {
         #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
         name: String,
     },
+    /// The account's money
+    Balance {
+        /// Its name
+        #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+        name: String,
+    },
+    /// The customer, the project and what is left in it
+    Project {
+        /// Its name
+        #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+        name: String,
+    },
     /// Locations and images that can be written into a file; kept with their date for a day
     Offers {
         /// The account's name
@@ -218,6 +246,10 @@ pub enum ServerCommand {
         #[arg(last = true)]
         command: Vec<String>,
     },
+    /// Write a server's disk anew from an image; it keeps its id and address, and nothing else
+    Rebuild(object::Rebuild),
+    /// Make a server that is a copy of another
+    Copy(object::Copy),
     /// Run one command on servers, as a run with a journal
     Exec {
         /// Names of servers
@@ -334,6 +366,20 @@ pub enum Run {
     Retry {
         /// Its id
         id: String,
+    },
+    /// Take back what a run did to objects of an account, as far as anything can be taken back
+    Undo {
+        /// Its id
+        id: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        /// Only show what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// How its run begins.
+        #[command(flatten)]
+        begin: begin::Begin,
     },
     /// Requests that wait because something was busy, and what became of them
     Queue {

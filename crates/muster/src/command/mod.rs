@@ -24,6 +24,7 @@ pub mod gather;
 pub mod infra;
 pub mod limit;
 pub mod machine;
+pub mod object;
 pub mod offers;
 pub mod register;
 pub mod report;
@@ -153,6 +154,11 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
             Some(command) => server::server(command, &context).await,
             None => Answer::done(Report::Nothing),
         },
+        Command::Image(command) => object::image(command, &context).await,
+        Command::Network(command) => object::network(command, &context).await,
+        Command::Key(command) => object::key(command, &context).await,
+        Command::Dns(command) => object::dns::dns(command, &context).await,
+        Command::Storage(command) => object::storage(command, &context).await,
         Command::Secret(command) => secret::secret(&command, &context).await,
         Command::Limit(command) => limit::limit(&command, &context).await,
         Command::Run(command) => run_command::run(command, &context).await,

@@ -5,12 +5,14 @@ use muster_api::document::Resource;
 use muster_api::event::Event;
 use muster_api::infrastructure::InfrastructureAttributes;
 use muster_api::limit::LimitAttributes;
+use muster_api::object::ObjectAttributes;
 use muster_api::plan::PlanAttributes;
 use muster_api::queue::QueuedAttributes;
 use muster_api::run::{OutputAttributes, RunAttributes};
 use muster_api::secret::SecretAttributes;
 use muster_api::server::ServerAttributes;
 use muster_api::stats::StatsAttributes;
+use muster_model::object::{Fields, ObjectClass};
 use serde::Serialize;
 
 /// A resource as machines get it from a command: its id among its attributes.
@@ -200,6 +202,12 @@ pub enum Report {
     Secrets(Vec<Row<SecretAttributes>>),
     /// Limits of concurrency.
     Limits(Vec<Row<LimitAttributes>>),
+    /// Objects of a class.
+    Objects(ObjectClass, Vec<Row<ObjectAttributes>>),
+    /// One object.
+    Object(Box<Row<ObjectAttributes>>),
+    /// What a provider tells, by its words.
+    Details(Fields),
     /// Load of servers.
     Stats(Vec<Row<StatsAttributes>>),
     /// A file that can be used.

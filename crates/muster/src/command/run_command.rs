@@ -1,10 +1,11 @@
 //! `muster run`.
 
 use super::follow::{follow, run_id};
-use super::infra::propose::plan_id;
+use super::infra::propose::{finished, plan_id};
 use super::report::rows;
 use super::{Answer, Context, Report};
 use crate::cli::Run;
+use crate::cli::object::{Make, Of};
 use crate::exit::{Exit, Failure};
 use muster_api::cursor::Cursor;
 use muster_api::plan::PlanAttributes;
@@ -47,6 +48,11 @@ pub async fn run(command: Run, context: &Context<'_>) -> Result<Answer, Failure>
             let before = end_of(&id, context).await?;
             context.client.retry(run_id(&id)?).await?;
             followed(&id, before, context).await
+        }
+        Run::Undo { id, yes, dry_run, begin } => {
+            let plan = finished(context.client.undo(run_id(&id)?).await?, context).await?;
+            let of = Of { account: plan.attributes.account.clone().unwrap_or_default() };
+            super::object::carry_out(plan, &Make { of, yes, dry_run, begin }, context).await
         }
         Run::Queue { withdraw: None } => Answer::done(Report::Queue(rows(context.client.queue().await?))),
         Run::Queue { withdraw: Some(id) } => {

@@ -23,6 +23,8 @@ pub async fn server(command: ServerCommand, context: &Context<'_>) -> Result<Ans
         ServerCommand::List(which) => Answer::done(Report::Servers(list(&which, context).await?)),
         ServerCommand::Show { name, account } => show(&name, account, context).await,
         ServerCommand::Ssh { name, command } => ssh(&name, &command, context).await,
+        ServerCommand::Rebuild(asked) => super::object::rebuild(asked, context).await,
+        ServerCommand::Copy(asked) => super::object::copy(asked, context).await,
         ServerCommand::Exec { names, begin, command } => exec(names, command, &begin, context).await,
     }
 }

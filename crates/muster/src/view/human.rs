@@ -5,7 +5,7 @@ use std::fmt::Write;
 use muster_api::run::RunAttributes;
 
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN};
-use super::{event, plan, table};
+use super::{event, object, plan, table};
 use crate::command::Report;
 use crate::command::report::{Outcome, Planned, Row};
 
@@ -31,6 +31,9 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         Report::Limits(limits) if limits.is_empty() => {
             "Nothing is limited; set a limit with: muster limit set KEY NUMBER\n".into()
         }
+        Report::Objects(class, objects) if objects.is_empty() => object::none(*class),
+        Report::Object(one) => object::one(one),
+        Report::Details(said) => object::details(said),
         Report::Stats(stats) if stats.is_empty() => "No running servers.\n".into(),
         Report::Runs(_)
         | Report::Queue(_)
@@ -40,6 +43,7 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         | Report::Secrets(_)
         | Report::Limits(_)
         | Report::Contexts(_)
+        | Report::Objects(..)
         | Report::Stats(_) => table::report(report),
         Report::Events(events) => events.iter().filter_map(event::line).map(|line| line + "\n").collect(),
         Report::Found(events) if events.is_empty() => "Nothing found.\n".into(),
@@ -165,7 +169,7 @@ fn found(said: &muster_api::event::Event) -> String {
     format!("{FAINT}{at} {}{FAINT:#} {line}\n", said.run)
 }
 
-fn fields(fields: &[(&str, String)]) -> String {
+pub fn fields(fields: &[(&str, String)]) -> String {
     fields.iter().map(|(name, value)| format!("{FAINT}{name:<10}{FAINT:#} {value}\n")).collect()
 }
 

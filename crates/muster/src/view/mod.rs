@@ -17,6 +17,7 @@ pub mod data;
 pub mod event;
 pub mod human;
 pub mod live;
+pub mod object;
 pub mod plan;
 #[cfg(test)]
 pub mod sample;

@@ -9,7 +9,7 @@ use muster_api::run::RunAttributes;
 use muster_api::server::ServerAttributes;
 use muster_api::stats::StatsAttributes;
 
-use super::{data, event, plan};
+use super::{data, event, object, plan};
 use crate::command::Report;
 use crate::command::report::{Row, StepExplained};
 
@@ -41,6 +41,7 @@ pub fn report(report: &Report) -> String {
         Report::Server(server) => servers(std::slice::from_ref(server)),
         Report::Servers(list) => servers(list),
         Report::Infrastructure(owned) => objects(&owned.said),
+        Report::Objects(class, list) => object::many(*class, list),
         Report::Stats(list) => stats(list),
         Report::Accounts(list) => draw(
             &["account", "provider", "customer", "project", "url"],
@@ -132,9 +133,12 @@ pub fn report(report: &Report) -> String {
                 .map(|line| vec![line.step.to_string(), line.target.clone(), line.text.clone()])
                 .collect(),
         ),
-        Report::Did(_) | Report::Account(_) | Report::AccountTest(_) | Report::Validated(_) => {
-            data::yaml(report)
-        }
+        Report::Did(_)
+        | Report::Object(_)
+        | Report::Details(_)
+        | Report::Account(_)
+        | Report::AccountTest(_)
+        | Report::Validated(_) => data::yaml(report),
     }
 }
 

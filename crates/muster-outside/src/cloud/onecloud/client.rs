@@ -111,7 +111,7 @@ impl OneCloud {
     }
 
     /// Carries out a call and reads its answer by `reader`, which gets the texts that errors must not repeat.
-    async fn call<T>(
+    pub(super) async fn call<T>(
         &self,
         ask: &Ask,
         reader: impl Fn(&[u8], &[&str]) -> Result<T, Unreadable>,
@@ -121,7 +121,7 @@ impl OneCloud {
         self.manners.carry(ask, &hidden, send, |body| reader(body, &hidden)).await
     }
 
-    async fn change(&self, ask: &Ask) -> Result<(), CloudError> {
+    pub(super) async fn change(&self, ask: &Ask) -> Result<(), CloudError> {
         self.call(ask, |body, hidden| acknowledge(ask, body, hidden)).await
     }
 
@@ -178,7 +178,7 @@ impl OneCloud {
 }
 
 /// `NotFound` as a value.
-fn gone_is<T>(result: Result<T, CloudError>, gone: T) -> Result<T, CloudError> {
+pub(super) fn gone_is<T>(result: Result<T, CloudError>, gone: T) -> Result<T, CloudError> {
     match result {
         Err(error) if error.kind == CloudErrorKind::NotFound => Ok(gone),
         other => other,
@@ -186,7 +186,7 @@ fn gone_is<T>(result: Result<T, CloudError>, gone: T) -> Result<T, CloudError> {
 }
 
 /// An endpoint that the provider does not have is none; every other failure stays one.
-fn absent_is_none<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+pub(super) fn absent_is_none<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if matches!(error.status, Some(404 | 405 | 501)) => Ok(None),

@@ -193,6 +193,12 @@ pub fn is_missing(ask: &Ask, status: u16, body: &[u8]) -> bool {
     let words = match ask.about {
         About::Server => "server not found",
         About::Network => "network not found",
+        // What each of these calls itself is not known; the status decides, or words that end so.
+        About::Object => {
+            return status == 404
+                || message(body)
+                    .is_some_and(|text| text.trim_end_matches('.').to_lowercase().ends_with("not found"));
+        }
         About::Account => return false,
     };
     let says = message(body).map(|text| text.trim_end_matches('.').to_lowercase());

@@ -16,6 +16,8 @@ pub enum About {
     Server,
     /// One private network, by its id.
     Network,
+    /// One other object, by its id.
+    Object,
     /// Nothing that could be missing: a list, a create, the account.
     Account,
 }
@@ -146,7 +148,7 @@ fn get(path: &str, doing: &str) -> Ask {
 }
 
 /// An id as one segment of a path: whatever a provider calls an id cannot leave its segment.
-fn segment(id: &ProviderId) -> String {
+pub fn segment(id: &ProviderId) -> String {
     let mut out = String::new();
     for byte in id.as_str().bytes() {
         if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {

@@ -1,0 +1,522 @@
+//! What a person wants of objects of an account, one by one, against what is there: a plan without a file.
+
+use std::collections::BTreeMap;
+
+use muster_model::account::AccountIdentity;
+use muster_model::cloud::{SeenImage, SeenLocation};
+use muster_model::diagnostic::nearest;
+use muster_model::id::{AccountName, Generation, ProviderId, StepNumber};
+use muster_model::intent::CreationIntent;
+use muster_model::object::{
+    FieldValue, Fields, ObjectClass, ObjectDraft, ObjectVerb, ObjectWish, SeenObject,
+};
+use muster_model::ownership::{ObjectKind, Ownership};
+use muster_model::plan::{
+    Action, HostAction, LockKey, LockMode, Note, NoteKind, ObjectAction, ObjectRef, OnFailure, PlanDraft,
+    PlanHash, Reason, Refusal, Risk, Step, Subject,
+};
+use muster_model::server::SeenServer;
+use ring::digest::{SHA256, digest};
+
+use crate::hash::hex;
+use crate::location::Locations;
+use crate::why::did_you_mean;
+
+mod records;
+mod server;
+mod undo;
+
+pub use undo::{Undone, undo};
+
+/// What is known of an account when its objects are planned. Lists that no wish needs may be empty.
+#[derive(Clone, Debug, Default)]
+pub struct SeenObjects {
+    /// The objects of the classes that the wishes are about; records by their domain.
+    pub objects: Vec<SeenObject>,
+    /// Servers.
+    pub servers: Vec<SeenServer>,
+    /// Places on offer.
+    pub locations: Vec<SeenLocation>,
+    /// Images on offer.
+    pub images: Vec<SeenImage>,
+    /// What files own at this account.
+    pub owned: Vec<Ownership>,
+    /// Creates of objects whose answer was lost.
+    pub intents: Vec<CreationIntent>,
+    /// Muster's own login key, as an OpenSSH line.
+    pub login_key: Option<String>,
+}
+
+impl SeenObjects {
+    /// The objects of a class.
+    pub(crate) fn of(&self, class: ObjectClass) -> impl Iterator<Item = &SeenObject> {
+        self.objects.iter().filter(move |object| object.class == class)
+    }
+}
+
+/// Steps, refusals and notes in the making.
+#[derive(Default)]
+pub(crate) struct Made {
+    steps: Vec<Step>,
+    notes: Vec<Note>,
+    refusals: Vec<Refusal>,
+    locks: Vec<LockKey>,
+}
+
+impl Made {
+    pub(crate) fn refuse(&mut self, target: &str, code: &str, message: impl Into<String>) {
+        self.refusals.push(Refusal {
+            target: target.to_owned(),
+            code: code.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    /// Worth saying; nothing to do.
+    pub(crate) fn note(&mut self, target: &str, message: impl Into<String>) {
+        self.notes.push(Note { target: target.to_owned(), kind: NoteKind::Skipped, message: message.into() });
+    }
+
+    pub(crate) fn step(&mut self, target: &str, action: ObjectAction, reason: Reason, risk: Risk) {
+        let number = StepNumber(self.steps.len() as u32 + 1);
+        self.steps.push(Step {
+            number,
+            after: Vec::new(),
+            target: target.to_owned(),
+            action: Action::Object(action),
+            reason,
+            changes: Vec::new(),
+            risk,
+        });
+    }
+
+    /// After its disk was written anew a server of ours gets our login key again.
+    pub(crate) fn reach(&mut self, record: &Ownership, server: &ProviderId) {
+        let number = StepNumber(self.steps.len() as u32 + 1);
+        self.steps.push(Step {
+            number,
+            after: self.steps.last().map(|step| step.number).into_iter().collect(),
+            target: record.name.to_string(),
+            action: Action::Host(HostAction::Reach {
+                name: record.name.clone(),
+                server: ObjectRef::Seen(server.clone()),
+                keys: Vec::new(),
+            }),
+            reason: Reason::NeededBy,
+            changes: Vec::new(),
+            risk: Risk::None,
+        });
+    }
+
+    pub(crate) fn lock(&mut self, key: LockKey) {
+        self.locks.push(key);
+    }
+}
+
+/// Plans what is wanted of objects. Each step stands for itself: what fails is no reason to leave out the others.
+pub fn plan_objects(
+    name: &AccountName,
+    account: &AccountIdentity,
+    seen: &SeenObjects,
+    wishes: &[ObjectWish],
+) -> PlanDraft {
+    let mut made = Made::default();
+    for wish in wishes {
+        match wish {
+            ObjectWish::Present { class, name, fields } => present(seen, &mut made, *class, name, fields),
+            ObjectWish::Changed { class, name, rename, fields } => {
+                changed(seen, &mut made, *class, name, rename.as_deref(), fields);
+            }
+            ObjectWish::Absent { class, name } => absent(seen, &mut made, *class, name),
+            ObjectWish::Done { class, name, verb } => done(seen, &mut made, *class, name, *verb),
+            ObjectWish::Records(set) => records::records(seen, &mut made, set),
+            ObjectWish::Rebuilt { server, image, sysprep } => {
+                server::rebuilt(seen, &mut made, account, server, image.as_deref(), *sysprep);
+            }
+            ObjectWish::Copied { server, copy, network } => {
+                server::copied(seen, &mut made, account, server, copy, network.as_deref());
+            }
+        }
+    }
+    let named = made.steps.iter().map(|step| LockKey::Name(account.to_string(), lock_word(step)));
+    let mut locks: Vec<LockKey> = named.chain(made.locks).collect();
+    locks.sort();
+    locks.dedup();
+    let text: String = made.steps.iter().map(|step| format!("{:?}\n", step.action)).collect();
+    PlanDraft {
+        subject: Subject::Account(name.clone()),
+        based_on: Generation(0),
+        steps: made.steps,
+        waiting: Vec::new(),
+        notes: made.notes,
+        refusals: made.refusals,
+        locks: locks.into_iter().map(|key| (key, LockMode::Exclusive)).collect(),
+        lanes: Vec::new(),
+        on_failure: OnFailure::Continue,
+        hash: PlanHash(hex(digest(&SHA256, text.as_bytes()).as_ref())),
+    }
+}
+
+/// What a step keeps others from meanwhile. A network bears the word under which a file's plan locks it.
+fn lock_word(step: &Step) -> String {
+    match &step.action {
+        Action::Object(ObjectAction::Create { draft, .. } | ObjectAction::Delete { was: draft, .. }) => {
+            format!("{} {}", draft.class.word(), step.target)
+        }
+        Action::Object(ObjectAction::Change { class, .. } | ObjectAction::Do { class, .. }) => {
+            format!("{} {}", class.word(), step.target)
+        }
+        _ => step.target.clone(),
+    }
+}
+
+fn present(seen: &SeenObjects, made: &mut Made, class: ObjectClass, name: &str, fields: &Fields) {
+    let name = name.trim();
+    let target = if class == ObjectClass::Storage { "storage" } else { name };
+    if target.is_empty() {
+        made.refuse(class.word(), "name-missing", format!("a {} needs a name", class.word()));
+        return;
+    }
+    let mut fields = match class.check(fields, true) {
+        Ok(fields) => fields,
+        Err(problems) => {
+            problems.into_iter().for_each(|problem| made.refuse(target, "field", problem));
+            return;
+        }
+    };
+    if class == ObjectClass::Zone
+        && let Err(problem) = zone_name(name)
+    {
+        made.refuse(target, "name", problem);
+        return;
+    }
+    if let Err((code, message)) = resolve(seen, class, &mut fields) {
+        made.refuse(target, code, message);
+        return;
+    }
+    let draft = ObjectDraft { class, name: name.to_owned(), of: None, fields };
+    let same: Vec<&SeenObject> = seen.of(class).filter(|object| is_the_one(class, object, name)).collect();
+    let is_open = |intent: &&CreationIntent| intent.name.as_str() == intent_name(&draft);
+    match same.as_slice() {
+        // What an unanswered create left is settled by the step, which looks before it acts.
+        [] => create(made, target, draft, Vec::new()),
+        _ if seen.intents.iter().any(|intent| is_open(&intent)) => {
+            let open = seen.intents.iter().find(is_open);
+            let known = open.map(|intent| intent.known_ids.clone()).unwrap_or_default();
+            create(made, target, draft, known);
+        }
+        [only] if class == ObjectClass::Image => made.refuse(
+            target,
+            "exists",
+            format!(
+                "there is an image {name} (id {}) already; choose another name, or delete that one first",
+                only.id
+            ),
+        ),
+        [only] if draft.fits(only) => {}
+        [only] => {
+            let differing = draft.fields.iter().filter(|(word, value)| {
+                only.fields.get(*word).is_some_and(|seen| seen.to_string() != value.to_string())
+            });
+            let differing: Vec<String> = differing
+                .map(|(word, value)| format!("{word} is {}, not {value}", only.text(word)))
+                .collect();
+            made.refuse(
+                target,
+                "exists",
+                format!(
+                    "there is a {} {name} (id {}) already and it is another one ({}); change or delete that one, or choose another name",
+                    class.word(),
+                    only.id,
+                    differing.join(", ")
+                ),
+            );
+        }
+        several => made.refuse(target, "ambiguous", several_said(class, name, several)),
+    }
+}
+
+fn create(made: &mut Made, target: &str, draft: ObjectDraft, known_ids: Vec<ProviderId>) {
+    made.step(target, ObjectAction::Create { draft, known_ids }, Reason::Asked, Risk::None);
+}
+
+/// Whether an object is meant by a name. The storage has none of its own.
+fn is_the_one(class: ObjectClass, object: &SeenObject, name: &str) -> bool {
+    class == ObjectClass::Storage || class.same_name(&object.name, name) || object.id.as_str() == name
+}
+
+/// The name under which a create of it is remembered until its outcome is known.
+pub fn intent_name(draft: &ObjectDraft) -> String {
+    let of = draft.of.as_ref().map(|of| format!("{of} ")).unwrap_or_default();
+    let mut name = format!("{} {of}{}", draft.class.word(), draft.name);
+    // Records of one name and type are told apart by what they say.
+    if draft.class == ObjectClass::Record {
+        for word in ["type", "value", "priority", "port"] {
+            if let Some(value) = draft.fields.get(word) {
+                name.push_str(&format!(" {value}"));
+            }
+        }
+    }
+    name
+}
+
+/// Words of a person to what the provider calls it.
+fn resolve(
+    seen: &SeenObjects,
+    class: ObjectClass,
+    fields: &mut Fields,
+) -> Result<(), (&'static str, String)> {
+    if let Some(words) = fields.get("location").map(ToString::to_string) {
+        let place = Locations::new(&seen.locations).find(&words)?;
+        fields.insert("location".into(), FieldValue::Text(place.technical.clone()));
+    }
+    if class == ObjectClass::Image
+        && let Some(words) = fields.get("server").map(ToString::to_string)
+    {
+        let server = server::find(seen, &words).map_err(|message| ("server-unknown", message))?;
+        fields.insert("server".into(), FieldValue::Text(server.id.to_string()));
+    }
+    if class == ObjectClass::Network {
+        // As the file has it.
+        fields.entry("dhcp".into()).or_insert(FieldValue::Flag(true));
+    }
+    Ok(())
+}
+
+/// The provider keeps second-level domains only (`spec/onecloud-api.md` §1.8).
+fn zone_name(name: &str) -> Result<(), String> {
+    let labels: Vec<&str> = name.trim_end_matches('.').split('.').collect();
+    let good = labels.iter().all(|label| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    });
+    match (good, labels.len()) {
+        (true, 2) => Ok(()),
+        (true, 3..) => Err(format!(
+            "{name} is below another domain; the provider keeps domains of two parts only, as {}. Put records named {} into that one",
+            labels[labels.len() - 2..].join("."),
+            labels[..labels.len() - 2].join(".")
+        )),
+        _ => Err(format!("\"{name}\" is no domain, as example.com (an international one is written xn--…)")),
+    }
+}
+
+/// The one object that a name or id means.
+///
+/// # Errors
+/// A code and what to do.
+pub(crate) fn find<'a>(
+    seen: &'a SeenObjects,
+    class: ObjectClass,
+    name: &str,
+) -> Result<Option<&'a SeenObject>, String> {
+    let same: Vec<&SeenObject> = seen.of(class).filter(|object| is_the_one(class, object, name)).collect();
+    match same.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        several => match several.iter().find(|object| object.id.as_str() == name) {
+            Some(by_id) => Ok(Some(by_id)),
+            None => Err(several_said(class, name, several)),
+        },
+    }
+}
+
+fn several_said(class: ObjectClass, name: &str, several: &[&SeenObject]) -> String {
+    let ids: Vec<&str> = several.iter().map(|object| object.id.as_str()).collect();
+    format!(
+        "{} objects of the class {} are called {name}; name one by its id: {}",
+        several.len(),
+        class.word(),
+        ids.join(", ")
+    )
+}
+
+pub(crate) fn unknown(seen: &SeenObjects, class: ObjectClass, name: &str) -> String {
+    let words = seen.of(class).map(|object| object.name.as_str());
+    format!("there is no {} {name}.{}", class.word(), did_you_mean(nearest(name, words)))
+}
+
+fn changed(
+    seen: &SeenObjects,
+    made: &mut Made,
+    class: ObjectClass,
+    name: &str,
+    rename: Option<&str>,
+    fields: &Fields,
+) {
+    let fields = match class.check(fields, false) {
+        Ok(fields) => fields,
+        Err(problems) => {
+            problems.into_iter().for_each(|problem| made.refuse(name, "field", problem));
+            return;
+        }
+    };
+    let object = match find(seen, class, name) {
+        Ok(Some(object)) => object,
+        Ok(None) => return made.refuse(name, "unknown", unknown(seen, class, name)),
+        Err(message) => return made.refuse(name, "ambiguous", message),
+    };
+    let rename = rename.map(str::trim).filter(|new| *new != object.name);
+    if let Some(new) = rename {
+        if !class.can_be_renamed() {
+            return made.refuse(
+                name,
+                "field",
+                format!("a {} cannot be renamed at the provider", class.word()),
+            );
+        }
+        if new.is_empty() {
+            return made.refuse(name, "name-missing", "the new name is empty");
+        }
+        if let Some(other) = seen.of(class).find(|other| other.name == new) {
+            let message =
+                format!("there is a {} {new} (id {}) already; choose another name", class.word(), other.id);
+            return made.refuse(name, "exists", message);
+        }
+        if let Some(record) = owner(seen, object) {
+            return made.refuse(name, "owned", owned_said(class, name, record, "renamed"));
+        }
+    }
+    let to: Fields = fields
+        .into_iter()
+        .filter(|(word, value)| {
+            object.fields.get(word).is_none_or(|seen| seen.to_string() != value.to_string())
+        })
+        .collect();
+    if to.is_empty() && rename.is_none() {
+        return;
+    }
+    let expected = object.fields.iter().filter(|(word, _)| to.contains_key(*word));
+    let action = ObjectAction::Change {
+        class,
+        id: object.id.clone(),
+        name: object.name.clone(),
+        of: object.of.clone(),
+        rename: rename.map(str::to_owned),
+        expected: expected.map(|(word, value)| (word.clone(), value.clone())).collect(),
+        to,
+    };
+    made.step(&object.name, action, Reason::Asked, Risk::None);
+}
+
+/// The file that an object belongs to.
+fn owner<'a>(seen: &'a SeenObjects, object: &SeenObject) -> Option<&'a Ownership> {
+    let is_network = object.class == ObjectClass::Network;
+    seen.owned
+        .iter()
+        .find(|record| is_network && record.kind == ObjectKind::Network && record.id == object.id)
+}
+
+fn owned_said(class: ObjectClass, name: &str, record: &Ownership, what: &str) -> String {
+    let file = &record.infrastructure;
+    format!(
+        "{} {name} belongs to the file {file} and is not {what} behind its back; change the file and run \
+         `muster infra update {file}`, or give it up first: `muster infra disown {file} {name}`",
+        class.word()
+    )
+}
+
+fn absent(seen: &SeenObjects, made: &mut Made, class: ObjectClass, name: &str) {
+    let object = match find(seen, class, name) {
+        Ok(Some(object)) => object,
+        Ok(None) => {
+            // Gone is gone, but somebody who mistyped should hear of it.
+            return made.note(name, unknown(seen, class, name));
+        }
+        Err(message) => return made.refuse(name, "ambiguous", message),
+    };
+    if let Some(record) = owner(seen, object) {
+        return made.refuse(name, "owned", owned_said(class, &object.name, record, "deleted"));
+    }
+    let servers = object.text("servers");
+    if !servers.is_empty() {
+        let message = format!(
+            "{} {} still has servers in it (ids {servers}); unlink them first: a network is deleted only when it is empty",
+            class.word(),
+            object.name
+        );
+        return made.refuse(name, "in-use", message);
+    }
+    if class == ObjectClass::Image && object.text("type") == STOCK {
+        let message = format!(
+            "{} is the provider's own image; only images made in this account can be deleted",
+            object.name
+        );
+        return made.refuse(name, "stock", message);
+    }
+    if class == ObjectClass::Key
+        && let Some(login) = &seen.login_key
+    {
+        let ours =
+            Fields::from([(muster_model::object::PUBLIC_KEY.to_owned(), FieldValue::Text(login.clone()))]);
+        if object.has(&ours) {
+            let message = format!(
+                "key {} is the one Muster logs in with; without it no further server could be reached",
+                object.name
+            );
+            return made.refuse(name, "login-key", message);
+        }
+    }
+    let records = object.text("records");
+    if class == ObjectClass::Zone && !matches!(records.as_str(), "" | "0") {
+        made.note(
+            &object.name,
+            format!("its {records} records go with it; `muster dns zone export {}` keeps them", object.name),
+        );
+    }
+    let loses = class.holds_data() || class == ObjectClass::Zone;
+    let was = ObjectDraft {
+        class,
+        name: object.name.clone(),
+        of: object.of.clone(),
+        fields: object.fields.clone(),
+    };
+    let risk = if loses { Risk::Destroys } else { Risk::Interrupts };
+    made.step(&object.name, ObjectAction::Delete { was, id: object.id.clone() }, Reason::Asked, risk);
+}
+
+/// The `type` of the provider's own images (`spec/onecloud-api.md` §1.4).
+const STOCK: &str = "GoldServer";
+
+fn done(seen: &SeenObjects, made: &mut Made, class: ObjectClass, name: &str, verb: ObjectVerb) {
+    if class != ObjectClass::StorageUser {
+        return made.refuse(name, "verb", format!("a {} cannot be told to {}", class.word(), verb.word()));
+    }
+    let object = match find(seen, class, name) {
+        Ok(Some(object)) => object,
+        Ok(None) => return made.refuse(name, "unknown", unknown(seen, class, name)),
+        Err(message) => return made.refuse(name, "ambiguous", message),
+    };
+    let is_blocked = object.state.eq_ignore_ascii_case("Blocked");
+    let is_so = match verb {
+        ObjectVerb::Block => is_blocked,
+        ObjectVerb::Unblock => object.state.eq_ignore_ascii_case("Active"),
+        ObjectVerb::ChangePassword => false,
+    };
+    if is_so {
+        return;
+    }
+    let action = ObjectAction::Do { class, id: object.id.clone(), name: object.name.clone(), verb };
+    made.step(&object.name, action, Reason::Asked, Risk::Interrupts);
+}
+
+/// The classes whose lists some wishes need; for records the domains' names or ids.
+pub fn needed(wishes: &[ObjectWish]) -> (Vec<ObjectClass>, Vec<String>) {
+    let mut classes = BTreeMap::new();
+    let mut zones = Vec::new();
+    for wish in wishes {
+        if let Some(class) = wish.class() {
+            classes.insert(class, ());
+        }
+        if let ObjectWish::Records(set) = wish {
+            zones.push(set.zone.clone());
+        }
+    }
+    if classes.remove(&ObjectClass::Record).is_some() {
+        classes.insert(ObjectClass::Zone, ());
+    }
+    zones.sort();
+    zones.dedup();
+    (classes.into_keys().collect(), zones)
+}

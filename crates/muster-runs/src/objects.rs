@@ -1,0 +1,301 @@
+//! Objects of an account that are managed one by one: what is there, and proposals about them.
+
+use std::sync::Arc;
+
+use muster_model::Secret;
+use muster_model::id::{AccountName, PlanId, ProviderId, RunId, SecretName, SpaceName};
+use muster_model::intent::{Created, IntentState};
+use muster_model::object::{Fields, ObjectClass, ObjectWish, SeenObject};
+use muster_model::plan::{Plan, Subject};
+use muster_model::rights::{Authority, Wish, may};
+use muster_model::run::EntryKind;
+use muster_outside::cloud::{CloudError, CloudErrorKind};
+use muster_planner::{SeenObjects, plan_objects, undo};
+use muster_store::{Audit, NewPlan, PlanState, PlannedAs};
+
+use crate::account::Session;
+use crate::engine::{Engine, Inner};
+use crate::error::EngineError;
+use crate::secret::OWN_SPACE;
+
+/// The purpose that plans about objects are saved under.
+const PURPOSE: &str = "objects";
+/// The most wishes of one plan.
+pub const WISHES_MAX: usize = 10_000;
+
+/// Ask for a plan about objects of one account.
+#[derive(Clone, Debug)]
+pub struct ObjectProposal {
+    /// The Space.
+    pub space: SpaceName,
+    /// The account.
+    pub account: AccountName,
+    /// What is wanted.
+    pub wishes: Vec<ObjectWish>,
+    /// The same key twice is the same request.
+    pub idempotency_key: Option<String>,
+}
+
+/// Where the password of a storage user is kept: made by the provider, shown by it once.
+fn password_secret(space: &SpaceName, account: &AccountName, user: &ProviderId) -> (SpaceName, SecretName) {
+    (SpaceName::from(OWN_SPACE), SecretName(format!("object/{space}/{account}/storage-user/{user}")))
+}
+
+fn failed(error: CloudError) -> EngineError {
+    match error.kind {
+        CloudErrorKind::Refused | CloudErrorKind::NotFound => EngineError::Refused(error.to_string()),
+        CloudErrorKind::Transient | CloudErrorKind::Unauthorized | CloudErrorKind::UnknownOutcome => {
+            EngineError::Outside(error.to_string())
+        }
+    }
+}
+
+impl Engine {
+    /// The objects of a class, as the provider shows them now; records: those of the domain `of`, by its name or id.
+    pub async fn objects(
+        &self,
+        authority: &Authority,
+        space: &SpaceName,
+        account: &AccountName,
+        class: ObjectClass,
+        of: Option<&str>,
+    ) -> Result<Vec<SeenObject>, EngineError> {
+        may(authority, Wish::Read, space).map_err(EngineError::Denied)?;
+        let session = self.inner.session(space, account).await?;
+        match (class, of) {
+            (ObjectClass::Record, Some(zone)) => Ok(records_of(&session, zone).await?.1),
+            (ObjectClass::Record, None) => {
+                Err(EngineError::Invalid("records are listed by their domain; say which".into()))
+            }
+            (class, _) => session.cloud.objects(class, None).await.map_err(failed),
+        }
+    }
+
+    /// The customer, the project and the money, by the provider's words for them.
+    pub async fn account_details(
+        &self,
+        authority: &Authority,
+        space: &SpaceName,
+        account: &AccountName,
+    ) -> Result<Fields, EngineError> {
+        may(authority, Wish::Read, space).map_err(EngineError::Denied)?;
+        let session = self.inner.session(space, account).await?;
+        session.cloud.account_details().await.map_err(failed)
+    }
+
+    /// Looks at what the wishes are about, and saves a plan.
+    pub async fn submit_objects(
+        &self,
+        authority: &Authority,
+        proposal: ObjectProposal,
+    ) -> Result<PlanId, EngineError> {
+        may(authority, Wish::Run, &proposal.space).map_err(EngineError::Denied)?;
+        if proposal.wishes.is_empty() || proposal.wishes.len() > WISHES_MAX {
+            return Err(EngineError::Invalid(format!(
+                "a plan about objects has 1 to {WISHES_MAX} wishes, not {}",
+                proposal.wishes.len()
+            )));
+        }
+        let inner = &self.inner;
+        let session = inner.session(&proposal.space, &proposal.account).await?;
+        let seen = inner.observe_objects(&session, &proposal.wishes).await?;
+        let draft = plan_objects(&proposal.account, &session.account.identity, &seen, &proposal.wishes);
+        let id = PlanId(inner.world.ids.next());
+        let new = NewPlan {
+            id,
+            space: proposal.space.clone(),
+            subject: Subject::Account(proposal.account.clone()),
+            account: proposal.account.clone(),
+            purpose: PURPOSE.into(),
+            bundle: "{}".into(),
+            warnings: Vec::new(),
+            actor: authority.actor.clone(),
+            at: inner.world.clock.now(),
+            node: inner.node,
+            idempotency_key: proposal.idempotency_key,
+        };
+        let saved = inner.store.insert_plan(new).await?;
+        if saved != id {
+            return Ok(saved);
+        }
+        let state = if draft.refusals.is_empty() { PlanState::Ready } else { PlanState::Refused };
+        let inputs = inner.no_inputs(&draft.subject.owner(), &session.account.identity);
+        let plan = Plan {
+            id,
+            space: proposal.space,
+            account: proposal.account,
+            identity: session.account.identity.clone(),
+            draft,
+        };
+        inner.store.finish_plan(id, PlannedAs { state, message: None, plan: Some((plan, inputs)) }).await?;
+        Ok(id)
+    }
+
+    /// Proposes what takes back a run about objects: what succeeded in it, as far as anything can be taken back.
+    pub async fn submit_undo(
+        &self,
+        authority: &Authority,
+        run: RunId,
+        idempotency_key: Option<String>,
+    ) -> Result<(PlanId, Vec<String>), EngineError> {
+        let inner = &self.inner;
+        let row = inner.store.run(run).await?;
+        let row = row.ok_or_else(|| EngineError::NotFound(format!("there is no run {run}")))?;
+        may(authority, Wish::Run, &row.space).map_err(EngineError::Denied)?;
+        let Subject::Account(account) = &row.subject else {
+            return Err(EngineError::Invalid(format!(
+                "run {run} is about {}; what a file made is taken back by `muster infra rollback`",
+                row.subject
+            )));
+        };
+        if !row.state.is_final() {
+            return Err(EngineError::Conflict(format!(
+                "run {run} is {}; wait for its end or cancel it first",
+                row.state.word()
+            )));
+        }
+        let (_, plan) = inner.run_and_plan(run).await?;
+        let entries = inner.all_entries(run).await.map_err(|error| EngineError::Store(error.to_string()))?;
+        let succeeded: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match &entry.kind {
+                EntryKind::Succeeded { step, .. } => Some(*step),
+                _ => None,
+            })
+            .collect();
+        let session = inner.session(&row.space, account).await?;
+        let zones = session.cloud.objects(ObjectClass::Zone, None).await;
+        let zones = zones.unwrap_or_default();
+        let zone_name =
+            |id: &str| zones.iter().find(|zone| zone.id.as_str() == id).map(|zone| zone.name.clone());
+        let steps = plan.draft.steps.iter().filter(|step| succeeded.contains(&step.number));
+        let undone = undo(steps, zone_name);
+        if undone.wishes.is_empty() {
+            let why = match undone.cannot.is_empty() {
+                true => "nothing of it succeeded".to_owned(),
+                false => undone.cannot.join("; "),
+            };
+            return Err(EngineError::Refused(format!("run {run} cannot be taken back: {why}")));
+        }
+        let proposal = ObjectProposal {
+            space: row.space.clone(),
+            account: account.clone(),
+            wishes: undone.wishes,
+            idempotency_key,
+        };
+        Ok((self.submit_objects(authority, proposal).await?, undone.cannot))
+    }
+
+    /// The password of a storage user, as the provider said it when it was made or changed here.
+    pub async fn object_password(
+        &self,
+        authority: &Authority,
+        space: &SpaceName,
+        account: &AccountName,
+        user: &str,
+    ) -> Result<(SeenObject, Secret), EngineError> {
+        may(authority, Wish::Set, space).map_err(EngineError::Denied)?;
+        let session = self.inner.session(space, account).await?;
+        let users = session.cloud.objects(ObjectClass::StorageUser, None).await.map_err(failed)?;
+        let found = users.into_iter().find(|one| one.name == user || one.id.as_str() == user);
+        let found = found.ok_or_else(|| EngineError::NotFound(format!("there is no storage-user {user}")))?;
+        let (own, name) = password_secret(space, account, &found.id);
+        match self.inner.secret_value(&own, &name).await? {
+            Some(password) => Ok((found, password)),
+            None => Err(EngineError::NotFound(format!(
+                "the password of {user} was never seen here; `muster storage user password {user}` makes another one"
+            ))),
+        }
+    }
+}
+
+/// A domain by its name or id, with its records.
+async fn records_of(
+    session: &Arc<Session>,
+    zone: &str,
+) -> Result<(ProviderId, Vec<SeenObject>), EngineError> {
+    let zones = session.cloud.objects(ObjectClass::Zone, None).await.map_err(failed)?;
+    let same = |seen: &&SeenObject| seen.id.as_str() == zone || ObjectClass::Zone.same_name(&seen.name, zone);
+    let Some(found) = zones.iter().find(same) else {
+        let names: Vec<&str> = zones.iter().map(|zone| zone.name.as_str()).collect();
+        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        return Err(EngineError::NotFound(format!(
+            "there is no domain {zone} in this account; it has: {known}"
+        )));
+    };
+    let records = session.cloud.objects(ObjectClass::Record, Some(&found.id)).await.map_err(failed)?;
+    Ok((found.id.clone(), records))
+}
+
+impl Inner {
+    async fn observe_objects(
+        &self,
+        session: &Arc<Session>,
+        wishes: &[ObjectWish],
+    ) -> Result<SeenObjects, EngineError> {
+        let cloud = &session.cloud;
+        let (classes, zones) = muster_planner::needed_lists(wishes);
+        let mut seen = SeenObjects::default();
+        for class in &classes {
+            seen.objects.extend(cloud.objects(*class, None).await.map_err(failed)?);
+        }
+        for zone in zones {
+            let same = |seen: &&SeenObject| {
+                seen.class == ObjectClass::Zone
+                    && (seen.id.as_str() == zone || ObjectClass::Zone.same_name(&seen.name, &zone))
+            };
+            // One that is not there is told by the planner, with the nearest.
+            if let Some(found) = seen.objects.iter().find(same).map(|zone| zone.id.clone()) {
+                seen.objects.extend(cloud.objects(ObjectClass::Record, Some(&found)).await.map_err(failed)?);
+            }
+        }
+        let of_servers = |wish: &ObjectWish| {
+            matches!(
+                wish,
+                ObjectWish::Rebuilt { .. }
+                    | ObjectWish::Copied { .. }
+                    | ObjectWish::Present { class: ObjectClass::Image, .. }
+            )
+        };
+        if wishes.iter().any(of_servers) {
+            seen.servers = cloud.servers().await.map_err(failed)?;
+        }
+        if wishes.iter().any(|wish| matches!(wish, ObjectWish::Rebuilt { .. })) {
+            seen.images = cloud.images().await.map_err(failed)?;
+        }
+        let placed = [ObjectClass::Network, ObjectClass::PublicNetwork];
+        if classes.iter().any(|class| placed.contains(class)) {
+            seen.locations = cloud.locations().await.map_err(failed)?;
+        }
+        let facts = self.store.facts(&session.account.identity).await?;
+        seen.owned = facts.owned;
+        let is_open = |state: &IntentState| *state == IntentState::Open;
+        seen.intents = facts
+            .intents
+            .into_iter()
+            .filter(|intent| matches!(intent.wanted, Created::Object(_)) && is_open(&intent.state))
+            .collect();
+        seen.login_key = Some(self.login_key(&session.account).await?);
+        Ok(seen)
+    }
+
+    /// Seals a password that a provider shows once.
+    pub(crate) async fn keep_object_password(
+        &self,
+        space: &SpaceName,
+        account: &AccountName,
+        user: &ProviderId,
+        password: &Secret,
+    ) -> Result<(), EngineError> {
+        let (own, name) = password_secret(space, account, user);
+        let sealed = self.seal(&own, &name, password);
+        let audit = Audit {
+            space: space.clone(),
+            at: self.world.clock.now(),
+            actor: "muster".into(),
+            what: "password.kept".into(),
+            about: format!("of storage-user {user} of account {account}"),
+        };
+        Ok(self.store.put_secret(own, name, sealed, audit).await?)
+    }
+}

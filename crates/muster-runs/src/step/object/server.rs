@@ -1,0 +1,168 @@
+//! Servers that are made anew or copied by hand.
+
+use std::time::Duration;
+
+use muster_model::id::{ProviderId, ServerName};
+use muster_model::intent::{Created, IntentState};
+use muster_model::object::{Fields, ObjectClass, ObjectDraft};
+use muster_model::ownership::{ObjectKind, Ownership};
+use muster_model::run::{Fact, Output};
+use muster_model::server::ServerState;
+use muster_outside::cloud::CloudErrorKind;
+use muster_store::About;
+
+use super::super::past::past;
+use super::super::server::{fresh, object, store_failed, wait_made};
+use super::super::settle::{Settled, settle};
+use super::super::{Intent, Looked, StepContext, StepError};
+use super::{close, intent};
+
+/// A rebuild wipes a disk. One whose outcome is not known is not begun again by itself.
+pub(super) async fn look_rebuild(
+    ctx: &StepContext,
+    server: &ProviderId,
+    name: &str,
+) -> Result<Looked, StepError> {
+    let seen = ctx.session.cloud.server(server).await?;
+    let seen = seen
+        .ok_or_else(|| StepError::refused(format!("server {name} (id {server}) is gone at the provider")))?;
+    if seen.name != name {
+        return Err(StepError::refused(format!(
+            "server id {server} was called {name} when this was planned and is called {} now; it is not rebuilt",
+            seen.name
+        )));
+    }
+    let past = past(ctx).await?;
+    if let Some(message) = past.unknown {
+        return Err(StepError::unknown(message));
+    }
+    if past.open.is_some() {
+        if ctx.session.cloud.action_in_progress(server).await? {
+            // It is under way: wait for its end, and then for the rest.
+            return Ok(Looked::Act(Intent::Await(server.clone()), Vec::new()));
+        }
+        return Err(StepError::unknown(format!(
+            "a rebuild of {name} was asked for and its answer was lost; look whether the server is new, then say \
+             `muster run retry`"
+        )));
+    }
+    Ok(Looked::Act(Intent::Plain, Vec::new()))
+}
+
+pub(super) async fn rebuild(
+    ctx: &StepContext,
+    server: &ProviderId,
+    image: &ProviderId,
+    sysprep: bool,
+    intent: Intent,
+) -> Result<(Output, Vec<Fact>), StepError> {
+    if !matches!(intent, Intent::Await(_)) {
+        ctx.session.cloud.rebuild_server(server, image, sysprep).await?;
+    }
+    let limit = Duration::from_millis(ctx.session.account.settings.wait_timeout_ms);
+    let clock = &ctx.world().clock;
+    let began = clock.monotonic();
+    loop {
+        let busy = ctx.session.cloud.action_in_progress(server).await?;
+        let seen = ctx.session.cloud.server(server).await?;
+        if !busy && seen.as_ref().is_some_and(|seen| seen.state == ServerState::Active && seen.power_on) {
+            break;
+        }
+        if clock.monotonic().saturating_sub(began) >= limit {
+            return Err(StepError::unknown(format!(
+                "waited {} s for server {server} to be rebuilt",
+                limit.as_secs()
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(ctx.session.poll_ms)).await;
+    }
+    // Whatever was on it is gone: its host key, the keys of people, what playbooks did.
+    let about = About::ids(ObjectKind::Server, vec![server.clone()]);
+    let account = &ctx.session.account.identity;
+    let owned = ctx.store().facts_about(account, &about).await.map_err(store_failed)?.owned;
+    let facts = owned.into_iter().map(|record| {
+        Fact::Own(Box::new(Ownership { host_key: None, provisioned: Default::default(), ..record }))
+    });
+    Ok((object(server), facts.collect()))
+}
+
+/// The draft under which the create of a copy is remembered.
+fn draft(copy: &str) -> ObjectDraft {
+    ObjectDraft { class: ObjectClass::Image, name: copy.to_owned(), of: None, fields: Fields::new() }
+}
+
+fn remembered_as(copy: &str) -> String {
+    format!("copy {copy}")
+}
+
+pub(super) async fn look_copy(ctx: &StepContext, copy: &str) -> Result<Looked, StepError> {
+    let account = &ctx.session.account.identity;
+    let about = About::name(ObjectKind::Object, &remembered_as(copy));
+    let facts = ctx.store().facts_about(account, &about).await.map_err(store_failed)?;
+    let mut changed = Vec::new();
+    for open in facts.intents {
+        match &open.state {
+            IntentState::Made(id) if open.run == ctx.journal.run() => {
+                return Ok(Looked::Act(Intent::Await(id.clone()), Vec::new()));
+            }
+            IntentState::Open => {
+                let candidates = || async {
+                    let list = fresh(ctx).await?;
+                    let new = list.servers.iter().filter(|server| server.name == copy);
+                    Ok(new
+                        .map(|server| server.id.clone())
+                        .filter(|id| !open.known_ids.contains(id))
+                        .collect())
+                };
+                match settle(ctx, &open, candidates).await? {
+                    Settled::Made(id) => {
+                        let made = close(&open, IntentState::Made(id.clone()));
+                        return Ok(Looked::Act(Intent::Await(id), vec![made]));
+                    }
+                    Settled::Nothing => changed.push(close(&open, IntentState::GivenUp)),
+                }
+            }
+            IntentState::Made(_) | IntentState::Refused | IntentState::GivenUp => {}
+        }
+    }
+    let list = fresh(ctx).await?;
+    let known: Vec<ProviderId> =
+        list.servers.iter().filter(|server| server.name == copy).map(|server| server.id.clone()).collect();
+    if let Some(other) = known.first() {
+        return Err(StepError::refused(format!(
+            "there is a server {copy} (id {other}) meanwhile; choose another name"
+        )));
+    }
+    let intent = intent(ctx, remembered_as(copy), Created::Object(Box::new(draft(copy))), known);
+    changed.push(Fact::OpenIntent(Box::new(intent.clone())));
+    Ok(Looked::Act(Intent::Create(Box::new(intent)), changed))
+}
+
+pub(super) async fn copy(
+    ctx: &StepContext,
+    server: &ProviderId,
+    copy: &str,
+    network: Option<&ProviderId>,
+    intent: Intent,
+) -> Result<(Output, Vec<Fact>), StepError> {
+    let id = match intent {
+        Intent::Await(id) => id,
+        Intent::Plain => return Err(StepError::refused("a create without an intent is never sent")),
+        Intent::Create(intent) => match ctx.session.cloud.copy_server(server, copy, network).await {
+            Ok(seen) => {
+                let made = close(&intent, IntentState::Made(seen.id.clone()));
+                ctx.say(format!("{copy} is being made as id {}", seen.id), vec![made]).await?;
+                seen.id
+            }
+            Err(error) => {
+                if error.kind != CloudErrorKind::UnknownOutcome {
+                    let refused = close(&intent, IntentState::Refused);
+                    ctx.say(format!("the copy {copy} was not accepted"), vec![refused]).await?;
+                }
+                return Err(error.into());
+            }
+        },
+    };
+    wait_made(ctx, &ServerName::from(copy), &id).await?;
+    Ok((object(&id), Vec::new()))
+}

@@ -1,0 +1,422 @@
+//! The words of the commands about objects of an account: images, networks, keys, DNS, storage.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::begin::Begin;
+
+/// Which account.
+#[derive(Clone, Debug, Args)]
+pub struct Of {
+    /// The account
+    #[arg(long, default_value = crate::home::ACCOUNT_DEFAULT)]
+    pub account: String,
+}
+
+/// Which of them, and in which order.
+#[derive(Clone, Debug, Args)]
+pub struct Seek {
+    /// Which account.
+    #[command(flatten)]
+    pub of: Of,
+    /// Only those with this value, e.g. location=SdnSpb; may be given several times
+    #[arg(long = "where", value_name = "FIELD=VALUE")]
+    pub filters: Vec<String>,
+    /// In the order of this field; `-` before it turns the order
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    pub sort: Option<String>,
+}
+
+/// How a change is made.
+#[derive(Clone, Debug, Args)]
+pub struct Make {
+    /// Which account.
+    #[command(flatten)]
+    pub of: Of,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Only show what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How its run begins.
+    #[command(flatten)]
+    pub begin: Begin,
+}
+
+/// Images.
+#[derive(Debug, Subcommand)]
+pub enum Image {
+    /// Images that servers can be made from
+    List(Seek),
+    /// Make an image from a server
+    Create {
+        /// The name people see
+        name: String,
+        /// The server, by its name or id
+        #[arg(long, value_name = "SERVER")]
+        from: String,
+        /// The technical name: Latin letters and digits; made from the name when left out
+        #[arg(long, value_name = "WORD")]
+        technical: Option<String>,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Delete an image that was made in this account
+    Delete {
+        /// Its name or id
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+}
+
+/// Networks.
+#[derive(Debug, Subcommand)]
+pub enum Network {
+    /// Private networks
+    List(Seek),
+    /// One private network
+    Show {
+        /// Its name or id
+        name: String,
+        /// Which account.
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Make a private network
+    Create {
+        /// Its name
+        name: String,
+        /// Where: a location's title or technical name
+        #[arg(long)]
+        location: String,
+        /// The provider hands out no addresses in it
+        #[arg(long)]
+        no_dhcp: bool,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Give a private network another name
+    Rename {
+        /// Its name or id
+        name: String,
+        /// The new name
+        to: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Delete a private network that is empty
+    Delete {
+        /// Its name or id
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Public networks, with their firewalls and tunnels
+    #[command(subcommand)]
+    Public(PublicNetwork),
+}
+
+/// Public networks.
+#[derive(Debug, Subcommand)]
+pub enum PublicNetwork {
+    /// Public networks
+    List(Seek),
+    /// One public network, with its firewall's rules and its tunnels
+    Show {
+        /// Its name or id
+        name: String,
+        /// Which account.
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Rent a public network
+    Create {
+        /// Its name
+        name: String,
+        /// Where: a location's title or technical name
+        #[arg(long)]
+        location: String,
+        /// How many addresses
+        #[arg(long)]
+        capacity: u32,
+        /// Mbit/s: 10 to 1000 in steps of 10
+        #[arg(long)]
+        bandwidth: u32,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Change its speed or its name
+    Change {
+        /// Its name or id
+        name: String,
+        /// Mbit/s: 10 to 1000 in steps of 10
+        #[arg(long)]
+        bandwidth: Option<u32>,
+        /// The new name
+        #[arg(long)]
+        rename: Option<String>,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Give a public network back
+    Delete {
+        /// Its name or id
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+}
+
+/// Public keys.
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Public keys that the account keeps
+    List(Seek),
+    /// Add a public key
+    Add {
+        /// Its title
+        name: String,
+        /// The file with the OpenSSH line, e.g. ~/.ssh/id_ed25519.pub
+        file: PathBuf,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Delete a public key from the account; servers that have it keep it
+    Delete {
+        /// Its title or id
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+}
+
+/// DNS.
+#[derive(Debug, Subcommand)]
+pub enum Dns {
+    /// Domains
+    #[command(subcommand)]
+    Zone(Zone),
+    /// Records of a domain
+    #[command(subcommand)]
+    Record(Record),
+}
+
+/// Domains.
+#[derive(Debug, Subcommand)]
+pub enum Zone {
+    /// Domains
+    List(Seek),
+    /// Add a domain
+    Create {
+        /// As example.com
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Delete a domain with its records
+    Delete {
+        /// Its name or id
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Print a domain as a zone file
+    Export {
+        /// Its name or id
+        name: String,
+        /// Which account.
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Make a domain's records those of a zone file; names and types that the file does not have stay
+    Import {
+        /// The domain
+        name: String,
+        /// The zone file; `-` reads it from stdin
+        file: PathBuf,
+        /// Delete records whose names or types the file does not have, apart from NS
+        #[arg(long)]
+        exact: bool,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+}
+
+/// Records.
+#[derive(Debug, Subcommand)]
+pub enum Record {
+    /// Records of a domain
+    List {
+        /// The domain
+        zone: String,
+        /// Which.
+        #[command(flatten)]
+        seek: Seek,
+    },
+    /// The records of a name and type become these, and no others
+    Set(RecordValues),
+    /// There is this record beside others of the same name and type
+    Add(RecordValues),
+    /// Delete the records of a name and type; with values only those
+    Delete {
+        /// The domain
+        zone: String,
+        /// The name within it; @ is the domain itself
+        name: String,
+        /// A, AAAA, CNAME, MX, NS, TXT or SRV
+        kind: String,
+        /// Only those with this value
+        values: Vec<String>,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+}
+
+/// What records are to say.
+#[derive(Debug, Args)]
+pub struct RecordValues {
+    /// The domain
+    pub zone: String,
+    /// The name within it; @ is the domain itself
+    pub name: String,
+    /// A, AAAA, CNAME, MX, NS, TXT or SRV
+    pub kind: String,
+    /// The address, target or text; several make several records
+    #[arg(required = true)]
+    pub values: Vec<String>,
+    /// Seconds it may be remembered
+    #[arg(long)]
+    pub ttl: Option<u32>,
+    /// Of MX and SRV; lower comes first
+    #[arg(long)]
+    pub priority: Option<u16>,
+    /// Of SRV
+    #[arg(long)]
+    pub weight: Option<u16>,
+    /// Of SRV
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// How.
+    #[command(flatten)]
+    pub make: Make,
+}
+
+/// Object storage.
+#[derive(Debug, Subcommand)]
+pub enum Storage {
+    /// The account's storage
+    Show(Of),
+    /// Activate it
+    Activate(Make),
+    /// Deactivate it; what it holds is lost
+    Deactivate(Make),
+    /// Its users
+    #[command(subcommand)]
+    User(StorageUser),
+}
+
+/// Users of the storage.
+#[derive(Debug, Subcommand)]
+pub enum StorageUser {
+    /// Its users
+    List(Seek),
+    /// One user, with the addresses for S3, Swift and FTP
+    Show {
+        /// Its name or id
+        name: String,
+        /// Print only the password, as the provider said it once
+        #[arg(long)]
+        password: bool,
+        /// Which account.
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Add a user; the provider makes the password, which is sealed here
+    Create {
+        /// Its name
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Delete a user
+    Delete {
+        /// Its name or id
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// Another password, made by the provider and sealed here
+    Password {
+        /// Its name or id
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// It may not use the storage for now
+    Block {
+        /// Its name or id
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+    /// It may use the storage again
+    Unblock {
+        /// Its name or id
+        name: String,
+        /// How.
+        #[command(flatten)]
+        make: Make,
+    },
+}
+
+/// Make a server anew.
+#[derive(Debug, Args)]
+pub struct Rebuild {
+    /// The server, by its name or id
+    pub name: String,
+    /// From this image; the one it has when left out
+    #[arg(long)]
+    pub image: Option<String>,
+    /// Give a Windows system a new identity
+    #[arg(long)]
+    pub sysprep: bool,
+    /// How.
+    #[command(flatten)]
+    pub make: Make,
+}
+
+/// Copy a server.
+#[derive(Debug, Args)]
+pub struct Copy {
+    /// The server, by its name or id
+    pub name: String,
+    /// The copy's name
+    pub copy: String,
+    /// A private network for the copy, by its name or id
+    #[arg(long)]
+    pub network: Option<String>,
+    /// How.
+    #[command(flatten)]
+    pub make: Make,
+}
