@@ -22,6 +22,9 @@ pub struct SeenNetwork {
     pub location: String,
     /// Servers linked to it.
     pub servers: Vec<ProviderId>,
+    /// The mask of its addresses as the provider writes it (`255.255.0.0`); empty where it says none.
+    #[serde(default)]
+    pub mask: String,
 }
 
 /// An operating system image as offered.

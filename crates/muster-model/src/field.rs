@@ -27,6 +27,8 @@ pub enum Field {
     Power,
     /// Private networks.
     Networks,
+    /// The speed of links.
+    Bandwidth,
     /// Login keys.
     Keys,
     /// Backups.
@@ -48,6 +50,8 @@ pub enum Later {
     PowerAction,
     /// By linking and unlinking networks.
     Link,
+    /// By a request about one link.
+    LinkSpeed,
     /// Only by making the server anew.
     Replace,
     /// Not through the provider: over SSH.
@@ -87,6 +91,7 @@ pub const FIELDS: &[FieldRow] = &[
     row(Field::Image, "image", true, true, Later::Replace),
     row(Field::Power, "power", true, false, Later::PowerAction),
     row(Field::Networks, "networks", true, false, Later::Link),
+    row(Field::Bandwidth, "bandwidth", true, false, Later::LinkSpeed),
     row(Field::Keys, "keys", true, true, Later::InsideOnly),
     row(Field::Backup, "backup", false, true, Later::Never),
     row(Field::Groups, "groups", false, false, Later::Never),
@@ -116,7 +121,7 @@ mod tests {
         let count = fields.len();
         fields.dedup();
         assert_eq!(fields.len(), count);
-        assert_eq!(count, 14);
+        assert_eq!(count, 15);
         for row in FIELDS {
             assert_eq!(row.field.row().field, row.field);
         }

@@ -91,6 +91,9 @@ pub struct WantedServer {
     pub backup_days: u32,
     /// Playbooks that an old ict file binds to this server; paths relative to the root.
     pub playbooks: Vec<String>,
+    /// Speed of its public link in Mbit/s; none leaves it alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandwidth_mbit: Option<u32>,
 }
 
 /// What state the provider says a server is in.
@@ -126,6 +129,9 @@ impl fmt::Display for ServerState {
 /// One link between a server and a network, as seen from the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenLink {
+    /// The link's own id at the provider, where it says one.
+    #[serde(default)]
+    pub id: Option<ProviderId>,
     /// The network's id at the provider.
     pub network: ProviderId,
     /// Whether the link is ready (`Active`) or still being made.
@@ -136,6 +142,12 @@ pub struct SeenLink {
     pub address: String,
     /// Its hardware address; empty until assigned.
     pub mac: String,
+    /// The mask of its address as the provider writes it (`255.255.0.0`); empty where it says none.
+    #[serde(default)]
+    pub mask: String,
+    /// Its speed in Mbit/s, where the provider says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandwidth_mbit: Option<u32>,
 }
 
 /// One server as it was seen. Holds no password, ever.

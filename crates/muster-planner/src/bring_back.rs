@@ -197,6 +197,7 @@ fn change_in_place<'a>(
     }
     decision.links = difference.links;
     decision.unlinks = difference.unlinks;
+    decision.speeds = difference.speeds;
     decision.power = match (difference.state, difference.power) {
         // While it is being made it is off and comes up by itself: the step waits for that, then sets what is wanted.
         (Some(state), power) => Some((wanted.power, std::iter::once(state).chain(power).collect())),

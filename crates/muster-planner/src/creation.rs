@@ -6,6 +6,7 @@ use muster_model::id::ProviderId;
 use muster_model::plan::{FieldChange, Reason};
 use muster_model::server::{Power, WantedServer};
 
+use crate::bandwidth;
 use crate::scene::Scene;
 use crate::server::{Inside, ServerDecision};
 use crate::size;
@@ -59,6 +60,7 @@ pub(crate) fn create<'a>(
     }
     let changes = if changes.is_empty() { creation_changes(wanted, location, image) } else { changes };
     decision.links = wanted.networks.iter().collect();
+    decision.speeds = bandwidth::of_new(scene, wanted);
     if wanted.power == Power::Stopped {
         let change = FieldChange {
             field: Field::Power,

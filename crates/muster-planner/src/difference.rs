@@ -7,6 +7,7 @@ use muster_model::id::{NetworkName, ProviderId};
 use muster_model::plan::FieldChange;
 use muster_model::server::{SeenServer, ServerState, WantedServer};
 
+use crate::bandwidth::{self, Speed};
 use crate::image::Verdict;
 use crate::scene::{NetworkPlace, NetworkPlaces, Scene};
 
@@ -25,6 +26,8 @@ pub(crate) struct Difference<'a> {
     pub(crate) links: Vec<&'a NetworkName>,
     /// Networks to unlink.
     pub(crate) unlinks: Vec<&'a ProviderId>,
+    /// Links that get another speed.
+    pub(crate) speeds: Vec<Speed<'a>>,
     /// Explained, not set: the provider's own state.
     pub(crate) state: Option<FieldChange>,
 }
@@ -37,6 +40,7 @@ impl Difference<'_> {
             && self.power.is_none()
             && self.links.is_empty()
             && self.unlinks.is_empty()
+            && self.speeds.is_empty()
             && self.state.is_none()
     }
 
@@ -46,6 +50,7 @@ impl Difference<'_> {
         let mut words: Vec<String> = changes.map(change_words).collect();
         words.extend(self.links.iter().map(|name| format!("not linked to {name}")));
         words.extend(self.unlinks.iter().map(|id| format!("linked to the network {id}")));
+        words.extend(self.speeds.iter().map(|speed| change_words(&speed.change())));
         words.join(", ")
     }
 }
@@ -78,6 +83,10 @@ pub(crate) fn between<'a>(
             links(scene, places, target.wanted, seen, &mut difference);
             continue;
         }
+        if row.later == Later::LinkSpeed {
+            difference.speeds = bandwidth::speeds(scene, places, target.wanted, seen);
+            continue;
+        }
         let Some(change) = change(row.field, target, seen) else { continue };
         match row.later {
             Later::Resize => difference.resize.push(change),
@@ -88,8 +97,8 @@ pub(crate) fn between<'a>(
             Later::Replace => difference.replace.push(change),
             Later::PowerAction => difference.power = Some(change),
             Later::Never => difference.state = Some(change),
-            // Keys are compared where provisioning is decided, links above.
-            Later::InsideOnly | Later::Link => {}
+            // Keys are compared where provisioning is decided, links and their speeds above.
+            Later::InsideOnly | Later::Link | Later::LinkSpeed => {}
         }
     }
     difference
@@ -127,7 +136,7 @@ fn change(field: Field, target: &Target<'_, '_>, seen: &SeenServer) -> Option<Fi
         }
         Field::DiskType | Field::Performance | Field::Location | Field::Power | Field::State => None,
         // A name cannot be set, keys are set inside, backups and groups are not shown, links are compared apart.
-        Field::Name | Field::Keys | Field::Backup | Field::Groups | Field::Networks => None,
+        Field::Name | Field::Keys | Field::Backup | Field::Groups | Field::Networks | Field::Bandwidth => None,
     }
 }
 

@@ -11,7 +11,7 @@ use muster_model::cloud::SeenNetwork;
 use muster_model::id::ProviderId;
 use muster_model::plan::{Action, NetworkAction, PlanHash, RecordAction, ServerAction, Step};
 use muster_model::policy::Policy;
-use muster_model::server::SeenServer;
+use muster_model::server::{SeenLink, SeenServer};
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
@@ -49,8 +49,17 @@ struct ServerFacts<'a> {
     location: &'a str,
     image: &'a str,
     family: &'a str,
-    links: Vec<&'a ProviderId>,
+    links: Vec<LinkFacts<'a>>,
     keys: Vec<&'a ProviderId>,
+}
+
+/// The fields of a link that decisions read.
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct LinkFacts<'a> {
+    network: &'a ProviderId,
+    mac: &'a str,
+    address: &'a str,
+    bandwidth_mbit: Option<u32>,
 }
 
 /// The fields of a network that decisions read.
@@ -89,7 +98,7 @@ pub(crate) fn hash(
     networks.sort_by(|one, two| one.id.cmp(&two.id));
     networks.dedup_by(|one, two| one.id == two.id);
     for network in networks {
-        let SeenNetwork { id, name, state, dhcp, location, ready: _, servers: _ } = network;
+        let SeenNetwork { id, name, state, dhcp, location, ready: _, servers: _, mask: _ } = network;
         write(&mut out, &NetworkFacts { id, name, state, dhcp: *dhcp, location });
     }
     // The sink cannot fail, so neither can the last flush.
@@ -99,8 +108,7 @@ pub(crate) fn hash(
 }
 
 fn server_facts(server: &SeenServer) -> ServerFacts<'_> {
-    let mut links: Vec<&ProviderId> =
-        server.links.iter().filter(|link| !link.public).map(|link| &link.network).collect();
+    let mut links: Vec<LinkFacts<'_>> = server.links.iter().map(link_facts).collect();
     links.sort();
     let mut keys: Vec<&ProviderId> = server.keys.iter().collect();
     keys.sort();
@@ -116,6 +124,13 @@ fn server_facts(server: &SeenServer) -> ServerFacts<'_> {
         links,
         keys,
     }
+}
+
+fn link_facts(link: &SeenLink) -> LinkFacts<'_> {
+    let SeenLink { network, mac, address, bandwidth_mbit, .. } = link;
+    // Of a public link only its speed is read.
+    let (mac, address) = if link.public { ("", "") } else { (mac.as_str(), address.as_str()) };
+    LinkFacts { network, mac, address, bandwidth_mbit: *bandwidth_mbit }
 }
 
 /// A step without the parts that must not move the hash: ids of strangers that bear the name, and the intent's

@@ -35,7 +35,7 @@ pub fn plan_infrastructure(
     check_file(&scene, &mut says);
     let (decisions, places) = decide(&scene, &mut says);
     let (mut steps, tracks) = order(&scene, &places, &decisions);
-    provision::provision(&scene, &mut says, &decisions.servers, &tracks, &mut steps);
+    provision::provision(&scene, &places, &mut says, &decisions.servers, &tracks, &mut steps);
     budget::judge(&scene, &mut says, &steps.list);
     say_strangers(&scene, &mut says, &decisions);
     say_left_out(&scene, &mut says);

@@ -4,6 +4,7 @@
 //! `muster-runs`, what can be done outside in `muster-outside`.
 
 mod adopt;
+mod bandwidth;
 mod bring_back;
 mod budget;
 mod bundle;
@@ -15,6 +16,7 @@ mod hash;
 mod image;
 mod infrastructure;
 mod intent;
+mod interface;
 mod key;
 mod lanes;
 mod location;

@@ -27,6 +27,7 @@ pub(crate) fn locks(scene: &Scene<'_>, steps: &[Step]) -> Vec<(LockKey, LockMode
             Action::Server(ServerAction::Power(power)) => seen(&power.server),
             Action::Server(ServerAction::Link(link)) => seen(&link.server),
             Action::Server(ServerAction::Unlink(unlink)) => seen(&unlink.server),
+            Action::Server(ServerAction::Bandwidth(speed)) => seen(&speed.server),
             Action::Server(ServerAction::Delete(delete)) => server(&delete.server),
             Action::Network(NetworkAction::Create { name, .. }) => {
                 Some(LockKey::Name(account.clone(), format!("network {name}")))
@@ -40,6 +41,8 @@ pub(crate) fn locks(scene: &Scene<'_>, steps: &[Step]) -> Vec<(LockKey, LockMode
                 ObjectKind::Network | ObjectKind::Object => None,
             },
             Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => seen(server),
+            Action::Host(HostAction::Configure(configure)) => seen(&configure.server),
+            Action::Host(HostAction::Release(release)) => seen(&release.server),
             // The file's own lock covers its networks; hosts of a playbook are reached by a step each.
             Action::Network(NetworkAction::Delete { .. })
             | Action::Key(_)

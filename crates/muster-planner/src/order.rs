@@ -11,10 +11,12 @@ use muster_model::field::Field;
 use muster_model::id::{NetworkName, ProviderId, StepNumber};
 use muster_model::plan::{
     Action, CreateServer, DeleteServer, FieldChange, KeyAction, LinkNetwork, NetworkAction, ObjectRef,
-    Reason, RecordAction, ResizeServer, Risk, ServerAction, SetPower, UnlinkNetwork,
+    Reason, RecordAction, ResizeServer, Risk, ServerAction, SetBandwidth, SetPower, UnlinkNetwork, WhichLink,
 };
 use muster_model::server::{Power, SeenServer, ServerState};
 
+use crate::bandwidth::Speed;
+use crate::interface;
 use crate::key::{KeyRefs, LOGIN_KEY_TITLE, material, title};
 use crate::network::{self, NetworkDecision};
 use crate::scene::{NetworkPlace, NetworkPlaces, Scene};
@@ -61,7 +63,7 @@ pub(crate) fn order<'a>(
         tracks: decisions
             .servers
             .iter()
-            .map(|_| Track { made: None, last: None, gone: Vec::new() })
+            .map(|_| Track { made: None, last: None, gone: Vec::new(), linked: Vec::new() })
             .collect(),
         networks_made: HashMap::new(),
         unlinked: HashMap::new(),
@@ -88,6 +90,9 @@ pub(crate) fn order<'a>(
         }
         for name in &decision.links {
             orderer.link(at, decision, name);
+        }
+        for speed in &decision.speeds {
+            orderer.speed(at, decision, speed);
         }
     }
     for (at, decision) in decisions.servers.iter().enumerate() {
@@ -266,11 +271,11 @@ impl<'a> Orderer<'_, 'a> {
         at: usize,
         decision: &ServerDecision<'a>,
         also: Option<StepNumber>,
-        action: ServerAction,
+        action: Action,
         why: Why,
     ) -> StepNumber {
         let after = self.tracks[at].last.into_iter().chain(also).collect();
-        let number = self.steps.push(after, decision.wanted.name.as_str(), Action::Server(action), why);
+        let number = self.steps.push(after, decision.wanted.name.as_str(), action, why);
         self.tracks[at].last = Some(number);
         number
     }
@@ -284,13 +289,16 @@ impl<'a> Orderer<'_, 'a> {
         let resize =
             ResizeServer { name, server, expected: expected.clone(), to: decision.wanted.size.clone() };
         let why = Why { reason: Reason::Differs, changes: changes.clone(), risk: interrupts(decision.seen) };
-        self.follow(at, decision, None, ServerAction::Resize(resize), why);
+        self.follow(at, decision, None, Action::Server(ServerAction::Resize(resize)), why);
     }
 
     fn unlink(&mut self, at: usize, decision: &ServerDecision<'a>, network: &'a ProviderId) {
         let Some(server) = self.tracks[at].refer(decision) else { return };
         let name =
             self.scene.networks.get(network).map(|seen| seen.name.as_str()).unwrap_or(network.as_str());
+        if let Some((release, why)) = interface::release(decision, &server, network, name) {
+            self.follow(at, decision, None, Action::Host(release), why);
+        }
         let unlink = UnlinkNetwork {
             name: decision.wanted.name.clone(),
             server,
@@ -299,26 +307,48 @@ impl<'a> Orderer<'_, 'a> {
         };
         let change = FieldChange { field: Field::Networks, old: name.to_owned(), new: String::new() };
         let why = Why { reason: Reason::Differs, changes: vec![change], risk: interrupts(decision.seen) };
-        let number = self.follow(at, decision, None, ServerAction::Unlink(unlink), why);
+        let number = self.follow(at, decision, None, Action::Server(ServerAction::Unlink(unlink)), why);
         self.unlinked.entry(network).or_default().push(number);
     }
 
     fn link(&mut self, at: usize, decision: &ServerDecision<'a>, name: &'a NetworkName) {
-        let (network, made) = match self.places.get(name.as_str()) {
-            Some(NetworkPlace::Seen(id)) => (ObjectRef::Seen((*id).clone()), None),
-            Some(NetworkPlace::Made) => match self.networks_made.get(name.as_str()) {
-                Some(step) => (ObjectRef::Made(*step), Some(*step)),
-                None => return,
-            },
-            Some(NetworkPlace::Closed(_)) | None => return,
-        };
+        let Some((network, made)) = self.network(name) else { return };
         let Some(server) = self.tracks[at].refer(decision) else { return };
+        self.tracks[at].linked.push((name.clone(), network.clone()));
         let link =
             LinkNetwork { name: decision.wanted.name.clone(), server, network_name: name.clone(), network };
         let reason = if decision.create.is_some() { Reason::Missing } else { Reason::Differs };
         let change = FieldChange { field: Field::Networks, old: String::new(), new: name.to_string() };
         let why = Why { reason, changes: vec![change], risk: Risk::None };
-        self.follow(at, decision, made, ServerAction::Link(link), why);
+        self.follow(at, decision, made, Action::Server(ServerAction::Link(link)), why);
+    }
+
+    /// How later steps refer to a network of the file, and the step that makes it.
+    fn network(&self, name: &NetworkName) -> Option<(ObjectRef, Option<StepNumber>)> {
+        match self.places.get(name.as_str())? {
+            NetworkPlace::Seen(id) => Some((ObjectRef::Seen((*id).clone()), None)),
+            NetworkPlace::Made => {
+                let step = *self.networks_made.get(name.as_str())?;
+                Some((ObjectRef::Made(step), Some(step)))
+            }
+            NetworkPlace::Closed(_) => None,
+        }
+    }
+
+    fn speed(&mut self, at: usize, decision: &ServerDecision<'a>, speed: &Speed<'a>) {
+        let link = match speed.network {
+            None => WhichLink::Public,
+            Some(name) => match self.network(name) {
+                Some((network, _)) => WhichLink::Network { name: name.clone(), network },
+                None => return,
+            },
+        };
+        let Some(server) = self.tracks[at].refer(decision) else { return };
+        let name = decision.wanted.name.clone();
+        let set = SetBandwidth { name, server, link, to_mbit: speed.to_mbit };
+        let reason = if decision.create.is_some() { Reason::Missing } else { Reason::Differs };
+        let why = Why { reason, changes: vec![speed.change()], risk: Risk::None };
+        self.follow(at, decision, None, Action::Server(ServerAction::Bandwidth(set)), why);
     }
 
     fn power(&mut self, at: usize, decision: &ServerDecision<'a>) {
@@ -331,7 +361,7 @@ impl<'a> Orderer<'_, 'a> {
         };
         let set = SetPower { name: decision.wanted.name.clone(), server, to: *to };
         let why = Why { reason: Reason::Differs, changes: changes.clone(), risk };
-        self.follow(at, decision, None, ServerAction::Power(set), why);
+        self.follow(at, decision, None, Action::Server(ServerAction::Power(set)), why);
     }
 
     fn deletions(&mut self, decisions: &Decisions<'a>, owned: &HashMap<&'a ProviderId, StepNumber>) {

@@ -13,7 +13,8 @@ use muster_model::plan::{
 use muster_model::policy::Purpose;
 use muster_model::server::WantedServer;
 
-use crate::scene::Scene;
+use crate::interface::{self, Members};
+use crate::scene::{NetworkPlaces, Scene};
 use crate::server::{Inside, ServerDecision};
 use crate::steps::{Steps, Track, Why};
 use crate::why::{Says, did_you_mean, names};
@@ -29,6 +30,7 @@ enum Exporter {
 /// Appends everything that happens inside servers.
 pub(crate) fn provision(
     scene: &Scene<'_>,
+    places: &NetworkPlaces<'_>,
     says: &mut Says,
     servers: &[ServerDecision<'_>],
     tracks: &[Track],
@@ -51,19 +53,30 @@ pub(crate) fn provision(
     let targets: HashSet<&str> = entries.iter().flat_map(host_names).collect();
     let mut measured = Vec::new();
     let mut only_failed = true;
+    let mut members = Members::default();
     for ((decision, track), host) in servers.iter().zip(tracks).zip(hosts) {
         let (Some(inside), Some(host)) = (&decision.inside, host) else { continue };
         let exporter = exporter(scene, inside);
         let keys_missing = inside.automatic && inside.keys_missing > 0;
-        if exporter == Exporter::There && !keys_missing && !targets.contains(host.name.as_str()) {
+        let links = interface::links(scene, places, decision, track, inside);
+        let configured = links.iter().all(|link| link.configure.is_none());
+        if exporter == Exporter::There
+            && !keys_missing
+            && configured
+            && !targets.contains(host.name.as_str())
+        {
+            members.add(&host, links, track.last);
             continue;
         }
         let number = reach(steps, decision, track, &host, keys_missing.then_some(inside.keys_missing));
+        let number = interface::configure(steps, &host, &links, number);
+        members.add(&host, links, Some(number));
         if exporter != Exporter::There {
             only_failed &= exporter == Exporter::Failed;
             measured.push((number, host));
         }
     }
+    members.check(steps);
     if !measured.is_empty() {
         let reason = if only_failed { Reason::FailedBefore } else { Reason::NotProvisioned };
         let (after, hosts) = measured.into_iter().unzip();
@@ -98,7 +111,8 @@ fn host_names(action: &ProvisionAction) -> impl Iterator<Item = &str> {
     let hosts = match action {
         ProvisionAction::Inventory { hosts }
         | ProvisionAction::Playbook { hosts, .. }
-        | ProvisionAction::Code { hosts, .. } => hosts,
+        | ProvisionAction::Code { hosts, .. } => hosts.as_slice(),
+        ProvisionAction::CheckNetwork { .. } => &[],
     };
     hosts.iter().map(|host| host.name.as_str())
 }

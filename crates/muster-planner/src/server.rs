@@ -9,6 +9,7 @@ use muster_model::plan::{FieldChange, NoteKind, Reason, RecordAction, Risk, Wait
 use muster_model::policy::Purpose;
 use muster_model::server::{Power, SeenServer, ServerState, Size, WantedServer};
 
+use crate::bandwidth::Speed;
 use crate::bring_back::{Ours, bring_back};
 use crate::creation::{Creation, create};
 use crate::difference::{Target, between};
@@ -36,6 +37,8 @@ pub(crate) struct ServerDecision<'a> {
     pub(crate) links: Vec<&'a NetworkName>,
     /// It is unlinked.
     pub(crate) unlinks: Vec<&'a ProviderId>,
+    /// Its links get another speed.
+    pub(crate) speeds: Vec<Speed<'a>>,
     /// It is switched on or off.
     pub(crate) power: Option<(Power, Vec<FieldChange>)>,
     /// Whether its inside may be provisioned: it is ours, runs Linux, and nothing holds it up.
@@ -63,6 +66,7 @@ impl<'a> ServerDecision<'a> {
             resize: None,
             links: Vec::new(),
             unlinks: Vec::new(),
+            speeds: Vec::new(),
             power: None,
             inside: None,
         }

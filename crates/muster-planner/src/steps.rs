@@ -1,6 +1,6 @@
 //! Steps as they get their numbers, and where each server stands in them.
 
-use muster_model::id::StepNumber;
+use muster_model::id::{NetworkName, StepNumber};
 use muster_model::plan::{Action, FieldChange, ObjectRef, Reason, Risk, Step};
 
 use crate::server::ServerDecision;
@@ -61,6 +61,8 @@ pub(crate) struct Track {
     pub(crate) last: Option<StepNumber>,
     /// Records of gone objects of its name that must be dropped before it is made.
     pub(crate) gone: Vec<StepNumber>,
+    /// Networks that it is linked to by this plan.
+    pub(crate) linked: Vec<(NetworkName, ObjectRef)>,
 }
 
 impl Track {

@@ -5,7 +5,7 @@ use muster_model::object::{FieldValue, Fields, ObjectClass};
 use muster_model::ownership::{Claim, ObjectKind};
 use muster_model::plan::{
     Action, HostAction, KeyAction, NetworkAction, ObjectAction, PlaybookRef, ProvisionAction, ProvisionHost,
-    Reason, RecordAction, ServerAction,
+    Reason, RecordAction, ServerAction, WhichLink,
 };
 use muster_model::server::{Power, Size};
 
@@ -45,6 +45,17 @@ pub fn action(action: &Action, reason: &Reason) -> ActionWords {
         Action::Host(HostAction::Exec { argv, .. }) => {
             said("run command", argv.join(" "), "host.exec", Sign::Provision)
         }
+        Action::Host(HostAction::Configure(configure)) => {
+            let mode = if configure.dhcp { "DHCP" } else { "static" };
+            let detail = format!("{} ({mode})", configure.network_name);
+            said("configure network", detail, "host.network", Sign::Provision)
+        }
+        Action::Host(HostAction::Release(release)) => said(
+            "remove the configuration of network",
+            release.network_name.to_string(),
+            "host.network-release",
+            Sign::Provision,
+        ),
         Action::Provision(action) => provision(action),
     }
 }
@@ -57,7 +68,11 @@ pub fn inside(action: &Action) -> bool {
         }
         Action::Host(_) => true,
         Action::Provision(ProvisionAction::Inventory { .. }) => false,
-        Action::Provision(ProvisionAction::Playbook { .. } | ProvisionAction::Code { .. }) => true,
+        Action::Provision(
+            ProvisionAction::Playbook { .. }
+            | ProvisionAction::Code { .. }
+            | ProvisionAction::CheckNetwork { .. },
+        ) => true,
     }
 }
 
@@ -83,6 +98,13 @@ fn server(action: &ServerAction, reason: &Reason) -> ActionWords {
         }
         ServerAction::Unlink(unlink) => {
             said("unlink from network", unlink.network_name.to_string(), "server.unlink", Sign::Change)
+        }
+        ServerAction::Bandwidth(speed) => {
+            let link = match &speed.link {
+                WhichLink::Public => "public link",
+                WhichLink::Network { name, .. } => name.as_str(),
+            };
+            said("set bandwidth", format!("{link}, {} Mbit/s", speed.to_mbit), "server.bandwidth", Sign::Change)
         }
         ServerAction::Delete(delete) if delete.replaced => said(
             "delete server",
@@ -210,6 +232,11 @@ fn provision(action: &ProvisionAction) -> ActionWords {
             "provision.code",
             Sign::Provision,
         ),
+        ProvisionAction::CheckNetwork { network_name, pairs, .. } => {
+            let from: Vec<&str> = pairs.iter().map(|pair| pair.from.name.as_str()).collect();
+            let detail = format!("{network_name}, from {}", named(&from));
+            said("check network", detail, "provision.check-network", Sign::Provision)
+        }
     }
 }
 
@@ -225,10 +252,11 @@ fn object(kind: ObjectKind) -> &'static str {
 const HOSTS_NAMED_MAX: usize = 5;
 
 fn of_hosts(hosts: &[ProvisionHost]) -> String {
-    if hosts.len() > HOSTS_NAMED_MAX {
-        return format!("{} servers", hosts.len());
-    }
-    hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(", ")
+    named(&hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>())
+}
+
+fn named(hosts: &[&str]) -> String {
+    if hosts.len() > HOSTS_NAMED_MAX { format!("{} servers", hosts.len()) } else { hosts.join(", ") }
 }
 
 /// A size in words: `2 cpu, 4 GiB, 40 GiB SSD, base`.

@@ -64,8 +64,12 @@ fn networks(walk: &mut Walk<'_>, written: &Written) -> BTreeMap<NetworkName, Wan
                     .related(walk.place(first), "the first one");
             walk.problems.push(diagnostic);
         }
-        let wanted =
-            WantedNetwork { dhcp: entry.dhcp, location: entry.location.clone(), protect: entry.protect };
+        let wanted = WantedNetwork {
+            dhcp: entry.dhcp,
+            location: entry.location.clone(),
+            protect: entry.protect,
+            bandwidth_mbit: entry.bandwidth_mbit,
+        };
         all.insert(NetworkName(name), wanted);
     }
     all
@@ -143,6 +147,7 @@ fn expand_servers(
                 was,
                 backup_days: entry.backup_days,
                 playbooks: entry.playbooks.clone(),
+                bandwidth_mbit: entry.bandwidth_mbit,
             });
         }
     }
@@ -228,6 +233,7 @@ mod tests {
             dhcp: true,
             location: "SdnSpb".to_owned(),
             protect: false,
+            bandwidth_mbit: None,
         };
         let written = Written {
             account: "a".to_owned(),

@@ -33,6 +33,7 @@ pub(crate) fn private_networks(
             dhcp: true,
             location: location.to_owned(),
             protect: false,
+            bandwidth_mbit: None,
         };
         let body = match &network.node.value {
             Value::Null => &[],

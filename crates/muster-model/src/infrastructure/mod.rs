@@ -66,6 +66,9 @@ pub struct WantedNetwork {
     pub location: String,
     /// Whether it may be deleted when it leaves the file.
     pub protect: bool,
+    /// Speed of every link to it in Mbit/s; none leaves them alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandwidth_mbit: Option<u32>,
 }
 
 /// Which servers something is for.

@@ -134,6 +134,7 @@ fn network(walk: &mut Walk<'_>, entry: &Entry, location: &str, prefix: &str) -> 
         dhcp: true,
         location: location.to_owned(),
         protect: false,
+        bandwidth_mbit: None,
     };
     if matches!(entry.node.value, Value::Null) {
         return network;
@@ -153,7 +154,25 @@ fn network(walk: &mut Walk<'_>, entry: &Entry, location: &str, prefix: &str) -> 
     if let Some(prefix) = prefix_of(walk, entries) {
         network.prefix = prefix;
     }
+    network.bandwidth_mbit = bandwidth(walk, entries);
     network
+}
+
+/// The speed of links in Mbit/s: in the provider's steps.
+fn bandwidth(walk: &mut Walk<'_>, entries: &[Entry]) -> Option<u32> {
+    let entry = field(entries, "bandwidth")?;
+    let mbit = walk.whole(entry, "`bandwidth`", BANDWIDTH_MBIT_STEP..=BANDWIDTH_MBIT_MAX)?;
+    if mbit.is_multiple_of(BANDWIDTH_MBIT_STEP) {
+        return Some(mbit);
+    }
+    let below = mbit - mbit % BANDWIDTH_MBIT_STEP;
+    walk.error_help(
+        blame(entry),
+        "out-of-range",
+        format!("`bandwidth` is `{mbit}`; it wants Mbit/s in steps of {BANDWIDTH_MBIT_STEP}"),
+        format!("write {below} or {}", below + BANDWIDTH_MBIT_STEP),
+    );
+    None
 }
 
 fn server(
@@ -215,6 +234,7 @@ fn server(
     {
         server.backup_days = days;
     }
+    server.bandwidth_mbit = bandwidth(walk, entries);
     if let Some(entry) = field(entries, "playbooks") {
         for (word, at) in walk.texts(entry, "`playbooks`") {
             if let Some(path) = file_path(walk, &word, at) {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 
-use super::syntax::{BACKUP_DAYS_MAX, KEEP_MAX, VERSION};
+use super::syntax::{BACKUP_DAYS_MAX, BANDWIDTH_MBIT_MAX, BANDWIDTH_MBIT_STEP, KEEP_MAX, VERSION};
 use crate::config::elastic::SPILL_MIB_MAX;
 use crate::infrastructure::COUNT_MAX;
 use crate::infrastructure::size::CPU_MAX;
@@ -114,6 +114,11 @@ written! {
     Disk = {"type": "string", "pattern": DISK};
     #[doc = "The pool."]
     PerformanceWord = {"anyOf": [{"enum": ["base", "high"]}, {"type": "string", "pattern": REFERENCE}]};
+    #[doc = "The speed of a link in Mbit/s."]
+    Bandwidth = {"anyOf": [
+        {"type": "integer", "minimum": BANDWIDTH_MBIT_STEP, "maximum": BANDWIDTH_MBIT_MAX, "multipleOf": BANDWIDTH_MBIT_STEP},
+        {"type": "string", "pattern": REFERENCE}
+    ]};
     #[doc = "Whether it runs."]
     PowerWord = {"anyOf": [{"enum": ["running", "stopped"]}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "The name of a network or group."]
@@ -304,6 +309,8 @@ maps! {
         may protect: Flag,
         /// Instead of the file's prefix; empty for none.
         may prefix: Prefix,
+        /// Speed of every link to it, in Mbit/s; left alone where nothing is said.
+        may bandwidth: Bandwidth,
     }
 
     /// One server, or several that are alike.
@@ -340,6 +347,8 @@ maps! {
         may backup_days: Whole<0, BACKUP_DAYS_MAX>,
         /// Playbooks that `deploy` runs on it before the entries of `deploy:`.
         may playbooks: OneOrMany<Path>,
+        /// Speed of its public link, in Mbit/s; left alone where nothing is said.
+        may bandwidth: Bandwidth,
     }
 
     /// Run a playbook.

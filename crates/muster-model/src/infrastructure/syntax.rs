@@ -21,6 +21,10 @@ pub const KEEP_DEFAULT: u32 = 3;
 pub const KEEP_MAX: u32 = 100;
 /// The longest time between backups, in days.
 pub const BACKUP_DAYS_MAX: u32 = 365;
+/// The least speed of a link, in Mbit/s; faster ones are multiples of it (`spec/onecloud-api.md` §1.3).
+pub const BANDWIDTH_MBIT_STEP: u32 = 10;
+/// The highest speed of a link, in Mbit/s.
+pub const BANDWIDTH_MBIT_MAX: u32 = 100;
 /// The most servers of one file.
 pub const SERVERS_MAX: usize = 20_000;
 
@@ -48,11 +52,12 @@ pub(crate) const SERVER: &[&str] = &[
     "prefix",
     "backup_days",
     "playbooks",
+    "bandwidth",
 ];
 /// Words of a server that a later version reads.
 pub(crate) const SERVER_LATER: &[&str] = &["checks", "firewall", "dns", "address", "user", "vars", "rollout"];
 /// Words of a network.
-pub(crate) const NETWORK: &[&str] = &["dhcp", "location", "protect", "prefix"];
+pub(crate) const NETWORK: &[&str] = &["dhcp", "location", "protect", "prefix", "bandwidth"];
 /// Words of a network that a later version reads.
 pub(crate) const NETWORK_LATER: &[&str] = &["cidr", "gateway"];
 /// Words of a `deploy:` entry that runs a playbook.
@@ -83,6 +88,7 @@ pub(crate) struct NetworkEntry {
     pub dhcp: bool,
     pub location: String,
     pub protect: bool,
+    pub bandwidth_mbit: Option<u32>,
 }
 
 /// An entry of `servers:` as written.
@@ -104,6 +110,7 @@ pub(crate) struct ServerEntry {
     pub was: Vec<(String, Span)>,
     pub backup_days: u32,
     pub playbooks: Vec<String>,
+    pub bandwidth_mbit: Option<u32>,
 }
 
 /// An entry of `deploy:` as written; the hosts inside `entry` are filled in by `expand.rs`.
@@ -138,6 +145,7 @@ impl ServerEntry {
             was: Vec::new(),
             backup_days: 0,
             playbooks: Vec::new(),
+            bandwidth_mbit: None,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::intent::CreationIntent;
 use crate::ownership::{Claim, ObjectKind};
 use crate::server::{Power, Size};
 
+use super::network::{ConfigureInterface, ReleaseInterface, SetBandwidth, WhichLink};
 use super::object::ObjectAction;
 use super::provision::ProvisionAction;
 
@@ -56,6 +57,8 @@ pub enum ServerAction {
     Link(LinkNetwork),
     /// Unlink it from a private network.
     Unlink(UnlinkNetwork),
+    /// Set the speed of one of its links.
+    Bandwidth(SetBandwidth),
     /// Delete it.
     Delete(DeleteServer),
 }
@@ -251,6 +254,10 @@ pub enum HostAction {
         /// The command as an argument list.
         argv: Vec<String>,
     },
+    /// Configure the interface of a link to a private network.
+    Configure(ConfigureInterface),
+    /// Take that configuration away again.
+    Release(ReleaseInterface),
 }
 
 /// The key under which the further login keys that reached a server are recorded in its ownership record.
@@ -298,7 +305,7 @@ impl Action {
             | Action::Key(_)
             | Action::Object(_)
             | Action::Record(_)
-            | Action::Host(HostAction::Reach { .. })
+            | Action::Host(HostAction::Reach { .. } | HostAction::Configure(_) | HostAction::Release(_))
             | Action::Provision(_) => EffectClass::Ensure,
         }
     }
@@ -311,12 +318,22 @@ impl Action {
             Action::Server(ServerAction::Power(power)) => vec![&power.server],
             Action::Server(ServerAction::Link(link)) => vec![&link.server, &link.network],
             Action::Server(ServerAction::Unlink(unlink)) => vec![&unlink.server],
+            Action::Server(ServerAction::Bandwidth(speed)) => match &speed.link {
+                WhichLink::Public => vec![&speed.server],
+                WhichLink::Network { network, .. } => vec![&speed.server, network],
+            },
             Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => vec![server],
+            Action::Host(HostAction::Configure(configure)) => vec![&configure.server, &configure.network],
+            Action::Host(HostAction::Release(release)) => vec![&release.server],
             Action::Provision(
                 ProvisionAction::Inventory { hosts }
                 | ProvisionAction::Playbook { hosts, .. }
                 | ProvisionAction::Code { hosts, .. },
             ) => hosts.iter().map(|host| &host.server).collect(),
+            Action::Provision(ProvisionAction::CheckNetwork { network, pairs, .. }) => {
+                let hosts = pairs.iter().flat_map(|pair| [&pair.from.server, &pair.to.server]);
+                std::iter::once(network).chain(hosts).collect()
+            }
             Action::Server(ServerAction::Delete(_))
             | Action::Network(_)
             | Action::Key(_)

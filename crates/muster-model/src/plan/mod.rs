@@ -11,11 +11,13 @@ use crate::id::{
 };
 
 pub mod action;
+pub mod network;
 pub mod object;
 pub mod provision;
 pub mod text;
 
 pub use action::*;
+pub use network::*;
 pub use object::*;
 pub use provision::*;
 
@@ -365,7 +367,8 @@ impl PlanDraft {
                     ServerAction::Resize(_)
                     | ServerAction::Power(_)
                     | ServerAction::Link(_)
-                    | ServerAction::Unlink(_),
+                    | ServerAction::Unlink(_)
+                    | ServerAction::Bandwidth(_),
                 ) => {
                     changed.insert(step.target.as_str());
                 }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{GroupName, ServerName};
+use crate::id::{GroupName, NetworkName, ServerName};
 
 use super::action::ObjectRef;
+use super::network::NetworkPair;
 
 /// One host of a provisioning step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,17 @@ pub enum ProvisionAction {
         hosts: Vec<ProvisionHost>,
         /// Releases kept besides the current one.
         keep: u32,
+    },
+    /// Each of these servers reaches another one in a private network (class *ensure*: nothing is changed).
+    CheckNetwork {
+        /// The network's name in the file.
+        network_name: NetworkName,
+        /// Which network.
+        network: ObjectRef,
+        /// Whether it hands addresses out.
+        dhcp: bool,
+        /// Who tries to reach whom.
+        pairs: Vec<NetworkPair>,
     },
 }
 

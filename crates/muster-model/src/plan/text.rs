@@ -5,9 +5,10 @@
 
 use std::fmt::Write;
 
+use crate::id::ServerName;
 use crate::plan::{
-    Action, HostAction, KeyAction, NetworkAction, ObjectAction, PlanDraft, PlaybookRef, ProvisionAction,
-    ProvisionHost, Reason, RecordAction, Risk, ServerAction, Step,
+    Action, ConfigureInterface, HostAction, KeyAction, NetworkAction, ObjectAction, PlanDraft, PlaybookRef,
+    ProvisionAction, ProvisionHost, Reason, RecordAction, ReleaseInterface, Risk, ServerAction, Step, WhichLink,
 };
 
 /// Hosts that one provisioning line names before it only counts.
@@ -25,7 +26,8 @@ pub fn symbol(step: &Step) -> &'static str {
             ServerAction::Resize(_)
             | ServerAction::Power(_)
             | ServerAction::Link(_)
-            | ServerAction::Unlink(_),
+            | ServerAction::Unlink(_)
+            | ServerAction::Bandwidth(_),
         ) => "~",
         Action::Network(NetworkAction::Create { .. }) | Action::Key(KeyAction::Ensure { .. }) => "+",
         Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. }) => "+",
@@ -55,6 +57,12 @@ pub fn describe(action: &Action) -> String {
         Action::Server(ServerAction::Unlink(unlink)) => {
             format!("unlink server {} from network {}", unlink.name, unlink.network_name)
         }
+        Action::Server(ServerAction::Bandwidth(speed)) => match &speed.link {
+            WhichLink::Public => format!("set the public speed of server {}", speed.name),
+            WhichLink::Network { name, .. } => {
+                format!("set the speed of server {} in network {name}", speed.name)
+            }
+        },
         Action::Server(ServerAction::Delete(delete)) if delete.replaced => {
             format!("delete server {} ({}), to make it anew", delete.name, delete.server)
         }
@@ -85,6 +93,13 @@ pub fn describe(action: &Action) -> String {
         Action::Host(HostAction::Exec { name, argv, .. }) => {
             format!("run {} on {name}", argv.first().map_or("nothing", String::as_str))
         }
+        Action::Host(HostAction::Configure(configure)) => {
+            let ConfigureInterface { name, network_name, dhcp, .. } = configure;
+            format!("configure network {network_name} on {name} ({})", if *dhcp { "DHCP" } else { "static" })
+        }
+        Action::Host(HostAction::Release(ReleaseInterface { name, network_name, .. })) => {
+            format!("remove the configuration of network {network_name} on {name}")
+        }
         Action::Provision(ProvisionAction::Inventory { hosts }) => {
             format!("write the inventory of {}", host_names(hosts))
         }
@@ -97,6 +112,9 @@ pub fn describe(action: &Action) -> String {
         }
         Action::Provision(ProvisionAction::Code { from, to, hosts, .. }) => {
             format!("deliver {from} to {to} on {}", host_names(hosts))
+        }
+        Action::Provision(ProvisionAction::CheckNetwork { network_name, pairs, .. }) => {
+            format!("check network {network_name} from {}", shown(pairs.iter().map(|pair| &pair.from.name)))
         }
     }
 }
@@ -113,8 +131,13 @@ fn object(action: &ObjectAction) -> String {
 }
 
 fn host_names(hosts: &[ProvisionHost]) -> String {
-    let names: Vec<&str> = hosts.iter().take(HOSTS_SHOWN_MAX).map(|host| host.name.as_str()).collect();
-    match hosts.len().saturating_sub(HOSTS_SHOWN_MAX) {
+    shown(hosts.iter().map(|host| &host.name))
+}
+
+fn shown<'a>(all: impl ExactSizeIterator<Item = &'a ServerName>) -> String {
+    let count = all.len();
+    let names: Vec<&str> = all.take(HOSTS_SHOWN_MAX).map(ServerName::as_str).collect();
+    match count.saturating_sub(HOSTS_SHOWN_MAX) {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
     }

@@ -61,6 +61,16 @@ fn defaults() {
     assert!(checked.infrastructure.stats);
 }
 
+/// ICT-36: speeds of links are whole Mbit/s; where nothing is said they are left alone.
+#[test]
+fn speeds_of_links() {
+    let text = "version: 1\nnetworks: {back: {bandwidth: 50}, front: }\nservers:\n  web: {image: x, networks: [back, front], bandwidth: 20}\n  db: {image: x}\n";
+    let found = load_text(text).unwrap().infrastructure;
+    let networks: Vec<_> = found.networks.values().map(|network| network.bandwidth_mbit).collect();
+    let servers: Vec<_> = found.servers.iter().map(|server| server.bandwidth_mbit).collect();
+    assert_eq!((networks, servers), (vec![Some(50), None], vec![Some(20), None]));
+}
+
 #[test]
 fn count_nought_is_none_and_ten_thousand_is_fine() {
     let none = load_text("version: 1\nservers:\n  web: {image: x, count: 0}\n").unwrap();

@@ -41,6 +41,7 @@ const GOOD: &[&str] = &[
     "version: 1\nservers:\n  x-base: 5\n  web: {image: 22.04, cpu: 2, ram: 1.5G, disk: 40GB SAS, count: 0, x-why: yes}\n",
     "version: 1\nvars: {n: 2, t: {type: text, default: 1.10, help: what}, l: [a, b], b: true, x-y: {z: 1}}\nservers:\n  web: {image: x, cpu: '${var:n}', protect: '${var:b}', groups: '${var:l}', location: 5}\n",
     "version: 1\nprefix: acme-\nservers:\n  web: {image: 'id:3492', prefix: '', power: stopped, performance: high, was: [Web_1], backup_days: 7, networks: [], playbooks: playbooks/base.yml}\n",
+    "version: 1\nvars: {speed: 20}\nnetworks:\n  back: {bandwidth: 100}\n  front: {bandwidth: '${var:speed}'}\nservers:\n  web: {image: x, bandwidth: 10}\n",
     "version: 1\nservers:\n  web: {image: x, keys: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me@home'}\n",
     "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {playbook: ./playbooks/base.yml, hosts: all, repeatable: true, vars: {_a: {b: [1, null]}, s: '${secret:a/b}'}}\n  - {code: {from: ./app, to: /srv/app, keep: 0}, hosts: [web, web-1]}\nstats: false\n",
 ];
@@ -118,6 +119,7 @@ fn refuses(root: &Value, schema: &Value, value: &Value) -> Option<String> {
             "enum" => bad(!rule.as_array().unwrap().contains(value)),
             "minimum" => bad(value.as_f64().is_some_and(|number| number < rule.as_f64().unwrap())),
             "maximum" => bad(value.as_f64().is_some_and(|number| number > rule.as_f64().unwrap())),
+            "multipleOf" => bad(value.as_f64().is_some_and(|number| number % rule.as_f64().unwrap() != 0.0)),
             "pattern" => bad(value
                 .as_str()
                 .is_some_and(|text| !Regex::new(rule.as_str().unwrap()).unwrap().is_match(text))),

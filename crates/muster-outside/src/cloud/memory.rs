@@ -167,7 +167,7 @@ impl MemoryCloud {
     }
 
     /// Carries out one call under the lock.
-    async fn act<T>(
+    pub(super) async fn act<T>(
         &self,
         method: &'static str,
         object: &str,
@@ -200,7 +200,7 @@ impl State {
         ProviderId(self.next_id.to_string())
     }
 
-    fn server(&mut self, method: &str, id: &ProviderId) -> Result<&mut SeenServer, CloudError> {
+    pub(super) fn server(&mut self, method: &str, id: &ProviderId) -> Result<&mut SeenServer, CloudError> {
         let missing =
             || CloudError::new(CloudErrorKind::NotFound, format!("{method} {id}"), "Server not found");
         self.world.servers.iter_mut().find(|server| server.id == *id).ok_or_else(missing)
@@ -236,8 +236,6 @@ impl State {
 pub fn small() -> Size {
     Size { cpu: 1, ram_mb: 1024, disk_gb: 10, disk_type: "SSD".into(), performance: Performance::Base }
 }
-
-impl super::Objects for MemoryCloud {}
 
 #[async_trait]
 impl Cloud for MemoryCloud {
@@ -285,11 +283,14 @@ impl Cloud for MemoryCloud {
             let server = state.server("link_network", id)?;
             if !server.links.iter().any(|link| link.network == *network) {
                 server.links.push(SeenLink {
+                    id: Some(ProviderId(format!("{id}-{network}"))),
                     network: network.clone(),
                     ready: true,
                     public: false,
                     address: "10.0.0.2".into(),
                     mac: "00:50:56:00:00:02".into(),
+                    mask: "255.255.0.0".into(),
+                    bandwidth_mbit: Some(10),
                 });
             }
             for known in state.world.networks.iter_mut().filter(|known| known.id == *network) {
@@ -353,6 +354,7 @@ impl Cloud for MemoryCloud {
                 dhcp: spec.dhcp,
                 location: spec.location.clone(),
                 servers: Vec::new(),
+                mask: "255.255.0.0".into(),
             };
             state.world.networks.push(network.clone());
             Ok(network)

@@ -7,6 +7,7 @@ use muster_model::id::ProviderId;
 use muster_model::object::{Fields, ObjectClass, ObjectDraft, ObjectVerb, SeenObject};
 use muster_model::server::SeenServer;
 
+use super::memory::MemoryCloud;
 use super::{CloudError, CloudErrorKind};
 
 /// An object that was made, or told something.
@@ -115,4 +116,20 @@ fn has_none(class: ObjectClass) -> CloudError {
 
 fn cannot(doing: &str) -> CloudError {
     CloudError::new(CloudErrorKind::Refused, doing, "this provider cannot do it")
+}
+
+/// The stand-in holds no such objects; its links have a speed.
+#[async_trait]
+impl Objects for MemoryCloud {
+    async fn set_bandwidth(&self, id: &ProviderId, link: &ProviderId, mbit: u32) -> Result<(), CloudError> {
+        self.act("set_bandwidth", id.as_str(), |state| {
+            let links = &mut state.server("set_bandwidth", id)?.links;
+            links
+                .iter_mut()
+                .filter(|seen| seen.id.as_ref() == Some(link))
+                .for_each(|seen| seen.bandwidth_mbit = Some(mbit));
+            Ok(())
+        })
+        .await
+    }
 }

@@ -8,9 +8,9 @@ use muster_model::id::{ProviderId, ServerName, StepNumber};
 use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::plan::{
     Action, HostAction, KEYS_RECORD, KeyAction, NetworkAction, ObjectRef, PlanDraft, ProvisionAction,
-    RecordAction, ServerAction, keys_digest,
+    RecordAction, ServerAction, WhichLink, interface_digest, interface_record, keys_digest, reached_record,
 };
-use muster_model::server::{Power, SeenServer, ServerState};
+use muster_model::server::{Power, SeenLink, SeenServer, ServerState};
 
 use crate::world::{Setting, account, link, now, provisioned, record, server};
 
@@ -46,6 +46,7 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                     dhcp: spec.dhcp,
                     location: spec.location.clone(),
                     servers: Vec::new(),
+                    mask: "255.255.0.0".into(),
                 });
                 let mut own = record(ObjectKind::Network, id.as_str(), name.as_str(), Claim::Created);
                 own.protect = *protect;
@@ -83,6 +84,36 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                     record.provisioned.insert(KEYS_RECORD.into(), provisioned(&keys_digest(keys), true));
                 }
             }
+            Action::Host(HostAction::Configure(configure)) => {
+                let (id, network) = (resolve(&configure.server), resolve(&configure.network));
+                let digest = digest_of(setting, &id, &network, configure.dhcp);
+                assert!(at(setting, &id).power_on, "{id} is configured and does not run");
+                let record = own(setting, &id);
+                assert!(record.claim.may_delete(), "the inside of a claimed server is left alone");
+                record.provisioned.insert(interface_record(&network), provisioned(&digest, true));
+            }
+            Action::Host(HostAction::Release(release)) => {
+                let id = resolve(&release.server);
+                let seen = at(setting, &id);
+                let linked = seen.links.iter().any(|link| link.network == release.network);
+                assert!(linked && seen.power_on, "before the link goes");
+                let record = own(setting, &id);
+                record.provisioned.insert(interface_record(&release.network), provisioned("", true));
+            }
+            Action::Provision(ProvisionAction::CheckNetwork { network, dhcp, pairs, .. }) => {
+                let network = resolve(network);
+                for pair in pairs {
+                    let (from, to) = (resolve(&pair.from.server), resolve(&pair.to.server));
+                    assert_ne!(from, to, "nobody proves anything by reaching itself");
+                    for id in [&from, &to] {
+                        let digest = digest_of(setting, id, &network, *dhcp);
+                        let configured = own(setting, id).provisioned.get(&interface_record(&network)).cloned();
+                        assert_eq!(configured.map(|reached| reached.digest), Some(digest), "{id} is configured first");
+                    }
+                    let digest = digest_of(setting, &from, &network, *dhcp);
+                    own(setting, &from).provisioned.insert(reached_record(&network), provisioned(&digest, true));
+                }
+            }
             Action::Host(HostAction::Exec { .. }) => panic!("an infrastructure plan runs no command"),
             Action::Provision(ProvisionAction::Playbook { playbook, digest, hosts, .. }) => {
                 for host in hosts {
@@ -94,6 +125,13 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
             Action::Provision(ProvisionAction::Inventory { .. } | ProvisionAction::Code { .. }) => {}
         }
     }
+}
+
+fn digest_of(setting: &mut Setting, id: &ProviderId, network: &ProviderId, dhcp: bool) -> String {
+    let known = setting.seen.world.networks.iter().find(|seen| seen.id == *network).expect("the network exists");
+    assert_eq!(known.dhcp, dhcp, "the guest is told what the network is");
+    let link = at(setting, id).links.iter().find(|link| link.network == *network).expect("it is linked");
+    interface_digest(dhcp, &link.mac, &link.address)
 }
 
 fn at<'s>(setting: &'s mut Setting, id: &ProviderId) -> &'s mut SeenServer {
@@ -170,6 +208,19 @@ fn on_server(
                     seen.servers.retain(|server| *server != id);
                 }
             }
+        }
+        ServerAction::Bandwidth(speed) => {
+            let network = match &speed.link {
+                WhichLink::Public => None,
+                WhichLink::Network { network, .. } => Some(resolve(network)),
+            };
+            let id = resolve(&speed.server);
+            let wanted = |link: &&mut SeenLink| match &network {
+                None => link.public,
+                Some(network) => !link.public && link.network == *network,
+            };
+            let link = at(setting, &id).links.iter_mut().find(wanted).expect("the link exists");
+            link.bandwidth_mbit = Some(speed.to_mbit);
         }
         ServerAction::Delete(delete) => {
             assert_eq!(at(setting, &delete.server).name, delete.expected_name);

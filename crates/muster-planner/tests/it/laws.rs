@@ -6,7 +6,7 @@ use muster_model::intent::IntentState;
 use muster_model::ownership::{Claim, ObjectKind};
 use muster_model::plan::{
     Action, HostAction, KeyAction, NetworkAction, ObjectRef, PlanDraft, ProvisionAction, RecordAction,
-    ServerAction, WaitingReason,
+    ServerAction, WaitingReason, WhichLink,
 };
 use muster_model::policy::Purpose;
 use muster_model::server::{Power, ServerState, WantedServer};
@@ -53,8 +53,8 @@ fn before() -> impl Strategy<Value = Before> {
         standing,
         claim,
         prop::bool::weighted(0.2),
-        prop::collection::btree_set(0u8..12, 0..3),
-        prop::collection::btree_set(0u8..8, 0..2),
+        prop::collection::btree_set(0u8..13, 0..3),
+        prop::collection::btree_set(0u8..9, 0..2),
         prop::bool::weighted(0.1),
         prop::option::weighted(0.15, open),
     )
@@ -88,6 +88,10 @@ fn drift(setting: &mut Setting, id: &str, what: u8) {
             server.power_on = false;
         }
         9 => server.state = ServerState::Blocked,
+        11 => server.links.iter_mut().for_each(|link| {
+            link.mac = "00:50:56:00:00:0b".into();
+            link.bandwidth_mbit = Some(100);
+        }),
         10 => {
             let mut records = setting.seen.owned.iter_mut();
             if let Some(record) = records.find(|record| record.id.as_str() == id) {
@@ -110,6 +114,7 @@ fn change(server: &mut WantedServer, what: u8) {
             server.networks.insert("backend".into());
         }
         6 => server.keys.push("ssh-ed25519 AAAAC3ann ann".into()),
+        7 => server.bandwidth_mbit = Some(50),
         _ => server.image = "ubuntu22.04X64".into(),
     }
 }
@@ -208,6 +213,7 @@ fn touched(draft: &PlanDraft) -> HashSet<String> {
                 seen(&link.network);
             }
             Action::Server(ServerAction::Unlink(unlink)) => seen(&unlink.server),
+            Action::Server(ServerAction::Bandwidth(speed)) => seen(&speed.server),
             Action::Server(ServerAction::Delete(delete)) => seen(&ObjectRef::Seen(delete.server.clone())),
             Action::Network(NetworkAction::Create { .. }) => {}
             Action::Object(_) => panic!("a file's plan holds none of these"),
@@ -218,6 +224,11 @@ fn touched(draft: &PlanDraft) -> HashSet<String> {
                 | RecordAction::Forget { id, .. },
             ) => seen(&ObjectRef::Seen(id.clone())),
             Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => seen(server),
+            Action::Host(HostAction::Configure(configure)) => seen(&configure.server),
+            Action::Host(HostAction::Release(release)) => seen(&release.server),
+            Action::Provision(ProvisionAction::CheckNetwork { pairs, .. }) => {
+                pairs.iter().for_each(|pair| seen(&pair.from.server));
+            }
             Action::Provision(
                 ProvisionAction::Inventory { hosts }
                 | ProvisionAction::Playbook { hosts, .. }
@@ -236,6 +247,16 @@ fn references(action: &Action) -> Vec<&ObjectRef> {
         Action::Server(ServerAction::Power(power)) => vec![&power.server],
         Action::Server(ServerAction::Link(link)) => vec![&link.server, &link.network],
         Action::Server(ServerAction::Unlink(unlink)) => vec![&unlink.server],
+        Action::Server(ServerAction::Bandwidth(speed)) => match &speed.link {
+            WhichLink::Public => vec![&speed.server],
+            WhichLink::Network { network, .. } => vec![&speed.server, network],
+        },
+        Action::Host(HostAction::Configure(configure)) => vec![&configure.server, &configure.network],
+        Action::Host(HostAction::Release(release)) => vec![&release.server],
+        Action::Provision(ProvisionAction::CheckNetwork { network, pairs, .. }) => {
+            let hosts = pairs.iter().flat_map(|pair| [&pair.from.server, &pair.to.server]);
+            std::iter::once(network).chain(hosts).collect()
+        }
         Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => vec![server],
         Action::Provision(
             ProvisionAction::Inventory { hosts }

@@ -2,7 +2,9 @@
 
 use insta::assert_snapshot;
 use muster_model::id::NetworkName;
-use muster_model::plan::WaitingReason;
+use muster_model::ownership::Claim;
+use muster_model::plan::{WaitingReason, text};
+use muster_model::server::SeenLink;
 
 use crate::apply::apply;
 use crate::world::{Setting, link, network};
@@ -74,4 +76,142 @@ fn needed_networks_come_along() {
     setting.policy.skip_provision = true;
     assert_snapshot!(setting.text());
     assert!(setting.file.networks.contains_key(&NetworkName::from("storage")));
+}
+
+/// ICT-36: a link is configured inside the guest, then the servers of a network try to reach each other; afterwards
+/// nothing is left to do.
+#[test]
+fn linked_servers_are_configured_and_reach_each_other() {
+    let mut setting = Setting::standing(&["web-1", "web-2", "db-1"]);
+    setting.want_network("backend", &["web-1", "web-2", "db-1"]);
+    setting.our_network("50", "backend", &["db-1"]);
+    let draft = setting.plan();
+    assert_snapshot!(setting.text());
+    apply(&mut setting, &draft);
+    assert!(setting.plan().is_empty(), "{}", setting.text());
+}
+
+/// A network without DHCP is static inside; one that is only now made is configured once its links stand.
+#[test]
+fn a_new_network_without_dhcp() {
+    let mut setting = Setting::new(&["web-1", "web-2"]);
+    setting.want_network("backend", &["web-1", "web-2"]);
+    setting.file.networks.get_mut(&NetworkName::from("backend")).unwrap().dhcp = false;
+    let draft = setting.plan();
+    assert_snapshot!(setting.text());
+    apply(&mut setting, &draft);
+    assert!(setting.plan().is_empty(), "{}", setting.text());
+}
+
+/// Another address or hardware address is another link: the guest is configured for it, and tries again.
+#[test]
+fn a_link_that_changed_is_configured_anew() {
+    let mut setting = Setting::standing(&["web-1", "web-2"]);
+    setting.want_network("backend", &["web-1", "web-2"]);
+    setting.our_network("50", "backend", &["web-1", "web-2"]);
+    assert!(setting.plan().is_empty());
+    for change in [
+        |link: &mut SeenLink| link.address = "10.20.0.77".into(),
+        |link: &mut SeenLink| link.mac = "00:50:56:00:00:77".into(),
+    ] {
+        let mut changed = setting.clone();
+        changed.at("web-2").links.iter_mut().filter(|link| !link.public).for_each(change);
+        let draft = changed.plan();
+        let done: Vec<String> = draft.steps.iter().map(|step| text::describe(&step.action)).collect();
+        assert_eq!(
+            done,
+            [
+                "reach server web-2 over SSH",
+                "configure network backend on web-2 (DHCP)",
+                "check network backend from web-2"
+            ]
+        );
+        apply(&mut changed, &draft);
+        assert!(changed.plan().is_empty());
+    }
+}
+
+/// A server that is alone in its network has nobody to reach; the second one makes both try.
+#[test]
+fn the_second_server_makes_both_try() {
+    let mut setting = Setting::standing(&["web-1", "web-2"]);
+    setting.want_network("backend", &["web-1"]);
+    setting.our_network("50", "backend", &[]);
+    let draft = setting.plan();
+    assert!(!setting.text().contains("check network"), "{}", setting.text());
+    apply(&mut setting, &draft);
+    assert!(setting.plan().is_empty());
+    setting.want("web-2").networks.insert(NetworkName::from("backend"));
+    assert!(setting.text().contains("check network backend from web-1, web-2"), "{}", setting.text());
+}
+
+/// What was configured goes before its link, where the inside may be touched and the server runs.
+#[test]
+fn an_unlink_takes_the_configuration_away_first() {
+    let mut setting = Setting::standing(&["web-1", "web-2"]);
+    setting.want_network("backend", &["web-1", "web-2"]);
+    setting.our_network("50", "backend", &["web-1", "web-2"]);
+    setting.want("web-2").networks.clear();
+    let words = |setting: &Setting| -> Vec<String> {
+        setting.plan().steps.iter().map(|step| text::describe(&step.action)).collect()
+    };
+    let unlink = "unlink server web-2 from network backend";
+    assert_eq!(words(&setting), ["remove the configuration of network backend on web-2", unlink]);
+    let mut skipped = setting.clone();
+    skipped.policy.skip_provision = true;
+    assert_eq!(words(&skipped), [unlink]);
+    let mut by_hand = setting.clone();
+    by_hand.recorded("web-2").provisioned.remove("interface:50");
+    assert_eq!(words(&by_hand), [unlink], "what Muster did not configure it does not take away");
+    let draft = setting.plan();
+    apply(&mut setting, &draft);
+    assert!(setting.plan().is_empty());
+}
+
+/// The inside of a claimed server, and of every server with `--skip-provision`, is left alone.
+#[test]
+fn the_inside_is_left_alone() {
+    let mut setting = Setting::standing(&["web-1", "web-2"]);
+    setting.want_network("backend", &["web-1", "web-2"]);
+    setting.our_network("50", "backend", &["web-1", "web-2"]);
+    for name in ["web-1", "web-2"] {
+        setting.recorded(name).provisioned.retain(|key, _| key.starts_with("builtin"));
+    }
+    let mut skipped = setting.clone();
+    skipped.policy.skip_provision = true;
+    assert!(skipped.plan().is_empty());
+    let mut claimed = setting.clone();
+    claimed.recorded("web-1").claim = Claim::Claimed;
+    let text = claimed.text();
+    assert!(!text.contains("on web-1") && text.contains("configure network backend on web-2 (DHCP)"), "{text}");
+    assert!(!text.contains("check network"), "{text}");
+    // A check that failed before is what is left when everything is configured.
+    setting.inside("web-1", "50");
+    setting.inside("web-2", "50");
+    setting.recorded("web-2").provisioned.remove("reached:50");
+    assert_eq!(setting.plan().steps.len(), 1);
+    assert!(setting.text().contains("check network backend from web-2"), "{}", setting.text());
+}
+
+/// ICT-36: the speeds of the public link and of links to networks; where the file says nothing nothing is done.
+#[test]
+fn speeds_are_set_and_brought_back() {
+    let mut setting = Setting::standing(&["web-1", "web-2"]);
+    setting.want_network("backend", &["web-1", "web-2"]);
+    setting.our_network("50", "backend", &["web-1"]);
+    setting.inside("web-1", "50");
+    setting.policy.skip_provision = true;
+    setting.want("web-1").bandwidth_mbit = Some(100);
+    setting.file.networks.get_mut(&NetworkName::from("backend")).unwrap().bandwidth_mbit = Some(50);
+    let draft = setting.plan();
+    assert_snapshot!(setting.text());
+    apply(&mut setting, &draft);
+    assert!(setting.plan().is_empty(), "{}", setting.text());
+    setting.at("web-1").links.iter_mut().for_each(|link| link.bandwidth_mbit = Some(20));
+    let draft = setting.plan();
+    assert_eq!(draft.steps.len(), 2, "{}", setting.text());
+    // A provider that does not show speeds leaves nothing to compare.
+    let mut untold = setting.clone();
+    untold.at("web-1").links.iter_mut().for_each(|link| link.bandwidth_mbit = None);
+    assert!(untold.plan().is_empty(), "{}", untold.text());
 }

@@ -11,7 +11,7 @@ use muster_model::infrastructure::{Infrastructure, WantedNetwork};
 use muster_model::intent::{Created, CreationIntent, IntentState};
 use muster_model::inventory::{Inventory, SeenWorld};
 use muster_model::ownership::{Claim, ObjectKind, Ownership, Provisioned};
-use muster_model::plan::{PlanDraft, text};
+use muster_model::plan::{PlanDraft, interface_digest, interface_record, reached_record, text};
 use muster_model::policy::Policy;
 use muster_model::server::{Performance, Power, SeenLink, SeenServer, ServerState, Size, WantedServer};
 use muster_planner::{BundleFacts, plan_infrastructure};
@@ -52,6 +52,7 @@ pub fn wanted(name: &str) -> WantedServer {
         was: Vec::new(),
         backup_days: 0,
         playbooks: Vec::new(),
+        bandwidth_mbit: None,
     }
 }
 
@@ -68,11 +69,14 @@ pub fn server(id: &str, name: &str) -> SeenServer {
         address: Some("198.18.0.1".into()),
         admin_user: Some("root".into()),
         links: vec![SeenLink {
+            id: Some("public-link".into()),
             network: "public".into(),
             ready: true,
             public: true,
             address: "198.18.0.1".into(),
             mac: String::new(),
+            mask: String::new(),
+            bandwidth_mbit: Some(10),
         }],
         keys: Vec::new(),
         created_at: Some(now()),
@@ -81,11 +85,14 @@ pub fn server(id: &str, name: &str) -> SeenServer {
 
 pub fn link(network: &str) -> SeenLink {
     SeenLink {
+        id: Some(format!("link-{network}").as_str().into()),
         network: network.into(),
         ready: true,
         public: false,
-        address: String::new(),
-        mac: String::new(),
+        address: "10.20.0.10".into(),
+        mac: "00:50:56:00:00:0a".into(),
+        mask: "255.255.0.0".into(),
+        bandwidth_mbit: Some(10),
     }
 }
 
@@ -98,6 +105,7 @@ pub fn network(id: &str, name: &str) -> SeenNetwork {
         dhcp: true,
         location: "SdnSpb".into(),
         servers: Vec::new(),
+        mask: "255.255.0.0".into(),
     }
 }
 
@@ -261,7 +269,12 @@ impl Setting {
 
     /// The file wants a network, and servers linked to it.
     pub fn want_network(&mut self, name: &str, servers: &[&str]) {
-        let wanted = WantedNetwork { dhcp: true, location: "SdnSpb".into(), protect: false };
+        let wanted = WantedNetwork {
+            dhcp: true,
+            location: "SdnSpb".into(),
+            protect: false,
+            bandwidth_mbit: None,
+        };
         self.file.networks.insert(NetworkName::from(name), wanted);
         for server in servers {
             self.want(server).networks.insert(NetworkName::from(name));
@@ -274,9 +287,20 @@ impl Setting {
         for server in servers {
             seen.servers.push(self.at(server).id.clone());
             self.at(server).links.push(link(id));
+            self.inside(server, id);
         }
         self.seen.world.networks.push(seen);
         self.seen.owned.push(record(ObjectKind::Network, id, name, Claim::Created));
+    }
+
+    /// The server's interface in a network is configured, and it has reached another one.
+    pub fn inside(&mut self, server: &str, network: &str) {
+        let link = self.at(server).links.iter().find(|link| link.network == network.into()).cloned();
+        let link = link.expect("a link to the network");
+        let reached = provisioned(&interface_digest(true, &link.mac, &link.address), true);
+        let keys = [interface_record(&network.into()), reached_record(&network.into())];
+        let record = self.recorded(server);
+        keys.into_iter().for_each(|key| drop(record.provisioned.insert(key, reached.clone())));
     }
 
     /// The file's server of this name.

@@ -12,7 +12,7 @@ use muster_model::world::Clock;
 use muster_outside::host::ssh::{self, Exec, Outcome, OutputStream, SshError, SshErrorKind};
 
 use super::past::past;
-use super::{StepContext, StepError};
+use super::{StepContext, StepError, interface};
 use crate::error::EngineError;
 use crate::reach::{ReachError, add_keys};
 use crate::runner::OutputSink;
@@ -47,6 +47,8 @@ pub(super) async fn act(ctx: &StepContext, action: &HostAction) -> Result<(Outpu
     match action {
         HostAction::Reach { name, server, keys } => reach(ctx, name, server, keys).await,
         HostAction::Exec { name, server, argv } => exec(ctx, name, server, argv).await,
+        HostAction::Configure(configure) => interface::configure(ctx, configure).await,
+        HostAction::Release(release) => interface::release(ctx, release).await,
     }
 }
 

@@ -19,14 +19,17 @@ use crate::engine::Inner;
 use crate::journal::{LaneJournal, Stop};
 use crate::runner::{History, OutputSink};
 
+mod bandwidth;
 mod create;
 mod host;
+mod interface;
 mod key;
 mod network;
 mod object;
 mod past;
 mod playbook;
 mod provision;
+mod reachable;
 mod record;
 mod server;
 mod settle;
@@ -174,7 +177,10 @@ pub(crate) async fn look(ctx: &StepContext) -> Result<Looked, StepError> {
         Action::Key(action) => key::look(ctx, action).await,
         Action::Object(action) => object::look(ctx, action).await,
         Action::Record(action) => record::look(ctx, action).await,
-        Action::Host(HostAction::Reach { .. }) => Ok(Looked::Act(Intent::Plain, Vec::new())),
+        Action::Host(HostAction::Reach { .. } | HostAction::Release(_)) => {
+            Ok(Looked::Act(Intent::Plain, Vec::new()))
+        }
+        Action::Host(HostAction::Configure(configure)) => interface::look(ctx, configure).await,
         Action::Host(HostAction::Exec { .. }) => {
             host::may_begin(ctx).await?;
             Ok(Looked::Act(Intent::Plain, Vec::new()))

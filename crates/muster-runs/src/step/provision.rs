@@ -17,7 +17,7 @@ use muster_store::About;
 
 use super::playbook;
 use super::server::{recent, store_failed};
-use super::{Intent, Looked, StepContext, StepError};
+use super::{Intent, Looked, StepContext, StepError, reachable};
 
 /// Hosts that code is delivered to at once.
 const DELIVERIES_AT_ONCE: usize = 16;
@@ -27,7 +27,9 @@ const SSH_PORT: u16 = 22;
 pub(super) async fn look(ctx: &StepContext, action: &ProvisionAction) -> Result<Looked, StepError> {
     match action {
         // Writing the same file twice is the same as once, and a delivery looks for its release by itself.
-        ProvisionAction::Inventory { .. } | ProvisionAction::Code { .. } => {}
+        ProvisionAction::Inventory { .. }
+        | ProvisionAction::Code { .. }
+        | ProvisionAction::CheckNetwork { .. } => {}
         ProvisionAction::Playbook { .. } => playbook::may_begin(ctx).await?,
     }
     Ok(Looked::Act(Intent::Plain, Vec::new()))
@@ -42,6 +44,10 @@ pub(super) async fn act(
         ProvisionAction::Playbook { .. } => playbook::act(ctx, action).await,
         ProvisionAction::Code { from, digest, to, hosts, keep } => {
             code(ctx, from, digest, to, hosts, *keep).await
+        }
+        ProvisionAction::CheckNetwork { network_name, network, dhcp, pairs } => {
+            let question = reachable::Question { network: ctx.resolve(network)?, name: network_name, dhcp: *dhcp };
+            reachable::check(ctx, &question, pairs).await
         }
     }
 }

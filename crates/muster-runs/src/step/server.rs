@@ -10,7 +10,7 @@ use muster_model::server::{Power, SeenServer, ServerState};
 use muster_outside::cloud::watch::SeenServers;
 use muster_outside::cloud::{CloudError, CloudErrorKind, GRACEFUL_STOP_WAIT};
 
-use super::{Intent, Looked, StepContext, StepError, create};
+use super::{Intent, Looked, StepContext, StepError, bandwidth, create};
 
 /// Lists that may lack a server which exists, before a wait gives up.
 const LAGGING_LISTS_MAX: u32 = 1_000;
@@ -26,6 +26,7 @@ pub(super) async fn look(ctx: &StepContext, action: &ServerAction) -> Result<Loo
         ServerAction::Power(power) => look_power(ctx, power).await,
         ServerAction::Link(link) => look_link(ctx, link).await,
         ServerAction::Unlink(unlink) => look_unlink(ctx, unlink).await,
+        ServerAction::Bandwidth(speed) => bandwidth::look(ctx, speed).await,
         ServerAction::Delete(delete) => look_delete(ctx, delete).await,
     }
 }
@@ -41,6 +42,7 @@ pub(super) async fn act(
         ServerAction::Power(power) => act_power(ctx, power).await,
         ServerAction::Link(link) => act_link(ctx, link).await,
         ServerAction::Unlink(unlink) => act_unlink(ctx, unlink).await,
+        ServerAction::Bandwidth(speed) => bandwidth::act(ctx, speed).await,
         ServerAction::Delete(delete) => act_delete(ctx, delete).await,
     }
 }
@@ -59,7 +61,7 @@ pub(super) async fn recent(ctx: &StepContext) -> Result<std::sync::Arc<SeenServe
     }
 }
 
-async fn find(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<SeenServer, StepError> {
+pub(super) async fn find(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<SeenServer, StepError> {
     let listed = recent(ctx).await?.get(id).cloned();
     // A list may lag behind a create; only the server's own address tells whether it is gone.
     let seen = if listed.is_some() { listed } else { ctx.session.cloud.server(id).await? };
@@ -73,7 +75,7 @@ async fn find(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<S
 
 /// What became of a change that was asked for because a list showed the need. The list may lag behind an earlier
 /// attempt, and the provider refuses what is so already: the server's own address tells before it counts as failed.
-async fn accepted(
+pub(super) async fn accepted(
     ctx: &StepContext,
     id: &ProviderId,
     sent: Result<(), CloudError>,
@@ -121,7 +123,7 @@ pub(super) async fn wait_made(
 // ---- waiting ----
 
 /// Waits on the account's one shared list until the server is as wanted.
-async fn wait(
+pub(super) async fn wait(
     ctx: &StepContext,
     name: &ServerName,
     id: &ProviderId,
@@ -151,7 +153,11 @@ async fn wait(
 }
 
 /// After a lost answer or a crash the earlier request may still be under way: let it end before looking.
-async fn let_actions_end(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<(), StepError> {
+pub(super) async fn let_actions_end(
+    ctx: &StepContext,
+    name: &ServerName,
+    id: &ProviderId,
+) -> Result<(), StepError> {
     if ctx.previous.is_none() {
         return Ok(());
     }

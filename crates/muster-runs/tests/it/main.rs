@@ -7,6 +7,7 @@ mod lanes;
 mod laws;
 mod limits;
 mod metrics;
+mod network;
 mod people;
 mod process;
 mod provision;

@@ -67,6 +67,9 @@ fn link(read: wire::Link<'_>, known: SoFar<'_>) -> SeenLink {
         ready: is_active(&read.state.0),
         address: address(&read.ip).unwrap_or_default(),
         mac: read.mac.owned(),
+        mask: read.mask.owned(),
+        bandwidth_mbit: (read.bandwidth.0 > 0).then_some(read.bandwidth.0),
+        id: Some(read.link.owned()).filter(|id| !id.is_empty()).map(ProviderId),
         network: read.network.0,
     }
 }
@@ -104,6 +107,7 @@ pub fn network(read: wire::Network<'_>) -> SeenNetwork {
         dhcp: read.dhcp.0,
         location: read.location.owned(),
         servers: read.servers.0.into_iter().filter_map(|server| server.0).collect(),
+        mask: read.mask.owned(),
     }
 }
 

@@ -17,6 +17,7 @@ mod error;
 mod exec;
 mod host;
 mod hosts;
+pub mod interface;
 pub mod interactive;
 pub mod known_hosts;
 mod login;

@@ -66,6 +66,9 @@ async fn requests_have_their_exact_text() {
     assert_eq!(cloud.servers().await.unwrap().len(), 1);
     let server = cloud.server(&id).await.unwrap().unwrap();
     assert_eq!(server.state, ServerState::Active);
+    let link = &server.links[0];
+    assert_eq!((link.id.as_ref(), link.bandwidth_mbit), (Some(&"1".into()), Some(10)));
+    assert_eq!((link.mac.as_str(), link.mask.as_str()), ("00:50:56:00:00:01", "255.255.255.0"));
     cloud.create_server(&spec(0), &[]).await.unwrap();
     cloud.create_server(&spec(7), &["8".into(), "k-9".into()]).await.unwrap();
     cloud.resize_server(&id, &size()).await.unwrap();
@@ -74,6 +77,7 @@ async fn requests_have_their_exact_text() {
     cloud.set_power(&id, Power::Stopped, false).await.unwrap();
     cloud.link_network(&id, &network).await.unwrap();
     cloud.unlink_network(&id, &network).await.unwrap();
+    cloud.set_bandwidth(&id, &"1".into(), 50).await.unwrap();
     cloud.delete_server(&id).await.unwrap();
     assert!(cloud.action_in_progress(&id).await.unwrap(), "a postponed action is still to come");
     assert_eq!(cloud.networks().await.unwrap()[0].servers, std::slice::from_ref(&id));
@@ -110,6 +114,8 @@ async fn requests_have_their_exact_text() {
             r#"POST /server/500123/action {"Type":"PowerOff"}"#.to_owned(),
             r#"POST /server/500123/action {"Type":"AddNetwork","NetworkID":77}"#.to_owned(),
             r#"POST /server/500123/action {"Type":"RemoveNetwork","NetworkID":77}"#.to_owned(),
+            r#"POST /server/500123/action {"Type":"EditNetworkBandwidth","NetworkLinkID":1,"Bandwidth":50}"#
+                .to_owned(),
             "DELETE /server/500123".to_owned(),
             "GET /server/500123/action".to_owned(),
             "GET /network".to_owned(),

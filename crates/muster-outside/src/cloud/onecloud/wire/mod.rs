@@ -171,6 +171,12 @@ object! {
             ip: Text<'de> = "IP",
             /// Its hardware address.
             mac: Text<'de> = "MAC",
+            /// The mask of its address.
+            mask: Text<'de> = "Mask",
+            /// Its speed, Mbit/s; 0 = not said.
+            bandwidth: Whole = "Bandwidth",
+            /// Its own id; empty = not said.
+            link: Text<'de> = "LinkID",
         }
     }
 }
@@ -220,6 +226,8 @@ object! {
             location: Text<'de> = "DCLocation",
             /// Servers linked to it.
             servers: Many<Reference> = "LinkedServers",
+            /// The mask of its addresses.
+            mask: Text<'de> = "Mask",
         }
     }
 }

@@ -1,0 +1,120 @@
+//! What is done about links beyond linking and unlinking: their speed, the guest's interfaces, and the proof that
+//! the servers of a network reach each other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::sha256_hex;
+use crate::id::{NetworkName, ProviderId, ServerName};
+
+use super::action::ObjectRef;
+
+/// Set the speed of one link (class *ensure*).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetBandwidth {
+    /// The server's name in the file.
+    pub name: ServerName,
+    /// Which server.
+    pub server: ObjectRef,
+    /// Which of its links.
+    pub link: WhichLink,
+    /// The speed it gets, in Mbit/s.
+    pub to_mbit: u32,
+}
+
+/// One of a server's links.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhichLink {
+    /// The one to the provider's public network.
+    Public,
+    /// The one to a private network.
+    Network {
+        /// The network's name in the file.
+        name: NetworkName,
+        /// Which network.
+        network: ObjectRef,
+    },
+}
+
+/// Configure the guest's interface of one link, over SSH (class *ensure*).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigureInterface {
+    /// The server's name in the file.
+    pub name: ServerName,
+    /// Which server.
+    pub server: ObjectRef,
+    /// The network's name in the file.
+    pub network_name: NetworkName,
+    /// Which network.
+    pub network: ObjectRef,
+    /// Whether the network hands addresses out; else the guest is told the one that the link bears.
+    pub dhcp: bool,
+}
+
+/// Take away what was configured for a link that goes, over SSH (class *ensure*). A server that does not answer
+/// does not hinder the unlink that follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseInterface {
+    /// The server's name in the file.
+    pub name: ServerName,
+    /// Which server.
+    pub server: ObjectRef,
+    /// The network's name, for people.
+    pub network_name: NetworkName,
+    /// Which network.
+    pub network: ProviderId,
+}
+
+/// A server in a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkHost {
+    /// Its name in the file.
+    pub name: ServerName,
+    /// Which server.
+    pub server: ObjectRef,
+}
+
+/// Who is to reach whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkPair {
+    /// The server that tries.
+    pub from: NetworkHost,
+    /// The server that should answer.
+    pub to: NetworkHost,
+}
+
+/// The key under which a server's record keeps that its interface in a network is configured, with the digest of
+/// [`interface_digest`]; an empty digest says that the configuration was taken away again.
+pub fn interface_record(network: &ProviderId) -> String {
+    format!("interface:{network}")
+}
+
+/// The key under which a server's record keeps that it reached another one in a network; same digest.
+pub fn reached_record(network: &ProviderId) -> String {
+    format!("reached:{network}")
+}
+
+/// What an interface's configuration is made from (SHA-256, hex): a link with another address is configured anew.
+pub fn interface_digest(dhcp: bool, mac: &str, address: &str) -> String {
+    let mode = if dhcp { "dhcp" } else { "static" };
+    let text = format!("{mode}\n{}\n{}\n", mac.trim().to_ascii_lowercase(), address.trim());
+    sha256_hex(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::interface_digest;
+
+    #[test]
+    fn a_digest_tells_links_apart() {
+        let one = interface_digest(true, "00:50:56:00:00:0A", "10.0.0.2");
+        assert_eq!(one, interface_digest(true, " 00:50:56:00:00:0a", "10.0.0.2 "));
+        for other in [
+            interface_digest(false, "00:50:56:00:00:0a", "10.0.0.2"),
+            interface_digest(true, "00:50:56:00:00:0b", "10.0.0.2"),
+            interface_digest(true, "00:50:56:00:00:0a", "10.0.0.3"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+}
