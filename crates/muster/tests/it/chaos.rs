@@ -5,10 +5,7 @@
 //! `MUSTER_TEST_FULL=1` (`./dev test-full`) takes 200 runs of 50 steps and one over 5,000 servers.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use muster_outside::host::local::{LocalMachines, Technique, Wish};
@@ -16,6 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::nodes::{LEASE_S, Node};
+use crate::partition::{LISTEN, Partition, Technique as Cut, technique};
 use crate::place::{Place, client};
 use crate::server::Server;
 
@@ -48,48 +46,6 @@ impl Size {
 
 /// A provider that takes long enough for everything to break while servers are made, and again while they are linked.
 const SLOW: &str = r#"{"create": 25000, "network": 15000}"#;
-
-/// A way to the database that can be cut: connections stay open, and nothing passes.
-struct Wire {
-    port: u16,
-    is_cut: Arc<AtomicBool>,
-}
-
-impl Wire {
-    fn to(port: u16) -> Wire {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let here = listener.local_addr().unwrap().port();
-        let is_cut = Arc::new(AtomicBool::new(false));
-        let cut = is_cut.clone();
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let Ok(client) = client else { return };
-                let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
-                for (from, to) in
-                    [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
-                {
-                    let cut = cut.clone();
-                    std::thread::spawn(move || pass(from, to, &cut));
-                }
-            }
-        });
-        Wire { port: here, is_cut }
-    }
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, cut: &AtomicBool) {
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        while cut.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        if to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
-    }
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
-}
 
 /// What was done to the nodes.
 #[derive(Debug, Default)]
@@ -162,7 +118,7 @@ fn pause() -> Duration {
 async fn break_things(
     postgres: &mut Server,
     database: &str,
-    wire: &Wire,
+    partition: &Partition,
     nodes: &mut Nodes<'_>,
     limit: Duration,
 ) -> Done {
@@ -191,9 +147,9 @@ async fn break_things(
                 done.stopped += 1;
             }
             6 => {
-                wire.is_cut.store(true, Ordering::SeqCst);
+                partition.cut();
                 tokio::time::sleep(Duration::from_secs(LEASE_S + 3)).await;
-                wire.is_cut.store(false, Ordering::SeqCst);
+                partition.heal();
                 done.cut += 1;
             }
             5 | 8 => {
@@ -213,10 +169,16 @@ async fn break_things(
 }
 
 /// EDG-01: nothing is lost, nothing stands still, and everything is made once.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fleet_is_made_once_whatever_breaks() {
+#[test]
+fn a_fleet_is_made_once_whatever_breaks() {
     let test = "chaos::a_fleet_is_made_once_whatever_breaks";
-    let Some(mut postgres) = Server::start(test) else { return };
+    let Some(cut) = technique(test) else { return };
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    threads.unwrap().block_on(a_fleet(test, cut));
+}
+
+async fn a_fleet(test: &str, cut: Cut) {
+    let Some(mut postgres) = Server::start_with(test, &[LISTEN], |_| {}) else { return };
     let size = Size::here();
     let database = postgres.database().await;
     let place = Place::slow(&file("wide", size.wide), SLOW);
@@ -225,7 +187,7 @@ async fn a_fleet_is_made_once_whatever_breaks() {
         let path = place.project().join(format!("infra/{name}.yaml"));
         std::fs::write(path, file(&name, size.servers_each)).unwrap();
     }
-    let wire = Wire::to(postgres.port);
+    let partition = Partition::new(cut, &postgres);
     let lane = size.lane.to_string();
     let mut front = Node::asked_by_with(&place, &database, &[("MUSTER_LANE_TARGETS", &lane)]);
     submit_all(&place, &size);
@@ -234,12 +196,12 @@ async fn a_fleet_is_made_once_whatever_breaks() {
     let lanes = postgres.ask(&database, "select count(*) from lane where no > 0");
     assert_eq!(lanes[0], size.wide.div_ceil(size.lane).to_string());
 
-    let behind = database.replace(&postgres.port.to_string(), &wire.port.to_string());
+    let behind = partition.behind(&database, &postgres);
     let databases = vec![database.clone(), database.clone(), behind];
     let mut nodes = Nodes { place: &place, database: databases, running: vec![None, None, None], lane };
     nodes.start_what_ended();
     let began = Instant::now();
-    let done = break_things(&mut postgres, &database, &wire, &mut nodes, size.limit).await;
+    let done = break_things(&mut postgres, &database, &partition, &mut nodes, size.limit).await;
     println!("{done:?} in {:?}", began.elapsed());
     for said in postgres.ask(&database, "select state || ': ' || message from run where message is not null")
     {
@@ -283,7 +245,8 @@ async fn a_command_is_started_once_whatever_breaks() {
     let (machines, commands) = if full { (4, 60) } else { (2, 12) };
     let database = postgres.database().await;
     let place = Place::with_machines(&file("host", machines), &wish);
-    let wire = Wire::to(postgres.port);
+    // The machines are on a network that is shared; so here the bytes are held.
+    let partition = Partition::new(Cut::Wire, &postgres);
     let mut front = Node::asked_by(&place, &database);
     let first = Node::start(&place, &database, "worker");
     let made = place.run(&["infra", "update", "shop", "--yes"]);
@@ -299,13 +262,13 @@ async fn a_command_is_started_once_whatever_breaks() {
         let ran = place.run(&wish);
         assert_eq!(ran.code, 0, "{ran:?}");
     }
-    let behind = database.replace(&postgres.port.to_string(), &wire.port.to_string());
+    let behind = partition.behind(&database, &postgres);
     let databases = vec![database.clone(), database.clone(), behind];
     let lane = "500".to_owned();
     let mut nodes = Nodes { place: &place, database: databases, running: vec![None, None, None], lane };
     nodes.start_what_ended();
     let limit = Duration::from_secs(if full { 900 } else { 240 });
-    let done = break_things(&mut postgres, &database, &wire, &mut nodes, limit).await;
+    let done = break_things(&mut postgres, &database, &partition, &mut nodes, limit).await;
     nodes.running.clear();
     println!("{done:?}; {:?}; {:?}", states(&postgres, &database), journal_counts(&postgres, &database));
 

@@ -15,6 +15,7 @@ mod metrics;
 mod nodes;
 mod object;
 mod offers;
+mod partition;
 mod password;
 mod place;
 mod queue;
