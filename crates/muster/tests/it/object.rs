@@ -77,7 +77,7 @@ async fn domains_and_records_are_managed() {
     set(&["www", "A", "203.0.113.7", "203.0.113.8", "--ttl", "300"]);
     set(&["@", "AAAA", "2001:db8::7"]);
     set(&["shop", "CNAME", "www.example.com"]);
-    set(&["@", "MX", "mx.example.com", "--priority", "5"]);
+    set(&["@", "MX", "mx.example.com", "--preference", "5"]);
     set(&["sub", "NS", "ns1.example.net"]);
     set(&["@", "TXT", "v=spf1 -all"]);
     set(&["_sip._tcp", "SRV", "sip.example.com", "--port", "5060", "--weight", "7"]);
@@ -102,7 +102,7 @@ async fn domains_and_records_are_managed() {
         ["www", "A", "203.0.113.7", "203.0.113.8"].as_slice(),
         &["@", "TXT", "v=spf1 -all"],
         &["shop", "CNAME", "www.example.com."],
-        &["@", "MX", "mx.example.com", "--priority", "5"],
+        &["@", "MX", "mx.example.com", "--preference", "5"],
     ] {
         let ran = place.run(&[&["dns", "record", "set", "example.com"], again, &["--yes"]].concat());
         assert!(ran.code == 0 && ran.out.contains("othing to do"), "{again:?}: {ran:?}");
