@@ -242,7 +242,12 @@ fn create(made: &mut Made, target: &str, draft: ObjectDraft, known_ids: Vec<Prov
 
 /// Whether an object is meant by a name. The storage has none of its own.
 fn is_the_one(class: ObjectClass, object: &SeenObject, name: &str) -> bool {
-    class == ObjectClass::Storage || class.same_name(&object.name, name) || object.id.as_str() == name
+    // People see one name of an image, and servers report another.
+    let technical = class == ObjectClass::Image && object.text("technical") == name;
+    class == ObjectClass::Storage
+        || technical
+        || class.same_name(&object.name, name)
+        || object.id.as_str() == name
 }
 
 /// The name under which a create of it is remembered until its outcome is known.

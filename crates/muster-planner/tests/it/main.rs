@@ -7,6 +7,7 @@ mod hash;
 mod intent;
 mod laws;
 mod network;
+mod object;
 mod ownership;
 mod provision;
 mod purpose;

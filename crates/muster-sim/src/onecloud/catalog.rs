@@ -1,4 +1,5 @@
-//! What every account finds: the data centres (captured April 2023) and the stock images.
+//! What every world begins with: the data centres (captured April 2023) and the stock images.
+//! What became of them is in `location` and `image`.
 //!
 //! Numbers of data centres other than SdnSpb, and of images that the capture does not name, are made up.
 
@@ -45,6 +46,13 @@ impl Family {
             Family::Windows => "Windows",
             Family::Bsd => "Bsd",
         }
+    }
+
+    /// Reads the API's word in any case.
+    pub fn read(text: &str) -> Option<Family> {
+        [Family::Linux, Family::Windows, Family::Bsd]
+            .into_iter()
+            .find(|family| family.word().eq_ignore_ascii_case(text.trim()))
     }
 
     /// The account that `AdminPassword` belongs to.
@@ -109,16 +117,15 @@ pub static DATA_CENTRES: [DataCentre; 13] = [
     data_centre(13, "МТС", "Nsk01", "НСК", ("Россия", "Новосибирск"), (true, false)),
 ];
 
-/// The data centre of that `TechTitle`; left out or unknown falls back to SdnSpb (a captured create did).
-pub(super) fn data_centre_or_default(tech_title: Option<&str>) -> &'static DataCentre {
-    tech_title
-        .and_then(|wanted| DATA_CENTRES.iter().find(|dc| dc.tech_title.eq_ignore_ascii_case(wanted.trim())))
-        .unwrap_or(&DATA_CENTRES[0])
+/// The data centre that a server stands in, as it was at the beginning: closing it is no matter of those inside.
+pub(super) fn data_centre_of(tech_title: &str) -> DataCentre {
+    let found = DATA_CENTRES.iter().find(|dc| dc.tech_title.eq_ignore_ascii_case(tech_title.trim()));
+    *found.unwrap_or(&DATA_CENTRES[0])
 }
 
-/// One stock image. Its `DCLocation` is empty: it exists everywhere.
+/// One stock image as every world begins with it. It exists everywhere.
 #[derive(Clone, Copy, Debug)]
-pub struct Image {
+pub struct StockImage {
     /// `ID`. Drifts at the provider: look images up by name.
     pub id: u64,
     /// `Name`: the technical name, which servers show as `Image`.
@@ -131,20 +138,20 @@ pub struct Image {
     pub family: Family,
 }
 
-const fn linux(id: u64, name: &'static str, display_name: &'static str) -> Image {
-    Image { id, name, display_name, hdd_gb: 10, family: Family::Linux }
+const fn linux(id: u64, name: &'static str, display_name: &'static str) -> StockImage {
+    StockImage { id, name, display_name, hdd_gb: 10, family: Family::Linux }
 }
 
-const fn bsd(id: u64, name: &'static str, display_name: &'static str) -> Image {
-    Image { id, name, display_name, hdd_gb: 10, family: Family::Bsd }
+const fn bsd(id: u64, name: &'static str, display_name: &'static str) -> StockImage {
+    StockImage { id, name, display_name, hdd_gb: 10, family: Family::Bsd }
 }
 
-const fn windows(id: u64, name: &'static str, display_name: &'static str) -> Image {
-    Image { id, name, display_name, hdd_gb: 40, family: Family::Windows }
+const fn windows(id: u64, name: &'static str, display_name: &'static str) -> StockImage {
+    StockImage { id, name, display_name, hdd_gb: 40, family: Family::Windows }
 }
 
 /// Every stock image. `Ubuntu22.04x64`, `Ubuntu24.04x64` and `Debian12x64` are later than the capture.
-pub static IMAGES: [Image; 24] = [
+pub static IMAGES: [StockImage; 24] = [
     windows(3, "WinServer2012R2x64En", "Windows Server 2012 R2 En"),
     windows(4, "WinServer2012R2x64Ru", "Windows Server 2012 R2 Ru"),
     linux(113, "Joomla", "Joomla"),
@@ -170,15 +177,3 @@ pub static IMAGES: [Image; 24] = [
     linux(4302, "Debian12x64", "Debian 12"),
     linux(4403, "Ubuntu24.04x64", "Ubuntu 24.04"),
 ];
-
-/// The stock image of that number.
-pub(super) fn image(id: u64) -> Option<&'static Image> {
-    IMAGES.iter().find(|image| image.id == id)
-}
-
-/// The stock image of that technical or display name, in any case (for drift and seeds; the API takes numbers).
-pub(super) fn image_named(name: &str) -> Option<&'static Image> {
-    IMAGES.iter().find(|image| {
-        image.name.eq_ignore_ascii_case(name.trim()) || image.display_name.eq_ignore_ascii_case(name.trim())
-    })
-}

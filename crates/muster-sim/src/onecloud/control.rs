@@ -88,7 +88,7 @@ impl Inner {
 
     /// The whole world, for assertions.
     pub(super) fn state(&self) -> Value {
-        let switches = &self.world.switches;
+        let (switches, now) = (&self.world.switches, self.world.now);
         let projects = self.world.projects.iter().enumerate().map(|(index, project)| {
             let servers = project.servers.values().map(|server| {
                 let mut value = view::server_value(server, server.state());
@@ -118,7 +118,14 @@ impl Inner {
                 "networks": project.networks.values()
                     .map(|network| view::network(network, links.remove(&network.id), None, switches))
                     .collect::<Vec<_>>(),
-                "sshkeys": project.ssh_keys.values().map(|key| view::key(key, switches)).collect::<Vec<_>>(),
+                "publicnetworks": project.rest.public_networks.values().map(|one| one.view(None)).collect::<Vec<_>>(),
+                "images": project.rest.images.values().map(|own| view::image(&own.image, switches)).collect::<Vec<_>>(),
+                "domains": project.rest.domains.values().map(|one| one.view_now(now, switches)).collect::<Vec<_>>(),
+                "storage": project.rest.storage.as_ref().map(|storage| {
+                    let users = storage.users.values().map(|user| user.view(user.state(now), true));
+                    json!({ "Storage": storage.view_now(project.id, now), "Users": users.collect::<Vec<_>>() })
+                }),
+                "sshkeys": project.rest.ssh_keys.values().map(|key| view::key(key, switches)).collect::<Vec<_>>(),
             })
         });
         json!({

@@ -1,12 +1,14 @@
 //! `POST /server`: what a new server must say, and how it begins.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::catalog::{self, DataCentre, DiskType, Image};
+use super::catalog::{DataCentre, DiskType};
+use super::image::Image;
 use super::input::Fields;
 use super::object::{Life, Server, Shape, SshKey, Work};
+use super::quota::Counted;
 use super::refusal::Refusal;
 use super::rules;
 use super::view::{self, Answer};
@@ -17,8 +19,8 @@ use super::world::{ADDRESSES_USED_MAX, World};
 pub(super) struct NewServer {
     pub name: String,
     pub shape: Shape,
-    pub image: &'static Image,
-    pub dc: &'static DataCentre,
+    pub image: Arc<Image>,
+    pub dc: DataCentre,
     pub backup_days: u32,
     pub keys: Vec<SshKey>,
     pub networks: Vec<u64>,
@@ -39,12 +41,8 @@ impl World {
 
     /// Adds the server as `New` and starts its `Create`.
     pub(super) fn make_server(&mut self, project: usize, new: NewServer) -> Result<u64, Refusal> {
-        if self.projects[project].servers.len() >= self.limits.servers_max {
-            return Err(Refusal::bad(format!(
-                "No more than {} servers are allowed",
-                self.limits.servers_max
-            )));
-        }
+        let holds = &self.projects[project];
+        holds.quota.check(Counted::Servers, holds.servers.len())?;
         if self.addresses_used() >= ADDRESSES_USED_MAX {
             return Err(Refusal::bad("No public address is free"));
         }
@@ -63,7 +61,8 @@ impl World {
             ip: None,
             admin_password: None,
             image_id: new.image.id,
-            image: new.image.name.to_owned(),
+            image: new.image.name.clone(),
+            image_hdd_gb: new.image.hdd_gb,
             family: new.image.family,
             dc_location: new.dc.tech_title.to_owned(),
             backup_days: new.backup_days,
@@ -99,9 +98,9 @@ impl World {
     pub(super) fn check_new_server(&self, project: usize, fields: &Fields) -> Result<NewServer, Refusal> {
         let required = |name: &str| Refusal::bad(format!("Parameter {name} is required"));
         let name = check_name(fields)?;
-        let dc = catalog::data_centre_or_default(fields.text("DCLocation")?.as_deref());
+        let dc = self.location(fields)?;
         let image_id = fields.id("ImageID")?.ok_or_else(|| required("ImageID"))?;
-        let image = catalog::image(image_id).ok_or_else(|| Refusal::bad("Image not found"))?;
+        let image = self.image(project, image_id, dc.tech_title)?;
         let shape = Shape {
             cpu: fields.count("CPU")?.ok_or_else(|| required("CPU"))?,
             ram_mb: fields.count("RAM")?.ok_or_else(|| required("RAM"))?,
@@ -109,7 +108,10 @@ impl World {
             hdd_type: read_disk_type(fields)?.unwrap_or(DiskType::Ssd),
             high: fields.flag("IsHighPerformance")?.unwrap_or(false),
         };
-        rules::check(&shape, image, dc, &self.limits)?;
+        rules::check(&shape, &image, &dc, &self.limits)?;
+        // Only Windows images and the provider's own order form make use of them.
+        fields.flag("IsNeedSysprep")?;
+        fields.id("ISPSoftID")?;
         let bandwidth = fields.count("NetworkBandwidth")?.unwrap_or(10);
         rules::check_bandwidth(bandwidth)?;
         Ok(NewServer {
@@ -117,28 +119,29 @@ impl World {
             shape,
             image,
             dc,
-            backup_days: check_backup(fields, dc)?,
+            backup_days: check_backup(fields, &dc)?,
             keys: self.check_keys(project, fields)?,
-            networks: self.check_birth_network(project, fields, dc)?,
+            networks: self.check_birth_network(project, fields.id("NetworkID")?, &dc)?,
             bandwidth,
             created: self.now,
         })
     }
 
     fn check_keys(&self, project: usize, fields: &Fields) -> Result<Vec<SshKey>, Refusal> {
-        let known = &self.projects[project].ssh_keys;
+        let known = &self.projects[project].rest.ssh_keys;
         let find =
             |id| known.get(&id).cloned().ok_or_else(|| Refusal::bad(format!("SSH key {id} not found")));
         fields.ids("SshKeys")?.into_iter().map(find).collect()
     }
 
-    fn check_birth_network(
+    /// The network that a server is to be born into; 0 is none.
+    pub(super) fn check_birth_network(
         &self,
         project: usize,
-        fields: &Fields,
+        network: Option<u64>,
         dc: &DataCentre,
     ) -> Result<Vec<u64>, Refusal> {
-        match fields.id("NetworkID")? {
+        match network {
             None | Some(0) => Ok(Vec::new()),
             Some(id) => {
                 self.check_linkable(project, id, dc.tech_title)?;

@@ -1,14 +1,12 @@
-//! Changes behind the client's back, as somebody makes them in the provider's web panel: at once, without actions,
-//! and free of the rules of the API.
+//! Changes behind the client's back, as somebody makes them in the provider's web panel or the provider itself does:
+//! at once, without actions, and free of the rules of the API.
+//!
+//! Here: what can be said, how it is read, whose object is meant. What it does to an object is beside the object;
+//! servers and private networks have `drift_server`.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::catalog::{self, DiskType};
-use super::create::NewServer;
-use super::effect::SHARED_NETWORK;
 use super::input::Fields;
-use super::object::{Life, Server, Shape};
 use super::order::Ask;
 use super::refusal::Refusal;
 use super::world::World;
@@ -16,27 +14,75 @@ use super::world::World;
 /// One change. `project` counts the accepted keys from 0; without it every project is searched for the name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drift {
-    /// Which project.
+    /// Which project. Images and locations belong to all of them.
     pub project: Option<usize>,
     /// What is changed.
     pub change: Change,
 }
 
+/// What kind of object a change is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A server.
+    Server,
+    /// A private network.
+    Network,
+    /// A public network, its firewall and its tunnels included.
+    PublicNetwork,
+    /// A domain.
+    Domain,
+    /// A DNS record; it is found by its number.
+    Record,
+    /// A stock image.
+    Image,
+    /// A data centre, by its `TechTitle`.
+    Location,
+}
+
+impl Kind {
+    const ALL: [Kind; 7] = [
+        Kind::Server,
+        Kind::Network,
+        Kind::PublicNetwork,
+        Kind::Domain,
+        Kind::Record,
+        Kind::Image,
+        Kind::Location,
+    ];
+
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Server => "server",
+            Kind::Network => "network",
+            Kind::PublicNetwork => "publicnetwork",
+            Kind::Domain => "domain",
+            Kind::Record => "record",
+            Kind::Image => "image",
+            Kind::Location => "location",
+        }
+    }
+}
+
 /// What is changed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// Fields of a server, found by name or number.
-    SetServer(String, Map<String, Value>),
-    /// A server goes, at once.
-    DeleteServer(String),
+    /// Fields of an object, found by name or number.
+    Set(Kind, String, Map<String, Value>),
+    /// An object goes, at once: a server with its machine, a network with its links, a domain with its records; an
+    /// image or a location is not offered any more.
+    Delete(Kind, String),
+    /// An object comes, ready at once: a public network, domain or image of that name; a record in the domain of that
+    /// name.
+    Create(Kind, String, Map<String, Value>),
     /// A stranger's server comes, ready at once (with machines: as soon as its machine answers).
     CreateServer(Map<String, Value>),
-    /// Fields of a network.
-    SetNetwork(String, Map<String, Value>),
-    /// A network goes, with its links.
-    DeleteNetwork(String),
     /// The balance, in kopecks.
     Balance(i64),
+    /// What each further server costs when its making begins, in kopecks: so money runs out in the middle.
+    ServerPrice(i64),
+    /// How many the project may have from now on, by the words `servers`, `networks`, `public networks`, `SSH keys`,
+    /// `images`, `domains`, `records` (of one domain) and `storage users`; null takes a quota back.
+    Quota(Map<String, Value>),
 }
 
 /// A change that cannot be made.
@@ -48,7 +94,7 @@ pub enum DriftError {
     /// There is nothing of that name.
     #[error("drift: no {kind} is called {name:?}")]
     Missing {
-        /// Server, network or project.
+        /// A kind of object, or a project.
         kind: &'static str,
         /// The name or number.
         name: String,
@@ -61,18 +107,27 @@ impl From<Refusal> for DriftError {
     }
 }
 
+fn form(text: &str) -> DriftError {
+    DriftError::Form(text.to_owned())
+}
+
+fn kopecks(roubles: f64) -> i64 {
+    (roubles * 100.0).round() as i64
+}
+
 impl Drift {
     /// A change in whichever project has the object.
     pub fn anywhere(change: Change) -> Drift {
         Drift { project: None, change }
     }
 
-    /// Reads `{server: NAME, set: {…}}`, `{server: NAME, delete: true}`, `{create: {…}}`, the same with `network`
-    /// (without create), or `{balance: ROUBLES}`; each perhaps with `project: N`.
+    /// Reads `{KIND: NAME, set: {…}}`, `{KIND: NAME, delete: true}`, `{KIND: NAME, create: {…}}`, `{create: {…}}` for
+    /// a server, `{balance: ROUBLES}`, `{server_price: ROUBLES}` or `{quota: {…}}`; each perhaps with `project: N`.
+    /// KIND is `server`, `network`, `publicnetwork`, `domain`, `record`, `image` or `location`.
     pub fn from_json(value: &Value) -> Result<Drift, DriftError> {
-        let form = |text: &str| DriftError::Form(text.to_owned());
         let object = value.as_object().ok_or_else(|| form("must be an object"))?;
-        let allowed = ["server", "network", "set", "delete", "create", "balance", "project"];
+        let mut allowed = vec!["set", "delete", "create", "balance", "server_price", "quota", "project"];
+        allowed.extend(Kind::ALL.map(Kind::word));
         if let Some(name) = object.keys().find(|name| !allowed.contains(&name.as_str())) {
             return Err(form(&format!("unknown field {name:?}; there are: {}", allowed.join(", "))));
         }
@@ -83,26 +138,30 @@ impl Drift {
                 Some(number.ok_or_else(|| form("project must be a whole number"))?)
             }
         };
-        let name = |kind: &str| match object.get(kind) {
-            Some(Value::String(name)) => Some(name.clone()),
-            Some(Value::Number(number)) => Some(number.to_string()),
+        let said = object.len() - usize::from(object.contains_key("project"));
+        let fields = |name: &str| object.get(name).and_then(Value::as_object).cloned();
+        let money = |name: &str| object.get(name).and_then(Value::as_f64).map(kopecks);
+        let target = Kind::ALL.into_iter().find_map(|kind| match object.get(kind.word()) {
+            Some(Value::String(name)) => Some((kind, name.clone())),
+            Some(Value::Number(number)) => Some((kind, number.to_string())),
+            _ => None,
+        });
+        let deleted = object.get("delete") == Some(&Value::Bool(true));
+        let change = match (target, said) {
+            (Some((kind, name)), 2) => match (fields("set"), fields("create")) {
+                (Some(fields), _) => Some(Change::Set(kind, name, fields)),
+                (None, Some(fields)) => Some(Change::Create(kind, name, fields)),
+                (None, None) => Some(Change::Delete(kind, name)).filter(|_| deleted),
+            },
+            (None, 1) => (fields("create").map(Change::CreateServer))
+                .or_else(|| fields("quota").map(Change::Quota))
+                .or_else(|| money("balance").map(Change::Balance))
+                .or_else(|| money("server_price").map(Change::ServerPrice)),
             _ => None,
         };
-        let set = object.get("set").and_then(Value::as_object).cloned();
-        let delete = object.get("delete") == Some(&Value::Bool(true));
-        let create = object.get("create").and_then(Value::as_object).cloned();
-        let balance = object.get("balance").and_then(Value::as_f64);
-        let change = match (name("server"), name("network"), set, delete, create, balance) {
-            (Some(server), None, Some(fields), false, None, None) => Change::SetServer(server, fields),
-            (Some(server), None, None, true, None, None) => Change::DeleteServer(server),
-            (None, Some(network), Some(fields), false, None, None) => Change::SetNetwork(network, fields),
-            (None, Some(network), None, true, None, None) => Change::DeleteNetwork(network),
-            (None, None, None, false, Some(fields), None) => Change::CreateServer(fields),
-            (None, None, None, false, None, Some(roubles)) => {
-                Change::Balance((roubles * 100.0).round() as i64)
-            }
-            _ => return Err(form("say server or network with set or delete: true; or create; or balance")),
-        };
+        let change = change.ok_or_else(|| {
+            form("say one object with set, create or delete: true; or create, balance, server_price or quota")
+        })?;
         Ok(Drift { project, change })
     }
 }
@@ -115,236 +174,147 @@ impl World {
         {
             return Err(DriftError::Missing { kind: "project", name: project.to_string() });
         }
+        let one = drift.project.unwrap_or(0);
         let now = self.now;
+        self.projects.iter_mut().for_each(|project| project.remember_rest(now));
         match &drift.change {
-            Change::SetServer(name, fields) => {
-                let (project, id) = self.find_server(drift.project, name)?;
-                self.set_server(project, id, fields)
-            }
-            Change::DeleteServer(name) => {
-                let (project, id) = self.find_server(drift.project, name)?;
-                self.remove_server(project, id);
-                self.order(project, id, Ask::Delete);
-                Ok(())
-            }
+            Change::Set(kind, name, fields) => self.drift_set(drift.project, *kind, name, fields),
+            Change::Delete(kind, name) => self.drift_delete(drift.project, *kind, name),
+            Change::Create(kind, name, fields) => match kind {
+                Kind::PublicNetwork => self.add_public_network(one, name, fields),
+                Kind::Domain => self.add_domain(one, name, fields),
+                Kind::Record => {
+                    let (project, domain) = self.find(drift.project, Kind::Domain, name)?;
+                    self.add_record(project, domain, fields)
+                }
+                Kind::Image => self.add_image(name, fields),
+                Kind::Server | Kind::Network | Kind::Location => {
+                    Err(form(&format!("a {} cannot come this way", kind.word())))
+                }
+            },
             Change::CreateServer(fields) => {
-                let project = drift.project.unwrap_or(0);
                 let new = self.stranger(&Fields::of_object(fields))?;
-                let id = self.make_server(project, new)?;
+                // Whoever makes it pays for it.
+                let price = std::mem::take(&mut self.projects[one].server_price_kopecks);
+                let made = self.make_server(one, new);
+                self.projects[one].server_price_kopecks = price;
+                let id = made?;
                 if !self.machines {
-                    self.finish_at_once(project, id);
+                    self.finish_at_once(one, id);
                 }
                 Ok(())
             }
-            Change::SetNetwork(name, fields) => {
-                let (project, id) = self.find_network(drift.project, name)?;
-                self.set_network(project, id, &Fields::of_object(fields))
+            Change::Balance(kopecks) => {
+                self.set_balance(one, *kopecks);
+                Ok(())
             }
-            Change::DeleteNetwork(name) => {
-                let (project, id) = self.find_network(drift.project, name)?;
+            Change::ServerPrice(kopecks) => {
+                self.projects[one].server_price_kopecks = (*kopecks).max(0);
+                Ok(())
+            }
+            Change::Quota(wanted) => {
+                self.projects[one].quota.set(wanted, &self.limits).map_err(DriftError::Form)
+            }
+        }
+    }
+
+    fn drift_set(
+        &mut self,
+        project: Option<usize>,
+        kind: Kind,
+        name: &str,
+        fields: &Map<String, Value>,
+    ) -> Result<(), DriftError> {
+        match kind {
+            Kind::Image => return self.set_image(name, fields),
+            Kind::Location => return self.set_location(name, fields),
+            Kind::Server | Kind::Network | Kind::PublicNetwork | Kind::Domain | Kind::Record => {}
+        }
+        let (project, id) = self.find(project, kind, name)?;
+        match kind {
+            Kind::Server => self.set_server(project, id, fields),
+            Kind::Network => self.set_network(project, id, &Fields::of_object(fields)),
+            Kind::PublicNetwork => self.set_public_network(project, id, fields),
+            Kind::Domain => self.set_domain(project, id, fields),
+            Kind::Record => self.set_record(project, id, fields),
+            Kind::Image | Kind::Location => Ok(()),
+        }
+    }
+
+    fn drift_delete(&mut self, project: Option<usize>, kind: Kind, name: &str) -> Result<(), DriftError> {
+        match kind {
+            Kind::Image => return self.remove_image(name),
+            Kind::Location => return self.remove_location(name),
+            Kind::Server | Kind::Network | Kind::PublicNetwork | Kind::Domain | Kind::Record => {}
+        }
+        let now = self.now;
+        let (project, id) = self.find(project, kind, name)?;
+        match kind {
+            Kind::Server => {
+                self.remove_server(project, id);
+                self.order(project, id, Ask::Delete);
+            }
+            Kind::Network => {
                 let linked: Vec<u64> = self.projects[project].servers.keys().copied().collect();
                 for server in linked {
                     self.unlink(project, server, id);
                 }
                 self.projects[project].remove_network(now, id);
-                Ok(())
             }
-            Change::Balance(kopecks) => {
-                self.set_balance(drift.project.unwrap_or(0), *kopecks);
-                Ok(())
+            Kind::PublicNetwork => {
+                self.projects[project].rest.public_networks.remove(&id);
             }
-        }
-    }
-
-    fn projects_to_search(&self, project: Option<usize>) -> std::ops::Range<usize> {
-        project.map_or(0..self.projects.len(), |one| one..one + 1)
-    }
-
-    fn find_server(&self, project: Option<usize>, name: &str) -> Result<(usize, u64), DriftError> {
-        let number = name.parse::<u64>().ok();
-        self.projects_to_search(project)
-            .find_map(|project| {
-                let holds = &self.projects[project];
-                let by_name = holds.server_named(name);
-                by_name.or_else(|| holds.servers.get(&number?)).map(|server| (project, server.id))
-            })
-            .ok_or_else(|| DriftError::Missing { kind: "server", name: name.to_owned() })
-    }
-
-    fn find_network(&self, project: Option<usize>, name: &str) -> Result<(usize, u64), DriftError> {
-        let number = name.parse::<u64>().ok();
-        self.projects_to_search(project)
-            .find_map(|project| {
-                let holds = &self.projects[project];
-                let by_name = holds.network_named(name);
-                by_name.or_else(|| holds.networks.get(&number?)).map(|network| (project, network.id))
-            })
-            .ok_or_else(|| DriftError::Missing { kind: "network", name: name.to_owned() })
-    }
-
-    fn set_server(&mut self, project: usize, id: u64, fields: &Map<String, Value>) -> Result<(), DriftError> {
-        let now = self.now;
-        let Some(before) = self.projects[project].servers.get(&id).map(|server| Server::clone(server)) else {
-            return Ok(());
-        };
-        let mut after = before.clone();
-        let mut links: Option<Vec<u64>> = None;
-        for (name, value) in fields {
-            if name.eq_ignore_ascii_case("LinkedNetworks") {
-                links = Some(self.networks_of(project, value)?);
-            } else {
-                set_field(&mut after, &name.to_lowercase(), value)?;
+            Kind::Domain => {
+                self.projects[project].rest.domains.remove(&id);
             }
-        }
-        if matches!(after.life, Life::New | Life::NeedMoney) && (after.power_on || links.is_some()) {
-            return Err(form("IsPowerOn and LinkedNetworks", "left alone until the server is made"));
-        }
-        let (was_on, is_on) = (before.power_on, after.power_on);
-        self.projects[project].change_server(now, id, |server| *server = after);
-        if was_on != is_on {
-            self.order(project, id, if is_on { Ask::On } else { Ask::Off { graceful: false } });
-        }
-        for link in before.links.iter().filter(|link| link.network != SHARED_NETWORK) {
-            if links.as_ref().is_some_and(|links| !links.contains(&link.network)) {
-                self.unlink(project, id, link.network);
+            Kind::Record => {
+                for domain in self.projects[project].rest.domains.values_mut() {
+                    domain.records.remove(&id);
+                }
             }
-        }
-        for network in links.unwrap_or_default() {
-            if !before.links.iter().any(|link| link.network == network)
-                && let Some(link) = self.private_link(project, network)
-            {
-                self.order(project, id, Ask::Plug(super::effect::interface(&link)));
-                self.projects[project].change_server(now, id, |server| server.links.push(link));
-            }
+            Kind::Image | Kind::Location => {}
         }
         Ok(())
     }
 
-    fn unlink(&mut self, project: usize, server: u64, network: u64) {
-        let now = self.now;
-        let linked = self.projects[project].servers.get(&server);
-        if linked.is_some_and(|server| server.links.iter().any(|link| link.network == network)) {
-            self.projects[project]
-                .change_server(now, server, |server| server.links.retain(|link| link.network != network));
-            self.order(project, server, Ask::Unplug { network });
-        }
-    }
-
-    fn networks_of(&self, project: usize, value: &Value) -> Result<Vec<u64>, DriftError> {
-        let names = value.as_array().ok_or_else(|| form("LinkedNetworks", "a list of names"))?;
-        let mut networks = Vec::new();
-        for name in names {
-            let name = match name {
-                Value::String(name) => name.clone(),
-                Value::Number(number) => number.to_string(),
-                _ => return Err(form("LinkedNetworks", "a list of names")),
+    /// The project and number of the first object of that name, or else of that number.
+    pub(super) fn find(
+        &self,
+        project: Option<usize>,
+        kind: Kind,
+        name: &str,
+    ) -> Result<(usize, u64), DriftError> {
+        let number = name.parse::<u64>().ok();
+        let mut projects = project.map_or(0..self.projects.len(), |one| one..one + 1);
+        let found = projects.find_map(|project| {
+            let holds = &self.projects[project];
+            let found = match kind {
+                Kind::Server => {
+                    let named = holds.server_named(name).map(|server| server.id);
+                    named.or(number.filter(|id| holds.servers.contains_key(id)))
+                }
+                Kind::Network => {
+                    let named = holds.network_named(name).map(|network| network.id);
+                    named.or(number.filter(|id| holds.networks.contains_key(id)))
+                }
+                Kind::PublicNetwork => {
+                    let all = &holds.rest.public_networks;
+                    let named = all.values().find(|network| network.name == name).map(|network| network.id);
+                    named.or(number.filter(|id| all.contains_key(id)))
+                }
+                Kind::Domain => {
+                    let all = &holds.rest.domains;
+                    let named = all.values().find(|domain| domain.name == name).map(|domain| domain.id);
+                    named.or(number.filter(|id| all.contains_key(id)))
+                }
+                Kind::Record => {
+                    let mut all = holds.rest.domains.values();
+                    number.filter(|id| all.any(|domain| domain.records.contains_key(id)))
+                }
+                Kind::Image | Kind::Location => None,
             };
-            let (_, id) = self.find_network(Some(project), &name)?;
-            if !networks.contains(&id) {
-                networks.push(id);
-            }
-        }
-        Ok(networks)
-    }
-
-    fn set_network(&mut self, project: usize, id: u64, fields: &Fields) -> Result<(), DriftError> {
-        let now = self.now;
-        for (field, _) in fields.iter() {
-            if !["name", "state", "isdhcp"].contains(&field) {
-                return Err(DriftError::Form(format!("a network has no field {field:?} that can be set")));
-            }
-        }
-        let (name, state, dhcp) = (fields.text("Name")?, fields.text("State")?, fields.flag("IsDHCP")?);
-        if let Some(name) = name {
-            self.rename_network(project, id, &name);
-        }
-        self.projects[project].change_network(now, id, |network| {
-            network.dhcp = dhcp.unwrap_or(network.dhcp);
-            if let Some(word) = state {
-                network.state_word =
-                    Some(word).filter(|word| !word.eq_ignore_ascii_case(network.life.word()));
-            }
+            found.map(|id| (project, id))
         });
-        Ok(())
+        found.ok_or_else(|| DriftError::Missing { kind: kind.word(), name: name.to_owned() })
     }
-
-    /// A server that somebody else wants: what is left out has a default.
-    fn stranger(&self, fields: &Fields) -> Result<NewServer, DriftError> {
-        let image = match (fields.id("ImageID")?, fields.text("Image")?) {
-            (Some(id), _) => catalog::image(id),
-            (None, Some(name)) => catalog::image_named(&name),
-            (None, None) => catalog::image_named("Debian 12"),
-        };
-        let created = match fields.text("DateCreate")? {
-            Some(text) => text.parse::<Timestamp>().map_err(|_| form("DateCreate", "RFC 3339"))?,
-            None => self.now,
-        };
-        Ok(NewServer {
-            name: fields.text("Name")?.ok_or_else(|| form("Name", "given"))?,
-            shape: Shape {
-                cpu: fields.count("CPU")?.unwrap_or(1),
-                ram_mb: fields.count("RAM")?.unwrap_or(1024),
-                hdd_gb: fields.count("HDD")?.unwrap_or(20),
-                hdd_type: fields
-                    .text("HDDType")?
-                    .and_then(|word| DiskType::read(&word))
-                    .unwrap_or(DiskType::Ssd),
-                high: fields.flag("IsHighPerformance")?.unwrap_or(false),
-            },
-            image: image.ok_or_else(|| form("Image", "a stock image"))?,
-            dc: catalog::data_centre_or_default(fields.text("DCLocation")?.as_deref()),
-            backup_days: 0,
-            keys: Vec::new(),
-            networks: Vec::new(),
-            bandwidth: 10,
-            created,
-        })
-    }
-}
-
-fn form(field: &str, wanted: &str) -> DriftError {
-    DriftError::Form(format!("{field} must be {wanted}"))
-}
-
-/// Blocking and coming back are real; any other word is only shown, as nobody can make a server new again.
-fn show_state(server: &mut Server, word: Option<String>) {
-    let settled = |life: Life| matches!(life, Life::Active | Life::Blocked);
-    server.state_word = None;
-    if let Some(word) = word {
-        match Life::read(&word) {
-            Some(life) if settled(life) && settled(server.life) => server.life = life,
-            Some(life) if life == server.life => {}
-            _ => server.state_word = Some(word),
-        }
-    }
-}
-
-/// Sets one field under its lower-case name.
-fn set_field(server: &mut Server, name: &str, value: &Value) -> Result<(), DriftError> {
-    let fields = Fields::of_object(&Map::from_iter([(name.to_owned(), value.clone())]));
-    let needed = || form(name, "given");
-    match name {
-        "name" => server.name = fields.text(name)?.ok_or_else(needed)?,
-        "cpu" => server.cpu = fields.count(name)?.ok_or_else(needed)?,
-        "ram" => server.ram_mb = fields.count(name)?.ok_or_else(needed)?,
-        "hdd" => server.hdd_gb = fields.count(name)?.ok_or_else(needed)?,
-        "hddtype" => {
-            let word = fields.text(name)?.ok_or_else(needed)?;
-            server.hdd_type = DiskType::read(&word).ok_or_else(|| form(name, "SAS or SSD"))?;
-        }
-        "ispoweron" => server.power_on = fields.flag(name)?.ok_or_else(needed)?,
-        "ishighperformance" => server.high = fields.flag(name)?.ok_or_else(needed)?,
-        "dclocation" => server.dc_location = fields.text(name)?.ok_or_else(needed)?,
-        "image" => {
-            let word = fields.text(name)?.ok_or_else(needed)?;
-            match catalog::image_named(&word) {
-                Some(image) => server.take_image(image),
-                None => server.image = word,
-            }
-        }
-        "adminpassword" => server.admin_password = fields.text(name)?,
-        "state" => show_state(server, fields.text(name)?),
-        _ => return Err(DriftError::Form(format!("a server has no field {name:?} that can be set"))),
-    }
-    Ok(())
 }

@@ -21,14 +21,20 @@ pub struct Durations {
     pub shut_down_ms: u64,
     /// `AddNetwork`, `RemoveNetwork`, `EditNetworkBandwidth`.
     pub network_ms: u64,
-    /// From the creation of a private network to `Active`.
+    /// From the creation of a private or public network to `Active`.
     pub network_create_ms: u64,
-    /// Deleting a private network.
+    /// Deleting a private or public network.
     pub network_delete_ms: u64,
     /// Rebuilding from an image.
     pub rebuild_ms: u64,
     /// Deleting a server.
     pub delete_ms: u64,
+    /// From the order of an own image until it is listed.
+    pub image_ms: u64,
+    /// From the creation of a domain, or the creation or change of a record, to `Active`.
+    pub dns_ms: u64,
+    /// From the activation of the storage, or the creation of one of its users, to `Active`.
+    pub storage_ms: u64,
 }
 
 /// A file of durations that could not be used.
@@ -88,6 +94,9 @@ impl Durations {
             network_delete_ms: 5_000,
             rebuild_ms: 60_000,
             delete_ms: 20_000,
+            image_ms: 60_000,
+            dns_ms: 3_000,
+            storage_ms: 5_000,
         }
     }
 
@@ -131,7 +140,7 @@ impl Durations {
         Ok(durations)
     }
 
-    fn fields(&mut self) -> [(&'static str, &mut u64); 11] {
+    fn fields(&mut self) -> [(&'static str, &mut u64); 14] {
         [
             ("create", &mut self.create_ms),
             ("resize", &mut self.resize_ms),
@@ -144,6 +153,9 @@ impl Durations {
             ("network_delete", &mut self.network_delete_ms),
             ("rebuild", &mut self.rebuild_ms),
             ("delete", &mut self.delete_ms),
+            ("image", &mut self.image_ms),
+            ("dns", &mut self.dns_ms),
+            ("storage", &mut self.storage_ms),
         ]
     }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use muster_model::secret::Secret;
 
-use super::catalog;
 use super::chance;
 use super::durations::ms;
 use super::object::{Life, Link, PRIVATE_MASK, PRIVATE_PREFIX, Power, Prepared, Server, Work};
@@ -149,9 +148,7 @@ pub(super) fn apply(server: &mut Server, work: &Work, prepared: Prepared, broke:
             server.links.iter_mut().filter(|one| one.id == *link).for_each(|one| one.bandwidth = *speed);
         }
         Work::Rebuild { image } => {
-            if let Some(image) = catalog::image(*image) {
-                server.take_image(image);
-            }
+            server.take_image(image);
             // A new password, and the keys are not put back: Vagrant logs in by password to do that.
             server.admin_password = prepared.password;
             // The address stays; only a real machine may come back on another.
@@ -193,10 +190,7 @@ pub(super) fn ask(server: &Server, work: &Work, prepared: &Prepared) -> Option<A
     };
     match work {
         Work::Create { .. } => Some(Ask::Start(spec(&server.image, true, &prepared.links))),
-        Work::Rebuild { image } => {
-            let image = catalog::image(*image).map_or(server.image.as_str(), |image| image.name);
-            Some(Ask::Rebuild(spec(image, false, &server.links)))
-        }
+        Work::Rebuild { image } => Some(Ask::Rebuild(spec(&image.name, false, &server.links))),
         Work::Power(Power::On) => Some(Ask::On),
         Work::Power(Power::Off) => Some(Ask::Off { graceful: false }),
         Work::Power(Power::ShutDownGuest) => Some(Ask::Off { graceful: true }),

@@ -44,8 +44,8 @@ pub struct FaultRule {
     pub method: String,
     /// Path in any case, perhaps with a `*` at its end for every continuation.
     pub path: String,
-    /// Only requests whose body has this `Name`, or whose path names a server or network of that name; for reading
-    /// lists: only objects of this name show the `State` of the fault.
+    /// Only requests whose body has this `Name` (`Title`, `UserName`), or whose path names an object of that name; for
+    /// reading lists: only objects of this name show the `State` of the fault.
     pub name: Option<String>,
     /// How many more requests it bends.
     pub times: u64,

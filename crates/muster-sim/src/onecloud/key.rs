@@ -2,18 +2,20 @@
 
 use super::input::Fields;
 use super::object::SshKey;
+use super::quota::Counted;
 use super::refusal::Refusal;
 use super::view::{self, Answer};
 use super::world::World;
 
 impl World {
     pub(super) fn key_list(&self, project: usize) -> Answer {
-        let keys = self.projects[project].ssh_keys.values();
+        let keys = self.projects[project].rest.ssh_keys.values();
         view::json(&keys.map(|key| view::key(key, &self.switches)).collect::<Vec<_>>())
     }
 
     pub(super) fn key_read(&self, project: usize, id: u64) -> Result<Answer, Refusal> {
-        let key = self.projects[project].ssh_keys.get(&id).ok_or_else(|| Refusal::not_found("SSH key"))?;
+        let key =
+            self.projects[project].rest.ssh_keys.get(&id).ok_or_else(|| Refusal::not_found("SSH key"))?;
         Ok(view::json(&view::key(key, &self.switches)))
     }
 
@@ -25,17 +27,16 @@ impl World {
         if !looks_like_a_key(&public_key) {
             return Err(Refusal::bad("PublicKey is not an OpenSSH public key"));
         }
-        if self.projects[project].ssh_keys.len() >= self.limits.keys_max {
-            return Err(Refusal::bad(format!("No more than {} SSH keys are allowed", self.limits.keys_max)));
-        }
+        let holds = &self.projects[project];
+        holds.quota.check(Counted::Keys, holds.rest.ssh_keys.len())?;
         let key = SshKey { id: self.counters.key(), title, public_key };
         let answer = view::json(&view::key(&key, &self.switches));
-        self.projects[project].ssh_keys.insert(key.id, key);
+        self.projects[project].rest.ssh_keys.insert(key.id, key);
         Ok(answer)
     }
 
     pub(super) fn key_delete(&mut self, project: usize, id: u64) -> Result<Answer, Refusal> {
-        match self.projects[project].ssh_keys.remove(&id) {
+        match self.projects[project].rest.ssh_keys.remove(&id) {
             Some(_) => Ok(Answer::Empty),
             None => Err(Refusal::not_found("SSH key")),
         }

@@ -11,7 +11,7 @@ impl World {
     /// A server that nobody can pay for is not made; its `Create` waits until there is money.
     pub(super) fn money_is_missed(&mut self, project: usize, server: u64, id: u64) {
         let now = self.now;
-        if !self.projects[project].broke() {
+        if self.projects[project].can_pay_a_server() {
             self.start(project, server, id);
             return;
         }
@@ -32,14 +32,11 @@ impl World {
         let was_broke = self.projects[project].broke();
         self.projects[project].balance_kopecks = kopecks;
         let is_broke = self.projects[project].broke();
-        if was_broke == is_broke {
-            return;
-        }
         let now = self.now;
         let servers: Vec<Arc<Server>> = self.projects[project].servers.values().map(Arc::clone).collect();
         for server in servers {
             match (server.life, is_broke) {
-                (Life::Active, true) => {
+                (Life::Active, true) if !was_broke => {
                     self.projects[project].change_server(now, server.id, |server| {
                         server.life = Life::Blocked;
                         server.on_before_block = server.power_on;
@@ -47,7 +44,7 @@ impl World {
                     });
                     self.order(project, server.id, Ask::Off { graceful: false });
                 }
-                (Life::Blocked, false) => {
+                (Life::Blocked, false) if was_broke => {
                     self.projects[project].change_server(now, server.id, |server| {
                         server.life = Life::Active;
                         server.power_on = server.on_before_block;
@@ -56,6 +53,7 @@ impl World {
                         self.order(project, server.id, Ask::On);
                     }
                 }
+                // Whether it can be paid for is asked anew.
                 (Life::NeedMoney, false) => self.go_on_with_create(project, server.id),
                 (Life::New | Life::Active | Life::Blocked | Life::NeedMoney, _) => {}
             }
@@ -70,6 +68,9 @@ impl World {
             self.projects[project].change_network(now, network, |network| network.life = Life::New);
             let ready = self.after(ms(self.durations.network_create_ms));
             self.schedule(ready, Due::NetworkReady { project, network });
+        }
+        if was_broke && !is_broke {
+            self.go_on_with_public_networks(project);
         }
     }
 

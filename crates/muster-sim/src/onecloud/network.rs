@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::action::links_to_come;
-use super::catalog;
 use super::create::check_name;
 use super::durations::ms;
 use super::input::Fields;
 use super::object::{Life, Network, PRIVATE_CAPACITY};
+use super::quota::Counted;
 use super::refusal::Refusal;
 use super::view::{self, Answer};
 use super::world::{Due, World};
@@ -36,14 +36,10 @@ impl World {
 
     pub(super) fn network_create(&mut self, project: usize, fields: &Fields) -> Result<Answer, Refusal> {
         let name = check_name(fields)?;
-        let dc = catalog::data_centre_or_default(fields.text("DCLocation")?.as_deref());
+        let dc = self.location(fields)?;
         let dhcp = fields.flag("IsDHCP")?.unwrap_or(false);
-        if self.projects[project].networks.len() >= self.limits.networks_max {
-            return Err(Refusal::bad(format!(
-                "No more than {} networks are allowed",
-                self.limits.networks_max
-            )));
-        }
+        let holds = &self.projects[project];
+        holds.quota.check(Counted::Networks, holds.networks.len())?;
         let id = self.counters.network();
         let network = Network {
             id,

@@ -1,11 +1,12 @@
 //! The objects of one project, as the simulator keeps them. How they are written is in `view`.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::catalog::{DiskType, Family, Image};
+use super::catalog::{DiskType, Family};
+use super::image::Image;
 
 /// Where a server or a network stands; the documented words of `State`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,8 @@ pub struct Server {
     pub keys: Vec<SshKey>,
     /// `DateCreate`.
     pub created: Timestamp,
+    /// `Hdd` of its image: the smallest disk that it may have.
+    pub(super) image_hdd_gb: u32,
     /// Whether it was on when it was blocked.
     pub(super) on_before_block: bool,
     /// Its JSON text, kept until it changes: a list of thousands is then only copied together.
@@ -147,8 +150,22 @@ impl Server {
 
     pub(super) fn take_image(&mut self, image: &Image) {
         self.image_id = image.id;
-        self.image = image.name.to_owned();
+        image.name.clone_into(&mut self.image);
         self.family = image.family;
+        self.image_hdd_gb = image.hdd_gb;
+    }
+
+    /// What its image was; the image itself may be gone by now.
+    pub(super) fn image_now(&self) -> Image {
+        Image {
+            id: self.image_id,
+            name: self.image.clone(),
+            display_name: self.image.clone(),
+            hdd_gb: self.image_hdd_gb,
+            family: self.family,
+            dc_location: String::new(),
+            stock: false,
+        }
     }
 }
 
@@ -249,7 +266,7 @@ pub(super) enum Work {
     AddNetwork(u64),
     RemoveNetwork(u64),
     Bandwidth { link: u64, speed: u32 },
-    Rebuild { image: u64 },
+    Rebuild { image: Arc<Image> },
     Delete,
 }
 

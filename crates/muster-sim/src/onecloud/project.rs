@@ -5,8 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::history::{History, Networks, Servers};
-use super::object::{Action, Network, Server, SshKey};
+use super::history::{History, Networks, Rest, Servers};
+use super::object::{Action, Network, Server};
+use super::quota::Quota;
+use super::switches::Limits;
 
 /// The actions of one server: one runs, the others wait in order.
 #[derive(Clone, Debug, Default)]
@@ -51,10 +53,13 @@ pub(super) struct Project {
     pub id: u64,
     pub customer: u64,
     pub balance_kopecks: i64,
+    /// What each new server costs when its making begins; 0 unless drift says otherwise.
+    pub server_price_kopecks: i64,
+    pub quota: Quota,
     pub servers: Servers,
     pub networks: Networks,
     pub queues: BTreeMap<u64, Queue>,
-    pub ssh_keys: BTreeMap<u64, SshKey>,
+    pub rest: Rest,
     pub history: History,
     pub lag: Option<Lag>,
     /// When the last GET and the last write of this key came, for the rate limit.
@@ -62,10 +67,45 @@ pub(super) struct Project {
     pub last_write: Option<Timestamp>,
 }
 
+/// The balance of a new project, in kopecks.
+const BALANCE_KOPECKS: i64 = 10_000_000;
+/// Number of the one customer that all projects belong to.
+const CUSTOMER: u64 = 7_001;
+
 impl Project {
+    /// An empty project that one key opens.
+    pub fn new(id: u64, key: String, limits: &Limits) -> Project {
+        Project {
+            keys_accepted: vec![key],
+            id,
+            customer: CUSTOMER,
+            balance_kopecks: BALANCE_KOPECKS,
+            server_price_kopecks: 0,
+            quota: Quota::new(limits),
+            servers: Servers::default(),
+            networks: Networks::default(),
+            queues: BTreeMap::new(),
+            rest: Rest::default(),
+            history: History::new(limits.history_entries_max),
+            lag: None,
+            last_get: None,
+            last_write: None,
+        }
+    }
+
     /// Whether there is nothing left to pay with.
     pub fn broke(&self) -> bool {
         self.balance_kopecks <= 0
+    }
+
+    /// Whether one more server can be paid for. Something must be left: an empty balance blocks what runs.
+    pub fn can_pay_a_server(&self) -> bool {
+        self.balance_kopecks > self.server_price_kopecks
+    }
+
+    /// Remembers what it has beside servers and private networks, before that changes.
+    pub fn remember_rest(&mut self, at: Timestamp) {
+        self.history.rest(at, &self.rest);
     }
 
     /// Changes a server and remembers what it was. The only way to change one.

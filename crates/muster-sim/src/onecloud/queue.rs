@@ -62,9 +62,13 @@ impl World {
         }
         let work = action.work.clone();
         let Some(seen) = self.projects[project].servers.get(&server).map(Arc::clone) else { return };
-        if matches!(work, Work::Create { .. }) && self.projects[project].broke() {
-            self.schedule(now, Due::MoneyIsMissed { project, server, action: id });
-            return;
+        if matches!(work, Work::Create { .. }) {
+            if !self.projects[project].can_pay_a_server() {
+                self.schedule(now, Due::MoneyIsMissed { project, server, action: id });
+                return;
+            }
+            let holds = &mut self.projects[project];
+            holds.balance_kopecks -= holds.server_price_kopecks;
         }
         if let Work::Power(power) = work
             && effect::idle(power, seen.power_on)

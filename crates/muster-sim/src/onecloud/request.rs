@@ -244,21 +244,39 @@ impl Inner {
         Ok(())
     }
 
-    /// The name that a request is about: in its body, or of the server or network in its path.
+    /// The name that a request is about: of the server, network, image, key, domain or user in its path, or else in
+    /// its body.
     fn name_of(&self, project: usize, route: Option<&Route>, fields: Option<&Fields>) -> Option<String> {
         let project = &self.world.projects[project];
         match route? {
             Route::Network(id) => project.networks.get(id).map(|network| network.name.clone()),
+            Route::PublicNetwork(id) => {
+                project.rest.public_networks.get(id).map(|network| network.name.clone())
+            }
+            Route::Image(id) => project.rest.images.get(id).map(|own| own.image.name.clone()),
+            Route::SshKey(id) => project.rest.ssh_keys.get(id).map(|key| key.title.clone()),
+            Route::Domain(domain) | Route::RecordIn { domain, .. } => {
+                project.rest.domains.get(domain).map(|domain| domain.name.clone())
+            }
+            Route::StorageUser(id)
+            | Route::StorageUserPassword(id)
+            | Route::StorageUserBlock(id)
+            | Route::StorageUserUnblock(id) => {
+                project.rest.storage.as_ref()?.users.get(id).map(|user| user.name.clone())
+            }
             route => match route.server() {
                 Some(id) => project.servers.get(&id).map(|server| server.name.clone()),
-                None => fields.and_then(|fields| fields.text("Name").ok().flatten()),
+                None => {
+                    let text = |name| fields.and_then(|fields| fields.text(name).ok().flatten());
+                    text("Name").or_else(|| text("Title")).or_else(|| text("UserName"))
+                }
             },
         }
     }
 
     /// The first rule that is about the request, used up by one.
     fn take_fault(&mut self, method: &str, path: &str, name: Option<&str>) -> Option<FaultRule> {
-        let list = method == "GET" && matches!(Route::read(path), Some(Route::Servers | Route::Networks));
+        let list = method == "GET" && Route::read(path).is_some_and(|route| route.lists_named());
         let at = self.faults.iter().position(|rule| {
             rule.matches(method, path) && (list || rule.name.is_none() || rule.name.as_deref() == name)
         })?;

@@ -1,6 +1,7 @@
 //! Which shapes of servers the provider sells: steps, smallest and largest values, pools, disk types.
 
-use super::catalog::{DataCentre, DiskType, Family, Image};
+use super::catalog::{DataCentre, DiskType, Family};
+use super::image::Image;
 use super::object::Shape;
 use super::refusal::Refusal;
 use super::switches::Limits;
@@ -54,6 +55,15 @@ fn check_hdd(hdd_gb: u32, image: &Image, limits: &Limits) -> Result<(), Refusal>
         return Err(Refusal::bad("HDD must be a multiple of 10 GB"));
     }
     Ok(())
+}
+
+/// Refuses a speed that a public network cannot have.
+pub(super) fn check_public_bandwidth(speed: u32) -> Result<(), Refusal> {
+    if (10..=1000).contains(&speed) && speed.is_multiple_of(10) {
+        Ok(())
+    } else {
+        Err(Refusal::bad("Bandwidth must be from 10 to 1000 Mbit/s in steps of 10"))
+    }
 }
 
 /// Refuses a link speed that the slider does not have.

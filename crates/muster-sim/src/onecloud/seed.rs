@@ -1,5 +1,7 @@
 //! Worlds to begin with, for benchmarks.
 
+use std::sync::Arc;
+
 use super::catalog;
 use super::create::NewServer;
 use super::object::Shape;
@@ -12,10 +14,8 @@ impl Simulator {
     pub fn seed_servers(&self, project: usize, prefix: &str, count: usize) -> usize {
         self.with(|inner| {
             let world = &mut inner.world;
-            let Some(image) = catalog::image_named("Ubuntu 22.04").filter(|_| project < world.projects.len())
-            else {
-                return 0;
-            };
+            let image = world.stock_image_named("Ubuntu 22.04").filter(|_| project < world.projects.len());
+            let Some(image) = image else { return 0 };
             for number in 1..=count {
                 let new = NewServer {
                     name: format!("{prefix}-{number}"),
@@ -26,8 +26,8 @@ impl Simulator {
                         hdd_type: catalog::DiskType::Ssd,
                         high: false,
                     },
-                    image,
-                    dc: catalog::data_centre_or_default(None),
+                    image: Arc::clone(&image),
+                    dc: catalog::DATA_CENTRES[0],
                     backup_days: 0,
                     keys: Vec::new(),
                     networks: Vec::new(),

@@ -1,11 +1,14 @@
-//! Servers that exist: list, read, resize, rebuild, delete.
+//! Servers that exist: list, read, resize, rebuild, copy, delete.
 
 use std::sync::Arc;
 
-use super::catalog::{self, Image};
-use super::create::read_disk_type;
+use jiff::Timestamp;
+
+use super::catalog;
+use super::create::{NewServer, check_name, read_disk_type};
 use super::durations::ms;
 use super::history::{Networks, Servers};
+use super::image::Image;
 use super::input::Fields;
 use super::object::{Life, Server, Shape, Work};
 use super::project::Queue;
@@ -23,11 +26,16 @@ impl World {
         }
     }
 
-    /// The project as its lists show it while they lag; none when they do not.
+    /// The moment whose world the lists of a project show, while they lag.
+    pub(super) fn lagging_at(&self, project: usize) -> Option<Timestamp> {
+        let lag = self.projects[project].lag.filter(|lag| self.now < lag.until)?;
+        self.now.checked_sub(ms(lag.behind_ms)).ok()
+    }
+
+    /// The servers and private networks as their lists show them while they lag; none when they do not.
     pub(super) fn lagging(&self, project: usize) -> Option<(Servers, Networks)> {
+        let then = self.lagging_at(project)?;
         let project = &self.projects[project];
-        let lag = project.lag.filter(|lag| self.now < lag.until)?;
-        let then = self.now.checked_sub(ms(lag.behind_ms)).ok()?;
         let (mut servers, mut networks) = (project.servers.clone(), project.networks.clone());
         project.history.go_back(then, &mut servers, &mut networks);
         Some((servers, networks))
@@ -78,9 +86,8 @@ impl World {
         if wanted.hdd_gb < before.hdd_gb {
             return Err(Refusal::bad("HDD cannot be reduced"));
         }
-        let image = image_to_come(&server, queue)?;
-        let dc = catalog::data_centre_or_default(Some(&server.dc_location));
-        rules::check(&wanted, image, dc, &self.limits)?;
+        let dc = catalog::data_centre_of(&server.dc_location);
+        rules::check(&wanted, &image_to_come(&server, queue), &dc, &self.limits)?;
         let action = self.enqueue(project, id, Work::Resize(wanted))?;
         self.action_read(project, id, action)
     }
@@ -94,11 +101,44 @@ impl World {
         let (server, queue) = self.changeable(project, id)?;
         let image = fields.id("ImageID")?.ok_or_else(|| Refusal::bad("Parameter ImageID is required"))?;
         fields.flag("IsNeedSysprep")?;
-        let image = catalog::image(image).ok_or_else(|| Refusal::bad("Image not found"))?;
-        let dc = catalog::data_centre_or_default(Some(&server.dc_location));
-        rules::check(&shape_to_come(&server, queue), image, dc, &self.limits)?;
-        self.enqueue(project, id, Work::Rebuild { image: image.id })?;
+        let image = self.image(project, image, &server.dc_location)?;
+        let dc = catalog::data_centre_of(&server.dc_location);
+        rules::check(&shape_to_come(&server, queue), &image, &dc, &self.limits)?;
+        self.enqueue(project, id, Work::Rebuild { image })?;
         self.server_read(project, id)
+    }
+
+    /// Makes another server like this one, keys included, perhaps in a private network of the same data centre.
+    /// Password and address are the copy's own. The original is not held up.
+    pub(super) fn server_copy(
+        &mut self,
+        project: usize,
+        id: u64,
+        fields: &Fields,
+    ) -> Result<Answer, Refusal> {
+        let (server, _) = self.changeable(project, id)?;
+        if server.life == Life::New {
+            return Err(Refusal::bad("Server is not created yet"));
+        }
+        let dc = self
+            .location_offered(&server.dc_location)
+            .ok_or_else(|| Refusal::bad(format!("{} takes no new servers", server.dc_location)))?;
+        let image = server.image_now();
+        rules::check(&server.shape(), &image, &dc, &self.limits)?;
+        let new = NewServer {
+            name: check_name(fields)?,
+            shape: server.shape(),
+            image: Arc::new(image),
+            networks: self.check_birth_network(project, fields.id("NetworkID")?, &dc)?,
+            dc,
+            backup_days: server.backup_days,
+            keys: server.keys.clone(),
+            bandwidth: 10,
+            created: self.now,
+        };
+        let copy = self.make_server(project, new)?;
+        let copy = self.server(project, copy)?;
+        Ok(Answer::Json(view::server_text(&copy).as_bytes().to_vec()))
     }
 
     /// Accepts a deletion; a second one while it is under way changes nothing.
@@ -126,10 +166,9 @@ fn shape_to_come(server: &Server, queue: &Queue) -> Shape {
     })
 }
 
-fn image_to_come(server: &Server, queue: &Queue) -> Result<&'static Image, Refusal> {
-    let id = queue.open().fold(server.image_id, |image, action| match action.work {
-        Work::Rebuild { image } => image,
-        _ => image,
-    });
-    catalog::image(id).ok_or_else(|| Refusal::bad("Image not found"))
+fn image_to_come(server: &Server, queue: &Queue) -> Image {
+    queue.open().fold(server.image_now(), |before, action| match &action.work {
+        Work::Rebuild { image } => Image::clone(image),
+        _ => before,
+    })
 }

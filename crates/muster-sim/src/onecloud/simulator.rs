@@ -17,7 +17,6 @@ use super::control;
 use super::drift::{Drift, DriftError};
 use super::durations::{Durations, ms};
 use super::fault::{FaultError, FaultRule};
-use super::history::History;
 use super::journal::{Journal, JournalEntry};
 use super::object::{Network, Server};
 use super::order::{Ask, Order, carry_out};
@@ -89,10 +88,6 @@ pub struct Simulator {
     shared: Arc<Shared>,
 }
 
-/// The balance of a new project, in kopecks.
-const BALANCE_KOPECKS: i64 = 10_000_000;
-/// Number of the one customer that all projects belong to.
-const CUSTOMER: u64 = 7_001;
 /// Number of the first project.
 const FIRST_PROJECT: u64 = 8_001;
 
@@ -104,24 +99,9 @@ impl Simulator {
         let journal = Journal::new(limits.journal_entries_max, limits.journal_bytes_max);
         let mut world = World::new(clock.now(), seed, durations, switches, limits);
         world.machines = machines.is_some();
-        world.projects = keys
-            .into_iter()
-            .zip(FIRST_PROJECT..)
-            .map(|(key, id)| Project {
-                keys_accepted: vec![key],
-                id,
-                customer: CUSTOMER,
-                balance_kopecks: BALANCE_KOPECKS,
-                servers: Default::default(),
-                networks: Default::default(),
-                queues: Default::default(),
-                ssh_keys: Default::default(),
-                history: History::new(world.limits.history_entries_max),
-                lag: None,
-                last_get: None,
-                last_write: None,
-            })
-            .collect();
+        let limits = world.limits.clone();
+        let numbered = FIRST_PROJECT..;
+        world.projects = numbered.zip(keys).map(|(id, key)| Project::new(id, key, &limits)).collect();
         let inner = Inner {
             world,
             journal,

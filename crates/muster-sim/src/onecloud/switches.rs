@@ -38,6 +38,20 @@ pub struct Switches {
     pub keys_lose_algorithm: bool,
     /// The order of the action list.
     pub actions_newest_first: bool,
+    /// `Type` of images that a project made.
+    pub own_image_type: String,
+    /// Status of the refusal to delete a stock image: 403 or 400.
+    pub stock_image_delete_status: u16,
+    /// An unknown `DCLocation`: refused with 400 (true) or taken for the default one (false).
+    pub unknown_location_refused: bool,
+    /// `State` of records: always null (true) or `New` and `Active` (false).
+    pub record_state_null: bool,
+    /// Whether `HostName` of every record that has an owner comes back fully qualified, as that of TXT always does.
+    pub record_names_qualified: bool,
+    /// Whether `Service` of SRV records comes back with a dot at its end.
+    pub srv_service_dot: bool,
+    /// `GET /storage` before its activation: an object with the state `NotActivated` (true) or 404 (false).
+    pub storage_shown_before_activation: bool,
     /// Request rate.
     pub rate_limit: Option<RateLimit>,
 }
@@ -51,6 +65,13 @@ impl Default for Switches {
             balance_quoted: false,
             keys_lose_algorithm: false,
             actions_newest_first: true,
+            own_image_type: "UserServer".to_owned(),
+            stock_image_delete_status: 403,
+            unknown_location_refused: false,
+            record_state_null: false,
+            record_names_qualified: false,
+            srv_service_dot: true,
+            storage_shown_before_activation: false,
             rate_limit: None,
         }
     }
@@ -65,8 +86,18 @@ pub struct Limits {
     pub servers_max: usize,
     /// Private networks of one project.
     pub networks_max: usize,
+    /// Public networks of one project.
+    pub public_networks_max: usize,
     /// Keys of one project.
     pub keys_max: usize,
+    /// Own images of one project.
+    pub images_max: usize,
+    /// Domains of one project.
+    pub domains_max: usize,
+    /// Records of one domain.
+    pub records_max: usize,
+    /// Storage users of one project.
+    pub storage_users_max: usize,
     /// Actions of one server that may wait.
     pub actions_waiting_max: usize,
     /// Finished actions that one server remembers.
@@ -97,7 +128,12 @@ impl Default for Limits {
             body_bytes_max: 1 << 20,
             servers_max: 20_000,
             networks_max: 1_000,
+            public_networks_max: 100,
             keys_max: 1_000,
+            images_max: 1_000,
+            domains_max: 1_000,
+            records_max: 10_000,
+            storage_users_max: 1_000,
             actions_waiting_max: 100,
             actions_remembered_max: 200,
             journal_entries_max: 100_000,

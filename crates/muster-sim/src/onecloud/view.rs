@@ -7,8 +7,9 @@ use jiff::tz::{TimeZone, offset};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::catalog::{DATA_CENTRES, Image};
+use super::catalog::DataCentre;
 use super::history::{Networks, Servers};
+use super::image::Image;
 use super::object::{Action, Link, Network, PRIVATE_CAPACITY, PRIVATE_MASK, Server, SshKey};
 use super::switches::{EndDateWhileRunning, Switches};
 
@@ -37,6 +38,13 @@ fn date_with_offset(at: Timestamp) -> String {
 fn date_without_offset(at: Timestamp) -> String {
     let moscow = at.to_zoned(TimeZone::fixed(offset(3)));
     moscow.strftime("%Y-%m-%dT%H:%M:%S%.f").to_string()
+}
+
+/// Dates of DNS: without offset, with one to seven digits of fraction (which of them, the object's number decides).
+pub(super) fn date_of_dns(at: Timestamp, id: u64) -> String {
+    let moscow = at.to_zoned(TimeZone::fixed(offset(3)));
+    let digits = 1 + id % 7;
+    moscow.strftime(&format!("%Y-%m-%dT%H:%M:%S%.{digits}f")).to_string()
 }
 
 fn link(link: &Link) -> Value {
@@ -190,16 +198,16 @@ pub(super) fn key(key: &SshKey, switches: &Switches) -> Value {
 }
 
 /// An image.
-pub(super) fn image(image: &Image) -> Value {
+pub(super) fn image(image: &Image, switches: &Switches) -> Value {
     json!({
         "ID": image.id,
         "Name": image.name,
         "DisplayName": image.display_name,
-        "DCLocation": "",
+        "DCLocation": image.dc_location,
         "Hdd": image.hdd_gb,
         "Family": image.family.word(),
         "OperatingSystemType": image.family.word(),
-        "Type": "GoldServer",
+        "Type": if image.stock { "GoldServer" } else { switches.own_image_type.as_str() },
         "IsAvailableISP": false,
         "IsISPLiteEnabled": false,
         "IsISPBusinessEnabled": false,
@@ -207,9 +215,9 @@ pub(super) fn image(image: &Image) -> Value {
     })
 }
 
-/// Every data centre.
-pub(super) fn data_centres() -> Answer {
-    let list: Vec<Value> = DATA_CENTRES
+/// Data centres.
+pub(super) fn data_centres(list: &[DataCentre]) -> Answer {
+    let list: Vec<Value> = list
         .iter()
         .map(|dc| {
             json!({

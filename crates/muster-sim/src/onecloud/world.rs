@@ -1,24 +1,25 @@
 //! The simulated world: projects, counters, and what is due when. It knows neither HTTP nor the real clock.
 //!
 //! [`World::advance`] lets everything happen that was due, in order of time and then of request, each at its own
-//! moment; [`World::perform`] carries one request out at the present moment.
+//! moment; [`World::perform`] (in `perform`) carries one request out at the present moment.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::catalog::{DATA_CENTRES, DataCentre};
+use super::counters::Counters;
 use super::durations::Durations;
+use super::image::{self, Image};
 use super::input::Fields;
 use super::object::Life;
 use super::order::Order;
 use super::project::Project;
-use super::refusal::Refusal;
 use super::route::Route;
 use super::switches::{Limits, Switches};
-use super::view::{self, Answer};
-use super::{account, catalog};
 
 /// A request that was understood.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub(super) enum Due {
     MoneyIsMissed { project: usize, server: u64, action: u64 },
     NetworkReady { project: usize, network: u64 },
     NetworkGone { project: usize, network: u64 },
+    PublicNetworkReady { project: usize, network: u64 },
+    PublicNetworkGone { project: usize, network: u64 },
     LateEffect { project: usize, request: Box<Understood> },
 }
 
@@ -47,57 +50,6 @@ pub(super) struct Twist {
     pub state: Option<String>,
     /// Of a list, only objects of this name show it.
     pub only: Option<String>,
-}
-
-/// Numbers of new objects, from one counter a kind.
-#[derive(Clone, Debug)]
-pub(super) struct Counters {
-    server: u64,
-    action: u64,
-    network: u64,
-    link: u64,
-    key: u64,
-    due: u64,
-    address: u32,
-}
-
-impl Counters {
-    fn new() -> Counters {
-        Counters {
-            server: 500_122,
-            action: 900_000,
-            network: 30_000,
-            link: 70_000,
-            key: 4_000,
-            due: 0,
-            address: 9,
-        }
-    }
-
-    pub fn server(&mut self) -> u64 {
-        self.server += 1;
-        self.server
-    }
-
-    pub fn action(&mut self) -> u64 {
-        self.action += 1;
-        self.action
-    }
-
-    pub fn network(&mut self) -> u64 {
-        self.network += 1;
-        self.network
-    }
-
-    pub fn link(&mut self) -> u64 {
-        self.link += 1;
-        self.link
-    }
-
-    pub fn key(&mut self) -> u64 {
-        self.key += 1;
-        self.key
-    }
 }
 
 /// How many addresses 198.18.0.0/15 has.
@@ -115,12 +67,18 @@ pub(super) struct World {
     /// Whether real machines stand behind the servers.
     pub machines: bool,
     pub projects: Vec<Project>,
+    /// The data centres that are offered, and what they have now.
+    pub data_centres: Vec<DataCentre>,
+    /// The stock images that there are now.
+    pub stock_images: Vec<Arc<Image>>,
     pub counters: Counters,
     pub twist: Twist,
     /// What was asked of the machines since it was last taken.
     pub orders: Vec<Order>,
     pub late_effects: usize,
     due: BTreeMap<(Timestamp, u64), Due>,
+    dues_scheduled: u64,
+    address_last: u32,
     addresses_used: HashSet<Ipv4Addr>,
 }
 
@@ -134,11 +92,15 @@ impl World {
             limits,
             machines: false,
             projects: Vec::new(),
+            data_centres: DATA_CENTRES.to_vec(),
+            stock_images: image::stock(),
             counters: Counters::new(),
             twist: Twist::default(),
             orders: Vec::new(),
             late_effects: 0,
             due: BTreeMap::new(),
+            dues_scheduled: 0,
+            address_last: 9,
             addresses_used: HashSet::new(),
         }
     }
@@ -150,8 +112,8 @@ impl World {
 
     /// Notes that something will happen.
     pub fn schedule(&mut self, at: Timestamp, due: Due) {
-        self.counters.due += 1;
-        self.due.insert((at, self.counters.due), due);
+        self.dues_scheduled += 1;
+        self.due.insert((at, self.dues_scheduled), due);
     }
 
     /// Moves to `to` and lets everything happen on the way. A clock that went back changes nothing.
@@ -183,49 +145,15 @@ impl World {
                 let now = self.now;
                 self.projects[project].remove_network(now, network);
             }
+            Due::PublicNetworkReady { project, network } => self.public_network_ready(project, network),
+            Due::PublicNetworkGone { project, network } => {
+                self.projects[project].rest.public_networks.remove(&network);
+            }
             Due::LateEffect { project, request } => {
                 self.late_effects = self.late_effects.saturating_sub(1);
                 // Its answer was lost long ago; a refusal is no effect.
                 let _lost = self.perform(project, &request);
             }
-        }
-    }
-
-    /// Carries one request of a project out, now.
-    pub fn perform(&mut self, project: usize, request: &Understood) -> Result<Answer, Refusal> {
-        let fields = &request.fields;
-        match (&request.route, request.method.as_str()) {
-            (Route::Servers, "GET") => Ok(self.server_list(project)),
-            (Route::Servers, "POST") => self.server_create(project, fields),
-            (Route::Server(id), "GET") => self.server_read(project, *id),
-            (Route::Server(id), "PUT") => self.server_resize(project, *id, fields),
-            (Route::Server(id), "DELETE") => self.server_delete(project, *id),
-            (Route::Rebuild(id), "POST") => self.server_rebuild(project, *id, fields),
-            (Route::Actions(id), "GET") => self.action_list(project, *id),
-            (Route::Actions(id), "POST") => self.action_create(project, *id, fields),
-            (Route::Action(id, action), "GET") => self.action_read(project, *id, *action),
-            (Route::Images, "GET") => {
-                Ok(view::json(&catalog::IMAGES.iter().map(view::image).collect::<Vec<_>>()))
-            }
-            (Route::DataCentres, "GET") => Ok(view::data_centres()),
-            (Route::Networks, "GET") => Ok(self.network_list(project)),
-            (Route::Networks, "POST") => self.network_create(project, fields),
-            (Route::Network(id), "GET") => self.network_read(project, *id),
-            (Route::Network(id), "PUT") => self.network_rename(project, *id, fields),
-            (Route::Network(id), "DELETE") => self.network_delete(project, *id),
-            (Route::SshKeys, "GET") => Ok(self.key_list(project)),
-            (Route::SshKeys, "POST") => self.key_create(project, fields),
-            (Route::SshKey(id), "GET") => self.key_read(project, *id),
-            (Route::SshKey(id), "DELETE") => self.key_delete(project, *id),
-            (Route::Account, "GET") => Ok(view::json(&account::account(&self.projects[project]))),
-            (Route::Balance, "GET") => {
-                Ok(view::json(&account::customer_balance(&self.projects[project], &self.switches)))
-            }
-            (Route::Project, "GET") => Ok(view::json(&account::project(&self.projects[project]))),
-            (_, method) => Err(Refusal::new(
-                405,
-                format!("The requested resource does not support http method '{method}'."),
-            )),
         }
     }
 
@@ -237,9 +165,9 @@ impl World {
     /// The next free address of 198.18.0.0/15. None only when all are in use.
     pub fn take_address(&mut self) -> Option<IpAddr> {
         for _ in 0..ADDRESSES {
-            self.counters.address = (self.counters.address + 1) % ADDRESSES;
-            let last = self.counters.address & 0xff;
-            let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + self.counters.address);
+            self.address_last = (self.address_last + 1) % ADDRESSES;
+            let last = self.address_last & 0xff;
+            let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + self.address_last);
             if last != 0 && last != 255 && self.addresses_used.insert(address) {
                 return Some(IpAddr::V4(address));
             }

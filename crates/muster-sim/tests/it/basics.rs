@@ -37,7 +37,7 @@ async fn paths_in_any_case_with_or_without_slash() {
 #[tokio::test]
 async fn what_does_not_exist_is_404_and_what_cannot_be_done_405_with_a_message() {
     let client = Client::instant();
-    for path in ["/", "/servers", "/server/x", "/server/1/2", "/dns"] {
+    for path in ["/", "/servers", "/server/x", "/server/1/2", "/dns/recordcaa", "/storage/1"] {
         client.get(path).await.refused(404);
     }
     assert_eq!(client.get("/server/1").await.refused(404), "Server not found");
@@ -274,7 +274,7 @@ async fn uncertain_facts_can_be_switched() {
         balance_quoted: true,
         keys_lose_algorithm: true,
         actions_newest_first: false,
-        rate_limit: None,
+        ..Switches::default()
     };
     let client = Client::of(SimulatorConfig { switches, durations: slow(), ..config() });
     assert_eq!(client.get("/customer/balance").await.ok(), json!("100000.0"));

@@ -33,8 +33,34 @@ fn path() -> impl Strategy<Value = String> {
         1 => server().prop_map(|id| format!("/server/{id}/rebuild")),
         2 => Just("/network".to_owned()),
         2 => network().prop_map(|id| format!("/network/{id}")),
+        1 => server().prop_map(|id| format!("/server/{id}/copy")),
         1 => Just("/sshkey".to_owned()),
+        4 => elsewhere(),
         1 => "/[a-z/%0-9]{0,12}".prop_map(|path| if path.is_empty() { "/".to_owned() } else { path.replace('%', "x") }),
+    ]
+}
+
+/// What is not a server or a private network.
+fn elsewhere() -> impl Strategy<Value = String> {
+    let few = || 1..4u64;
+    prop_oneof![
+        prop::sample::select(vec![
+            "/image",
+            "/publicnetwork",
+            "/dns",
+            "/dns/recorda",
+            "/dns/recordTXT",
+            "/storage",
+            "/storage/users",
+        ])
+        .prop_map(str::to_owned),
+        few().prop_map(|id| format!("/image/{}", 8_000 + id)),
+        few().prop_map(|id| format!("/publicnetwork/{}/", 60_000 + id)),
+        few().prop_map(|id| format!("/dns/{}", 20_000 + id)),
+        (few(), few()).prop_map(|(domain, record)| format!("/dns/{}/{}", 20_000 + domain, 200_000 + record)),
+        few().prop_map(|id| format!("/dns/recorda/{}", 200_000 + id)),
+        few().prop_map(|id| format!("/storage/users/{}/change-password", 11_000 + id)),
+        few().prop_map(|id| format!("/storage/users/{}/block", 11_000 + id)),
     ]
 }
 
@@ -56,6 +82,9 @@ fn body() -> impl Strategy<Value = Value> {
         3 => (1..17u32, 4..12u32).prop_map(|(cpu, ten)| json!({"CPU": cpu, "HDD": ten * 10})),
         2 => (0..4u32).prop_map(|name| json!({"Name": format!("n{name}"), "IsDHCP": true})),
         1 => Just(json!({"ImageID": 4302})),
+        1 => (server(), 1..3u64).prop_map(|(id, name)| json!({"Name": "i", "TechName": format!("i{name}"), "ServerID": id})),
+        1 => (1..3u64).prop_map(|name| json!({"Name": format!("d{name}.org"), "NetworkCapacity": 5, "Bandwidth": 50, "UserName": "u"})),
+        2 => (1..4u64, 1..4u8).prop_map(|(id, last)| json!({"DomainId": 20_000 + id, "Name": "www", "IP": format!("192.0.2.{last}"), "Text": "t"})),
         1 => number.prop_map(|number| json!({"Name": number, "CPU": number, "RAM": number, "HDD": number, "ImageID": number, "NetworkID": number, "Type": number})),
         1 => Just(Value::Null),
     ]
@@ -86,6 +115,11 @@ fn drift() -> impl Strategy<Value = Value> {
         (0..4u32).prop_map(|name| json!({"network": format!("n{name}"), "delete": true})),
         (1..5u32).prop_map(|name| json!({"create": {"Name": format!("s{name}")}})),
         prop::sample::select(vec![0, 100]).prop_map(|money| json!({"balance": money})),
+        prop::sample::select(vec![0, 60]).prop_map(|price| json!({"server_price": price})),
+        prop::sample::select(vec![json!(2), Value::Null]).prop_map(|most| json!({"quota": {"servers": most}})),
+        Just(json!({"image": "Ubuntu20.04x64", "delete": true})),
+        Just(json!({"publicnetwork": "d1.org", "delete": true})),
+        Just(json!({"domain": "d1.org", "delete": true})),
     ]
 }
 
@@ -106,6 +140,13 @@ fn check(state: &Value) {
     let mut ids = BTreeSet::new();
     let mut addresses = BTreeSet::new();
     for project in state["projects"].as_array().unwrap() {
+        let mut zone_lines = BTreeSet::new();
+        for domain in project["domains"].as_array().unwrap() {
+            assert!(zone_lines.insert(domain["Name"].to_string()), "a domain twice");
+            for record in domain["LinkedRecords"].as_array().unwrap() {
+                assert!(zone_lines.insert(record["CanonicalDescription"].to_string()), "a record twice");
+            }
+        }
         let networks: BTreeSet<u64> =
             project["networks"].as_array().unwrap().iter().map(|one| one["ID"].as_u64().unwrap()).collect();
         let mut linked: BTreeMap<u64, usize> = BTreeMap::new();
@@ -157,7 +198,11 @@ async fn play(moves: &[Move]) -> Value {
             Move::Send { method, path, body, other } => {
                 let client = if *other { client.other() } else { client.clone() };
                 if let Ok(got) = client.try_send(method, path, body.clone()).await {
-                    assert!([200, 400, 404, 405, 500, 502].contains(&got.status), "{one:?}: {}", got.text);
+                    assert!(
+                        [200, 400, 403, 404, 405, 500, 502].contains(&got.status),
+                        "{one:?}: {}",
+                        got.text
+                    );
                 }
             }
             Move::Fault(rule) => client.fault(rule.clone()).await,

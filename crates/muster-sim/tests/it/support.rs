@@ -37,7 +37,7 @@ pub fn config() -> SimulatorConfig {
 pub fn slow() -> Durations {
     Durations::from_json(
         r#"{"create": 60000, "resize": 30000, "power": 10000, "network": 5000, "network_create": 15000,
-            "network_delete": 2000, "rebuild": 40000, "delete": 20000}"#,
+            "network_delete": 2000, "rebuild": 40000, "delete": 20000, "image": 50000, "dns": 3000, "storage": 4000}"#,
     )
     .unwrap()
 }

@@ -304,9 +304,9 @@ pub struct RecordValues {
     /// Seconds it may be remembered
     #[arg(long)]
     pub ttl: Option<u32>,
-    /// Of MX and SRV; lower comes first
+    /// Of MX and SRV: their priority; lower comes first
     #[arg(long)]
-    pub priority: Option<u16>,
+    pub preference: Option<u16>,
     /// Of SRV
     #[arg(long)]
     pub weight: Option<u16>,

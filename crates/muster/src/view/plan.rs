@@ -132,7 +132,8 @@ fn summary(out: &mut String, plan: &PlanAttributes) {
     let nothing = plan.steps.is_empty() && plan.waiting.is_empty() && plan.refusals.is_empty();
     out.push('\n');
     if nothing {
-        out.push_str("Nothing to do: everything is as the file says.\n");
+        let wanted = if plan.infrastructure.is_some() { "as the file says" } else { "as you want it" };
+        let _ = writeln!(out, "Nothing to do: everything is {wanted}.");
         return;
     }
     let _ = writeln!(out, "{STRONG}{}.{STRONG:#}", plan.summary.text);

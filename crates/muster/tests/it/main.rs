@@ -13,6 +13,7 @@ mod limit;
 mod machines;
 mod metrics;
 mod nodes;
+mod object;
 mod offers;
 mod partition;
 mod password;

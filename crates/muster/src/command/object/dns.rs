@@ -176,7 +176,7 @@ async fn said(values: RecordValues, keep_others: bool, context: &Context<'_>) ->
     let kind = kind_of(&values.kind)?;
     let records = values.values.into_iter().map(|value| RecordData {
         value,
-        priority: values.priority,
+        priority: values.preference,
         weight: values.weight,
         port: values.port,
         ttl: values.ttl,

@@ -1,0 +1,258 @@
+//! Plans about objects of an account, without a file.
+
+use muster_model::account::{AccountIdentity, Provider};
+use muster_model::object::record::{RecordData, RecordSet, RecordType};
+use muster_model::object::{FieldValue, Fields, ObjectClass, ObjectWish, SeenObject};
+use muster_model::ownership::{Claim, ObjectKind, Ownership};
+use muster_model::plan::text::{describe, symbol};
+use muster_model::plan::{Action, PlanDraft, Risk};
+use muster_planner::{SeenObjects, plan_objects, undo};
+
+fn account() -> AccountIdentity {
+    AccountIdentity { provider: Provider::Onecloud, customer: "1".into(), project: "2".into() }
+}
+
+fn fields(pairs: &[(&str, &str)]) -> Fields {
+    pairs.iter().map(|(word, value)| ((*word).to_owned(), FieldValue::from(*value))).collect()
+}
+
+fn object(class: ObjectClass, id: &str, name: &str, pairs: &[(&str, &str)]) -> SeenObject {
+    SeenObject {
+        class,
+        id: id.into(),
+        name: name.into(),
+        state: "Active".into(),
+        of: (class == ObjectClass::Record).then(|| "7".into()),
+        fields: fields(pairs),
+    }
+}
+
+fn record(id: &str, name: &str, kind: &str, value: &str) -> SeenObject {
+    object(ObjectClass::Record, id, name, &[("type", kind), ("value", value)])
+}
+
+fn seen(objects: Vec<SeenObject>) -> SeenObjects {
+    SeenObjects {
+        objects,
+        locations: vec![muster_model::cloud::SeenLocation {
+            technical: "SdnSpb".into(),
+            title: "Xelent".into(),
+            short: "SPB".into(),
+            base_pool: true,
+            high_pool: true,
+            backup: true,
+        }],
+        ..SeenObjects::default()
+    }
+}
+
+fn plan(seen: &SeenObjects, wishes: &[ObjectWish]) -> PlanDraft {
+    plan_objects(&"onecloud".into(), &account(), seen, wishes)
+}
+
+fn lines(draft: &PlanDraft) -> Vec<String> {
+    let steps = draft.steps.iter().map(|step| format!("{} {}", symbol(step), describe(&step.action)));
+    let refusals = draft.refusals.iter().map(|refusal| format!("! {}: {}", refusal.code, refusal.message));
+    steps.chain(refusals).collect()
+}
+
+fn network(name: &str) -> ObjectWish {
+    ObjectWish::Present {
+        class: ObjectClass::Network,
+        name: name.into(),
+        fields: fields(&[("location", "Xelent")]),
+    }
+}
+
+fn absent(class: ObjectClass, name: &str) -> ObjectWish {
+    ObjectWish::Absent { class, name: name.into() }
+}
+
+#[test]
+fn what_is_there_is_left_alone_and_what_is_another_thing_is_refused() {
+    let empty = plan(&seen(Vec::new()), &[network("back")]);
+    assert_eq!(lines(&empty), ["+ create network back"]);
+    let Action::Object(muster_model::plan::ObjectAction::Create { draft, .. }) = &empty.steps[0].action
+    else {
+        panic!("{:?}", empty.steps)
+    };
+    assert_eq!(draft.fields["location"].to_string(), "SdnSpb", "the technical word goes out");
+
+    let same = object(ObjectClass::Network, "5", "back", &[("location", "SdnSpb"), ("dhcp", "yes")]);
+    let mut same_flag = same.clone();
+    same_flag.fields.insert("dhcp".into(), FieldValue::Flag(true));
+    assert!(lines(&plan(&seen(vec![same_flag]), &[network("back")])).is_empty());
+    let other = object(ObjectClass::Network, "5", "back", &[("location", "DsMsk"), ("dhcp", "yes")]);
+    let said = lines(&plan(&seen(vec![other]), &[network("back")]));
+    assert!(said[0].contains("location is DsMsk, not SdnSpb"), "{said:?}");
+    let two = vec![same.clone(), SeenObject { id: "6".into(), ..same }];
+    let said = lines(&plan(&seen(two.clone()), &[absent(ObjectClass::Network, "back")]));
+    assert!(said[0].contains("name one by its id: 5, 6"), "{said:?}");
+    assert_eq!(lines(&plan(&seen(two), &[absent(ObjectClass::Network, "6")])), ["- delete network back (6)"]);
+}
+
+/// ICT-06: nothing that is done by hand contradicts a file.
+#[test]
+fn what_a_file_owns_is_not_touched_by_hand() {
+    let mut seen = seen(vec![object(ObjectClass::Network, "5", "back", &[])]);
+    seen.owned.push(Ownership {
+        account: account(),
+        kind: ObjectKind::Network,
+        id: "5".into(),
+        infrastructure: "shop".into(),
+        name: "back".into(),
+        provider_name: "back".into(),
+        claim: Claim::Created,
+        image_words: String::new(),
+        image: String::new(),
+        protect: false,
+        since: jiff::Timestamp::UNIX_EPOCH,
+        host_key: None,
+        provisioned: Default::default(),
+    });
+    for wish in [
+        absent(ObjectClass::Network, "back"),
+        ObjectWish::Changed {
+            class: ObjectClass::Network,
+            name: "back".into(),
+            rename: Some("front".into()),
+            fields: Fields::new(),
+        },
+    ] {
+        let said = lines(&plan(&seen, &[wish]));
+        assert!(said[0].starts_with("! owned") && said[0].contains("muster infra update shop"), "{said:?}");
+    }
+}
+
+#[test]
+fn deletions_that_would_hurt_are_refused_with_the_reason() {
+    let login = "ssh-ed25519 AAAAC3NzaLogin muster onecloud";
+    let mut seen = seen(vec![
+        object(ObjectClass::Network, "5", "used", &[("servers", "11, 12")]),
+        object(ObjectClass::Image, "6", "Ubuntu", &[("type", "GoldServer")]),
+        object(ObjectClass::Image, "7", "mine", &[("type", "Custom")]),
+        object(ObjectClass::Key, "8", "muster", &[("public_key", "AAAAC3NzaLogin")]),
+        object(ObjectClass::Zone, "9", "example.com", &[("records", "4")]),
+    ]);
+    seen.login_key = Some(login.into());
+    let wishes = [
+        absent(ObjectClass::Network, "used"),
+        absent(ObjectClass::Image, "Ubuntu"),
+        absent(ObjectClass::Image, "mine"),
+        absent(ObjectClass::Key, "muster"),
+        absent(ObjectClass::Zone, "Example.com."),
+        absent(ObjectClass::Zone, "exmple.com"),
+    ];
+    let draft = plan(&seen, &wishes);
+    let said = lines(&draft);
+    assert_eq!(said[..2], ["- delete image mine (7)", "- delete zone example.com (9)"]);
+    assert!(draft.steps.iter().all(|step| step.risk == Risk::Destroys));
+    assert!(said[2].starts_with("! in-use") && said[2].contains("ids 11, 12"));
+    assert!(said[3].starts_with("! stock"));
+    assert!(said[4].starts_with("! login-key"));
+    assert!(draft.notes.iter().any(|note| note.message.contains("its 4 records go with it")));
+    assert!(draft.notes.iter().any(|note| note.message.contains("Did you mean")), "{:?}", draft.notes);
+}
+
+fn set(name: &str, kind: RecordType, values: &[&str]) -> RecordSet {
+    RecordSet {
+        zone: "example.com".into(),
+        name: name.into(),
+        kind,
+        records: values
+            .iter()
+            .map(|value| RecordData { value: (*value).into(), ..RecordData::default() })
+            .collect(),
+        keep_others: false,
+        remove: false,
+    }
+}
+
+fn zone() -> Vec<SeenObject> {
+    vec![
+        object(ObjectClass::Zone, "7", "example.com", &[]),
+        record("21", "www", "A", "203.0.113.7"),
+        record("22", "www", "A", "203.0.113.8"),
+        record("23", "www", "TXT", "Token"),
+    ]
+}
+
+#[test]
+fn records_of_a_name_and_type_become_what_is_wanted() {
+    let seen = seen(zone());
+    let planned = |set: RecordSet| {
+        let draft = plan(&seen, &[ObjectWish::Records(set)]);
+        draft
+            .steps
+            .iter()
+            .map(|step| format!("{}{}", symbol(step), value_of(&step.action)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        planned(set("www", RecordType::A, &["203.0.113.8", "203.0.113.9"])),
+        ["-203.0.113.7", "+203.0.113.9"]
+    );
+    let added = RecordSet { keep_others: true, ..set("www", RecordType::A, &["203.0.113.9"]) };
+    assert_eq!(planned(added), ["+203.0.113.9"]);
+    let removed = RecordSet { remove: true, ..set("www.example.com.", RecordType::A, &["203.0.113.7"]) };
+    assert_eq!(planned(removed), ["-203.0.113.7"]);
+    assert_eq!(planned(set("www", RecordType::A, &[])), ["-203.0.113.7", "-203.0.113.8"]);
+    assert!(planned(set("www", RecordType::A, &["203.0.113.8", "203.0.113.7"])).is_empty(), "as it is");
+    assert_eq!(planned(set("www", RecordType::Txt, &["token"])), ["-Token", "+token"], "texts have a case");
+    let mut later = set("www", RecordType::A, &["203.0.113.7", "203.0.113.8"]);
+    later.records[0].ttl = Some(300);
+    assert_eq!(planned(later), ["~203.0.113.7"]);
+    let said = lines(&plan(
+        &seen,
+        &[ObjectWish::Records(RecordSet {
+            zone: "exmaple.com".into(),
+            ..set("www", RecordType::A, &["203.0.113.7"])
+        })],
+    ));
+    assert!(said[0].contains("Did you mean") && said[0].contains("example.com"), "{said:?}");
+}
+
+fn value_of(action: &Action) -> String {
+    use muster_model::plan::ObjectAction::{Change, Create, Delete};
+    let Action::Object(action) = action else { panic!("{action:?}") };
+    let fields = match action {
+        Create { draft, .. } => &draft.fields,
+        Delete { was, .. } => &was.fields,
+        Change { to, .. } => to,
+        other => panic!("{other:?}"),
+    };
+    fields["value"].to_string()
+}
+
+#[test]
+fn what_was_done_is_taken_back_from_the_plan_itself() {
+    let before = seen(zone());
+    let wishes = [
+        ObjectWish::Records(set("www", RecordType::A, &["203.0.113.9"])),
+        network("back"),
+        absent(ObjectClass::Zone, "example.com"),
+    ];
+    let draft = plan(&before, &wishes);
+    let undone = undo(draft.steps.iter(), |id| (id == "7").then(|| "example.com".into()));
+    assert!(undone.cannot.is_empty(), "{undone:?}");
+    assert_eq!(undone.wishes.len(), draft.steps.len());
+    assert_eq!(undone.wishes[1], absent(ObjectClass::Network, "back"));
+    // After the first wish alone, the way back leads to what was there.
+    let steps: Vec<_> = draft.steps.iter().take(3).collect();
+    let after = seen(vec![
+        object(ObjectClass::Zone, "7", "example.com", &[]),
+        record("24", "www", "A", "203.0.113.9"),
+        record("23", "www", "TXT", "Token"),
+    ]);
+    let back = undo(steps.into_iter(), |id| (id == "7").then(|| "example.com".into()));
+    let draft = plan(&after, &back.wishes);
+    let values: Vec<String> =
+        draft.steps.iter().map(|step| format!("{}{}", symbol(step), value_of(&step.action))).collect();
+    assert_eq!(values, ["-203.0.113.9", "+203.0.113.8", "+203.0.113.7"]);
+    let gone = plan(
+        &seen(vec![object(ObjectClass::Image, "6", "mine", &[])]),
+        &[absent(ObjectClass::Image, "mine")],
+    );
+    let undone = undo(gone.steps.iter(), |_| None);
+    assert!(undone.wishes.is_empty() && undone.cannot[0].contains("does not come back"), "{undone:?}");
+}
