@@ -58,15 +58,13 @@ pub(crate) fn speeds<'a>(
     let private = wanted.networks.iter().filter_map(|name| match places.get(name.as_str())? {
         NetworkPlace::Made => of_new_link(scene, name),
         NetworkPlace::Closed(_) => None,
-        NetworkPlace::Seen(id) => {
-            match seen.links.iter().find(|link| !link.public && link.network == **id) {
-                None => of_new_link(scene, name),
-                Some(link) => {
-                    let to = scene.wanted.networks.get(name)?.bandwidth_mbit;
-                    differs(Some(name), link.bandwidth_mbit, to)
-                }
+        NetworkPlace::Seen(id) => match seen.links.iter().find(|link| !link.public && link.network == **id) {
+            None => of_new_link(scene, name),
+            Some(link) => {
+                let to = scene.wanted.networks.get(name)?.bandwidth_mbit;
+                differs(Some(name), link.bandwidth_mbit, to)
             }
-        }
+        },
     });
     public.into_iter().chain(private).collect()
 }

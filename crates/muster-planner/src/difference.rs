@@ -136,7 +136,9 @@ fn change(field: Field, target: &Target<'_, '_>, seen: &SeenServer) -> Option<Fi
         }
         Field::DiskType | Field::Performance | Field::Location | Field::Power | Field::State => None,
         // A name cannot be set, keys are set inside, backups and groups are not shown, links are compared apart.
-        Field::Name | Field::Keys | Field::Backup | Field::Groups | Field::Networks | Field::Bandwidth => None,
+        Field::Name | Field::Keys | Field::Backup | Field::Groups | Field::Networks | Field::Bandwidth => {
+            None
+        }
     }
 }
 

@@ -55,7 +55,8 @@ fn link(
         NetworkPlace::Closed(_) => return None,
     };
     // Where the network waits for being made anew, what it is now decides, not what it should be.
-    let dhcp = seen.map_or_else(|| scene.wanted.networks.get(name).is_some_and(|new| new.dhcp), |seen| seen.dhcp);
+    let dhcp =
+        seen.map_or_else(|| scene.wanted.networks.get(name).is_some_and(|new| new.dhcp), |seen| seen.dhcp);
     if let Some((_, network)) = track.linked.iter().find(|(linked, _)| linked == name) {
         let why = Some(Reason::NotProvisioned);
         let network = network.clone();

@@ -60,10 +60,7 @@ pub(crate) fn provision(
         let keys_missing = inside.automatic && inside.keys_missing > 0;
         let links = interface::links(scene, places, decision, track, inside);
         let configured = links.iter().all(|link| link.configure.is_none());
-        if exporter == Exporter::There
-            && !keys_missing
-            && configured
-            && !targets.contains(host.name.as_str())
+        if exporter == Exporter::There && !keys_missing && configured && !targets.contains(host.name.as_str())
         {
             members.add(&host, links, track.last);
             continue;

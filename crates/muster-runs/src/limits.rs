@@ -243,6 +243,9 @@ pub(crate) fn keys_of(plan: &Plan, step: &Step) -> Vec<LimitKey> {
         Action::Provision(ProvisionAction::Playbook { hosts, .. } | ProvisionAction::Code { hosts, .. }) => {
             hosts.iter().map(|to| host(to.name.as_str())).collect()
         }
+        Action::Provision(ProvisionAction::CheckNetwork { pairs, .. }) => {
+            pairs.iter().map(|pair| host(pair.from.name.as_str())).collect()
+        }
         // Nothing outside is asked or changed.
         Action::Record(_) | Action::Provision(ProvisionAction::Inventory { .. }) => Vec::new(),
     };

@@ -104,7 +104,12 @@ fn server(action: &ServerAction, reason: &Reason) -> ActionWords {
                 WhichLink::Public => "public link",
                 WhichLink::Network { name, .. } => name.as_str(),
             };
-            said("set bandwidth", format!("{link}, {} Mbit/s", speed.to_mbit), "server.bandwidth", Sign::Change)
+            said(
+                "set bandwidth",
+                format!("{link}, {} Mbit/s", speed.to_mbit),
+                "server.bandwidth",
+                Sign::Change,
+            )
         }
         ServerAction::Delete(delete) if delete.replaced => said(
             "delete server",

@@ -8,7 +8,8 @@ use std::fmt::Write;
 use crate::id::ServerName;
 use crate::plan::{
     Action, ConfigureInterface, HostAction, KeyAction, NetworkAction, ObjectAction, PlanDraft, PlaybookRef,
-    ProvisionAction, ProvisionHost, Reason, RecordAction, ReleaseInterface, Risk, ServerAction, Step, WhichLink,
+    ProvisionAction, ProvisionHost, Reason, RecordAction, ReleaseInterface, Risk, ServerAction, Step,
+    WhichLink,
 };
 
 /// Hosts that one provisioning line names before it only counts.

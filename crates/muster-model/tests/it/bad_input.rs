@@ -30,8 +30,14 @@ pub const CASES: &[(&str, &str)] = &[
         "too_many_together",
         "version: 1\nservers:\n  a: {image: x, count: 10000}\n  b: {image: x, count: 10000}\n  c: {image: x, count: 1}\n",
     ),
-    ("bandwidth_between", "version: 1\nnetworks:\n  back: {bandwidth: 55}\nservers:\n  web: {image: x, bandwidth: 110}\n"),
-    ("bandwidth_is_text", "version: 1\nnetworks:\n  back: {bandwith: 50}\nservers:\n  web: {image: x, bandwidth: 50 Mbit/s}\n"),
+    (
+        "bandwidth_between",
+        "version: 1\nnetworks:\n  back: {bandwidth: 55}\nservers:\n  web: {image: x, bandwidth: 110}\n",
+    ),
+    (
+        "bandwidth_is_text",
+        "version: 1\nnetworks:\n  back: {bandwith: 50}\nservers:\n  web: {image: x, bandwidth: 50 Mbit/s}\n",
+    ),
     ("cpu_nought", "version: 1\nservers:\n  web: {image: x, cpu: 0}\n"),
     ("ram_without_unit", "version: 1\nservers:\n  web: {image: x, ram: 4}\n"),
     ("ram_wrong_unit", "version: 1\nservers:\n  web: {image: x, ram: 4 Gbit}\n"),

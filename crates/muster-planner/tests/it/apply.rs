@@ -107,11 +107,18 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                     assert_ne!(from, to, "nobody proves anything by reaching itself");
                     for id in [&from, &to] {
                         let digest = digest_of(setting, id, &network, *dhcp);
-                        let configured = own(setting, id).provisioned.get(&interface_record(&network)).cloned();
-                        assert_eq!(configured.map(|reached| reached.digest), Some(digest), "{id} is configured first");
+                        let configured =
+                            own(setting, id).provisioned.get(&interface_record(&network)).cloned();
+                        assert_eq!(
+                            configured.map(|reached| reached.digest),
+                            Some(digest),
+                            "{id} is configured first"
+                        );
                     }
                     let digest = digest_of(setting, &from, &network, *dhcp);
-                    own(setting, &from).provisioned.insert(reached_record(&network), provisioned(&digest, true));
+                    own(setting, &from)
+                        .provisioned
+                        .insert(reached_record(&network), provisioned(&digest, true));
                 }
             }
             Action::Host(HostAction::Exec { .. }) => panic!("an infrastructure plan runs no command"),
@@ -128,7 +135,8 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
 }
 
 fn digest_of(setting: &mut Setting, id: &ProviderId, network: &ProviderId, dhcp: bool) -> String {
-    let known = setting.seen.world.networks.iter().find(|seen| seen.id == *network).expect("the network exists");
+    let known =
+        setting.seen.world.networks.iter().find(|seen| seen.id == *network).expect("the network exists");
     assert_eq!(known.dhcp, dhcp, "the guest is told what the network is");
     let link = at(setting, id).links.iter().find(|link| link.network == *network).expect("it is linked");
     interface_digest(dhcp, &link.mac, &link.address)

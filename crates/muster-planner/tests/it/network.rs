@@ -183,7 +183,10 @@ fn the_inside_is_left_alone() {
     let mut claimed = setting.clone();
     claimed.recorded("web-1").claim = Claim::Claimed;
     let text = claimed.text();
-    assert!(!text.contains("on web-1") && text.contains("configure network backend on web-2 (DHCP)"), "{text}");
+    assert!(
+        !text.contains("on web-1") && text.contains("configure network backend on web-2 (DHCP)"),
+        "{text}"
+    );
     assert!(!text.contains("check network"), "{text}");
     // A check that failed before is what is left when everything is configured.
     setting.inside("web-1", "50");

@@ -269,12 +269,8 @@ impl Setting {
 
     /// The file wants a network, and servers linked to it.
     pub fn want_network(&mut self, name: &str, servers: &[&str]) {
-        let wanted = WantedNetwork {
-            dhcp: true,
-            location: "SdnSpb".into(),
-            protect: false,
-            bandwidth_mbit: None,
-        };
+        let wanted =
+            WantedNetwork { dhcp: true, location: "SdnSpb".into(), protect: false, bandwidth_mbit: None };
         self.file.networks.insert(NetworkName::from(name), wanted);
         for server in servers {
             self.want(server).networks.insert(NetworkName::from(name));

@@ -53,7 +53,10 @@ pub(super) async fn act(ctx: &StepContext, speed: &SetBandwidth) -> Result<(Outp
             WhichLink::Public => "public link".to_owned(),
             WhichLink::Network { name, .. } => format!("link to network {name}"),
         };
-        StepError::refused(format!("the {words} of server {} (id {id}) {what}, so its speed cannot be set", speed.name))
+        StepError::refused(format!(
+            "the {words} of server {} (id {id}) {what}, so its speed cannot be set",
+            speed.name
+        ))
     };
     let found = link.find(&seen).ok_or_else(|| lacks("is gone at the provider"))?;
     let link_id = found.id.as_ref().ok_or_else(|| lacks("has no id at the provider"))?;

@@ -4,14 +4,10 @@ use std::time::Duration;
 
 use muster_model::id::ProviderId;
 use muster_model::ownership::Provisioned;
-use muster_model::plan::{
-    ConfigureInterface, ReleaseInterface, interface_digest, interface_record,
-};
+use muster_model::plan::{ConfigureInterface, ReleaseInterface, interface_digest, interface_record};
 use muster_model::run::{Fact, Output};
 use muster_model::server::{SeenLink, SeenServer};
-use muster_outside::host::ssh::interface::{
-    self, Configured, InterfaceError, Wanted,
-};
+use muster_outside::host::ssh::interface::{self, Configured, InterfaceError, Wanted};
 
 use super::server::{find, object, recent, wait};
 use super::{Intent, Looked, StepContext, StepError};
@@ -52,9 +48,8 @@ async fn wanted(
 ) -> Result<(Wanted, Fact), StepError> {
     let (name, network_name) = (&configure.name, &configure.network_name);
     // The link may stand before it bears its addresses; a network that hands them out need not tell them here.
-    let complete = |link: &SeenLink| {
-        link.ready && !link.mac.is_empty() && (configure.dhcp || !link.address.is_empty())
-    };
+    let complete =
+        |link: &SeenLink| link.ready && !link.mac.is_empty() && (configure.dhcp || !link.address.is_empty());
     let there = |server: &SeenServer| private_link(server, network).is_none_or(complete);
     let mut seen = find(ctx, name, id).await?;
     if !there(&seen) {
@@ -70,7 +65,11 @@ async fn wanted(
     let mut mask = link.mask.clone();
     if mask.is_empty() && !configure.dhcp {
         let networks = ctx.session.watch.fresh_networks().await?;
-        mask = networks.iter().find(|seen| seen.id == *network).map(|seen| seen.mask.clone()).unwrap_or_default();
+        mask = networks
+            .iter()
+            .find(|seen| seen.id == *network)
+            .map(|seen| seen.mask.clone())
+            .unwrap_or_default();
     }
     let wanted = Wanted::new(&link.mac, &link.address, &mask, configure.dhcp).map_err(|problem| {
         StepError::refused(format!("server {name} in network {network_name}: {problem}"))

@@ -46,7 +46,8 @@ pub(super) async fn act(
             code(ctx, from, digest, to, hosts, *keep).await
         }
         ProvisionAction::CheckNetwork { network_name, network, dhcp, pairs } => {
-            let question = reachable::Question { network: ctx.resolve(network)?, name: network_name, dhcp: *dhcp };
+            let question =
+                reachable::Question { network: ctx.resolve(network)?, name: network_name, dhcp: *dhcp };
             reachable::check(ctx, &question, pairs).await
         }
     }

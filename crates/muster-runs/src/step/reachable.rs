@@ -40,7 +40,10 @@ pub(super) async fn check(
     let list = recent(ctx).await?;
     let tries: Vec<_> = pairs
         .iter()
-        .map(|pair| async { (pair, try_one(ctx, &list, question, pair).await) }.boxed())
+        .map(|pair| {
+            let list = &list;
+            async move { (pair, try_one(ctx, list, question, pair).await) }.boxed()
+        })
         .collect();
     let done: Vec<_> = futures::stream::iter(tries).buffered(TRIES_AT_ONCE).collect().await;
     let (mut entries, mut facts, mut failures) = (Vec::new(), Vec::new(), Vec::new());

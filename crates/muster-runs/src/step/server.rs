@@ -61,7 +61,11 @@ pub(super) async fn recent(ctx: &StepContext) -> Result<std::sync::Arc<SeenServe
     }
 }
 
-pub(super) async fn find(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<SeenServer, StepError> {
+pub(super) async fn find(
+    ctx: &StepContext,
+    name: &ServerName,
+    id: &ProviderId,
+) -> Result<SeenServer, StepError> {
     let listed = recent(ctx).await?.get(id).cloned();
     // A list may lag behind a create; only the server's own address tells whether it is gone.
     let seen = if listed.is_some() { listed } else { ctx.session.cloud.server(id).await? };

@@ -85,7 +85,10 @@ fn links_are_configured_and_tried_once() {
         .map(|link| link.ip.to_string())
         .collect();
     assert_eq!(tried, [format!("web-1: {} 5", addresses[1]), format!("web-2: {} 5", addresses[0])]);
-    assert!(said.contains(&format!("web-1 ({}) reaches web-2 ({}) by ping", addresses[0], addresses[1])), "{said}");
+    assert!(
+        said.contains(&format!("web-1 ({}) reaches web-2 ({}) by ping", addresses[0], addresses[1])),
+        "{said}"
+    );
     assert_eq!(updated(&stage, SHOP).0, 0, "a second plan is empty");
 }
 
@@ -116,7 +119,9 @@ fn servers_that_do_not_reach_each_other_fail_and_are_tried_again() {
     let run = run.unwrap();
     assert_eq!(run.state, RunState::Failed);
     let message = run.message.unwrap();
-    for words in ["network backend", "web-2 (10.", "does not reach web-1 (10.", "firewall", "infra update shop"] {
+    for words in
+        ["network backend", "web-2 (10.", "does not reach web-1 (10.", "firewall", "infra update shop"]
+    {
         assert!(message.contains(words), "{words}: {message}");
     }
     // What web-1 proved stays; only web-2 tries again.
@@ -155,7 +160,9 @@ fn an_unlink_takes_the_configuration_along() {
 fn killed_anywhere_it_converges() {
     let commits = {
         let whole = stage(CONFIGURED);
-        whole.process(Cut::Never, async |engine: Engine| update(&engine, SHOP, Policy::default()).await).commits
+        whole
+            .process(Cut::Never, async |engine: Engine| update(&engine, SHOP, Policy::default()).await)
+            .commits
     };
     for commit in 1..=commits {
         for cut in [Cut::Before(commit), Cut::After(commit)] {

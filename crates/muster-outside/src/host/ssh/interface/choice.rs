@@ -35,14 +35,16 @@ impl Wanted {
         let told = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let address = match told(address) {
             Some(text) => Some(
-                text.parse().map_err(|_| format!("the provider tells the address `{text}`, which is no IPv4 one"))?,
+                text.parse()
+                    .map_err(|_| format!("the provider tells the address `{text}`, which is no IPv4 one"))?,
             ),
             None => None,
         };
         let prefix = match told(mask) {
-            Some(text) => {
-                Some(prefix(&text).ok_or_else(|| format!("the provider tells the mask `{text}`, which is none"))?)
-            }
+            Some(text) => Some(
+                prefix(&text)
+                    .ok_or_else(|| format!("the provider tells the mask `{text}`, which is none"))?,
+            ),
             None => None,
         };
         if !dhcp && (address.is_none() || prefix.is_none()) {
@@ -127,9 +129,7 @@ impl Manager {
     pub(super) fn file(self, wanted: &Wanted, device: &str) -> Option<(String, &'static str, String)> {
         let name = wanted.name();
         match self {
-            Manager::Netplan => {
-                Some((format!("/etc/netplan/90-{name}.yaml"), "600", netplan(wanted, &name)))
-            }
+            Manager::Netplan => Some((format!("/etc/netplan/90-{name}.yaml"), "600", netplan(wanted, &name))),
             Manager::Networkd => {
                 Some((format!("/etc/systemd/network/05-{name}.network"), "644", networkd(wanted)))
             }
@@ -148,7 +148,9 @@ fn netplan(wanted: &Wanted, name: &str) -> String {
          optional: true\n"
     );
     if wanted.dhcp {
-        text.push_str("      dhcp4: true\n      dhcp4-overrides:\n        use-routes: false\n        use-dns: false\n");
+        text.push_str(
+            "      dhcp4: true\n      dhcp4-overrides:\n        use-routes: false\n        use-dns: false\n",
+        );
     } else {
         let _ = write!(text, "      dhcp4: false\n      addresses:\n        - \"{}\"\n", wanted.fixed());
     }
@@ -156,8 +158,10 @@ fn netplan(wanted: &Wanted, name: &str) -> String {
 }
 
 fn networkd(wanted: &Wanted) -> String {
-    let head =
-        format!("{HEAD}\n[Match]\nMACAddress={}\n\n[Link]\nRequiredForOnline=no\n\n[Network]\n", wanted.mac());
+    let head = format!(
+        "{HEAD}\n[Match]\nMACAddress={}\n\n[Link]\nRequiredForOnline=no\n\n[Network]\n",
+        wanted.mac()
+    );
     if wanted.dhcp {
         format!("{head}DHCP=ipv4\n\n[DHCPv4]\nUseRoutes=no\nUseDNS=no\n")
     } else {
@@ -217,7 +221,9 @@ impl Found {
                 "address" => found.addresses.push(rest.to_owned()),
                 "configured" => found.configured = true,
                 "manager" => {
-                    found.managers.extend(MANAGERS.iter().filter(|(_, known)| *known == rest).map(|(one, _)| *one));
+                    found
+                        .managers
+                        .extend(MANAGERS.iter().filter(|(_, known)| *known == rest).map(|(one, _)| *one));
                 }
                 "tool" => found.tools.push(rest.to_owned()),
                 "lacks" => found.lacks_ip = true,
@@ -233,7 +239,9 @@ impl Found {
     /// Why nothing can be configured, what was found, and what to do.
     pub(super) fn choose(&self, wanted: &Wanted) -> Result<(&str, Manager), String> {
         if self.lacks_ip {
-            return Err("the guest has no `ip`, so its interfaces cannot be looked at; install iproute2 there".into());
+            return Err(
+                "the guest has no `ip`, so its interfaces cannot be looked at; install iproute2 there".into(),
+            );
         }
         let Some(device) = self.device.as_deref() else {
             return Err(format!(

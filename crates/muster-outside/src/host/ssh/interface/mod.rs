@@ -115,7 +115,8 @@ pub async fn configure(
         return Ok(Configured::Now { manager, device, addresses: after.addresses });
     }
     let (manager, secs) = (manager.word(), ADDRESS_LOOKS * ADDRESS_PAUSE.as_secs() as u32);
-    let wants = if wanted.dhcp() { "no address by DHCP".to_owned() } else { format!("not {}", wanted.fixed()) };
+    let wants =
+        if wanted.dhcp() { "no address by DHCP".to_owned() } else { format!("not {}", wanted.fixed()) };
     let has = if after.addresses.is_empty() { "none".to_owned() } else { after.addresses.join(", ") };
     Err(refused(format!(
         "{device} was configured through {manager} and after {secs} s it has {wants} (addresses: {has}); look there \
@@ -169,7 +170,8 @@ fn apply(manager: Manager, wanted: &Wanted, device: &str) -> Exec {
     match manager.file(wanted, device) {
         Some((path, mode, content)) => {
             let arguments = [manager.word(), &path, device, mode];
-            Exec::new(script(scripts::APPLY, "muster-interface-apply", &arguments)).stdin(Bytes::from(content))
+            Exec::new(script(scripts::APPLY, "muster-interface-apply", &arguments))
+                .stdin(Bytes::from(content))
         }
         None => {
             let method = if wanted.dhcp() { "auto" } else { "manual" };

@@ -49,7 +49,10 @@ fn what_the_provider_tells_is_checked_before_it_goes_anywhere() {
     ] {
         assert!(Wanted::new(mac, address, mask, dhcp).is_err(), "{mac} {address} {mask}");
     }
-    assert_eq!((dhcp().compared(), fixed().compared()), ("10.20.0.11".to_owned(), "10.20.0.11/16".to_owned()));
+    assert_eq!(
+        (dhcp().compared(), fixed().compared()),
+        ("10.20.0.11".to_owned(), "10.20.0.11/16".to_owned())
+    );
     assert_eq!(Wanted::new(MAC, "", "", true).unwrap().compared(), "");
     assert_eq!(name_of(MAC), "muster-00505600000a");
 }
@@ -187,7 +190,10 @@ fn a_look_finds_the_interface_by_its_hardware_address() {
     for want in ["", "10.20.0.11", "10.20.0.11/16"] {
         let found = look(MAC, want);
         assert!(found.configured, "{want}: {found:?}");
-        assert_eq!((found.device.as_deref(), found.addresses.as_slice()), (Some("eth1"), &["10.20.0.11/16".to_owned()][..]));
+        assert_eq!(
+            (found.device.as_deref(), found.addresses.as_slice()),
+            (Some("eth1"), &["10.20.0.11/16".to_owned()][..])
+        );
         assert_eq!(found.choose(&dhcp()).unwrap(), ("eth1", Manager::Networkd));
     }
     for want in ["10.20.0.1", "10.20.0.11/24", "10.20.0.12"] {
@@ -252,7 +258,8 @@ fn a_server_is_tried_a_few_times_by_one_packet_each() {
     assert_eq!(silent.run(scripts::REACH, &["10.20.0.12", "3"], ""), (1, "ping\n".to_owned()));
     let told = silent.told();
     assert_eq!(told.lines().filter(|line| *line == "ping -c 1 -W 2 10.20.0.12").count(), 3, "{told}");
-    let late = Guest::with(&[("ping", "[ \"$(grep -c ping \"$(dirname \"$0\")/told\")\" -ge 2 ]"), ("sleep", "")]);
+    let late =
+        Guest::with(&[("ping", "[ \"$(grep -c ping \"$(dirname \"$0\")/told\")\" -ge 2 ]"), ("sleep", "")]);
     assert_eq!(late.run(scripts::REACH, &["10.20.0.12", "3"], ""), (0, "ping\n".to_owned()));
     assert_eq!(late.told().lines().filter(|line| line.starts_with("ping")).count(), 2);
 }
@@ -280,14 +287,18 @@ async fn an_address_that_does_not_come_is_told_with_what_to_look_at() {
     let look = "root sudo\ndevice eth1\nmanager ifupdown\n";
     hosts.answer("web-1", "muster-interface-look", 0, look, "");
     let failed = configure(&hosts, &host(), &fixed()).await.unwrap_err().to_string();
-    for words in ["web-1", "eth1 was configured through ifupdown", "not 10.20.0.11/16", "ip address show eth1"] {
+    for words in
+        ["web-1", "eth1 was configured through ifupdown", "not 10.20.0.11/16", "ip address show eth1"]
+    {
         assert!(failed.contains(words), "{failed}");
     }
     assert!(hosts.calls().iter().any(|call| call.what.starts_with("exec sudo -n -- sh -c")));
     // What DHCP hands out may be another address than the provider tells.
     hosts.answer("web-1", "muster-interface-look", 0, &format!("{look}address 10.20.0.99/16\n"), "");
     let now = configure(&hosts, &host(), &dhcp()).await.unwrap();
-    assert!(matches!(now, Configured::Now { manager: "ifupdown", addresses, .. } if addresses == ["10.20.0.99/16"]));
+    assert!(
+        matches!(now, Configured::Now { manager: "ifupdown", addresses, .. } if addresses == ["10.20.0.99/16"])
+    );
 }
 
 #[tokio::test(start_paused = true)]
