@@ -46,6 +46,7 @@ fn not_replaced_in_use() {
     setting.want_network("backend", &["web-1"]);
     setting.our_network("50", "backend", &["web-1"]);
     setting.seen.world.networks[0].dhcp = false;
+    setting.inside("web-1", "50");
     setting.policy.allow_replace = true;
     let draft = setting.plan();
     assert!(draft.is_empty());

@@ -1,6 +1,8 @@
 //! Linear growth: ten thousand servers are planned in about ten times the work of a thousand.
 
-use crate::world::Setting;
+use muster_model::plan::{interface_digest, interface_record, reached_record};
+
+use crate::world::{Setting, provisioned};
 
 /// A fleet with nothing to change gives an empty plan; an accidental square of ten thousand would not finish here.
 #[test]
@@ -15,6 +17,12 @@ fn ten_thousand_servers() {
     for server in &mut setting.seen.world.servers {
         server.links.push(crate::world::link("50"));
     }
+    let link = crate::world::link("50");
+    let reached = provisioned(&interface_digest(true, &link.mac, &link.address), true);
+    for record in &mut setting.seen.owned {
+        record.provisioned.insert(interface_record(&link.network), reached.clone());
+        record.provisioned.insert(reached_record(&link.network), reached.clone());
+    }
     setting.our_network("50", "backend", &[]);
     assert!(setting.plan().is_empty());
     // Everything differs, too.
@@ -22,5 +30,6 @@ fn ten_thousand_servers() {
         server.size.cpu = 1;
         server.links.clear();
     }
-    assert_eq!(setting.plan().steps.len(), 20_000);
+    // Resized, linked, reached and configured; one check of the network for all.
+    assert_eq!(setting.plan().steps.len(), 40_001);
 }

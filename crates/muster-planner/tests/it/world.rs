@@ -283,9 +283,9 @@ impl Setting {
         for server in servers {
             seen.servers.push(self.at(server).id.clone());
             self.at(server).links.push(link(id));
-            self.inside(server, id);
         }
         self.seen.world.networks.push(seen);
+        servers.iter().for_each(|server| self.inside(server, id));
         self.seen.owned.push(record(ObjectKind::Network, id, name, Claim::Created));
     }
 
@@ -293,7 +293,9 @@ impl Setting {
     pub fn inside(&mut self, server: &str, network: &str) {
         let link = self.at(server).links.iter().find(|link| link.network == network.into()).cloned();
         let link = link.expect("a link to the network");
-        let reached = provisioned(&interface_digest(true, &link.mac, &link.address), true);
+        let seen = self.seen.world.networks.iter().find(|seen| seen.id == network.into());
+        let dhcp = seen.expect("the network").dhcp;
+        let reached = provisioned(&interface_digest(dhcp, &link.mac, &link.address), true);
         let keys = [interface_record(&network.into()), reached_record(&network.into())];
         let record = self.recorded(server);
         keys.into_iter().for_each(|key| drop(record.provisioned.insert(key, reached.clone())));

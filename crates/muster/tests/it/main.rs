@@ -10,6 +10,7 @@ mod examples;
 mod flow;
 mod kill;
 mod limit;
+mod machine_networks;
 mod machines;
 mod metrics;
 mod nodes;

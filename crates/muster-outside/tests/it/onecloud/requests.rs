@@ -114,7 +114,7 @@ async fn requests_have_their_exact_text() {
             r#"POST /server/500123/action {"Type":"PowerOff"}"#.to_owned(),
             r#"POST /server/500123/action {"Type":"AddNetwork","NetworkID":77}"#.to_owned(),
             r#"POST /server/500123/action {"Type":"RemoveNetwork","NetworkID":77}"#.to_owned(),
-            r#"POST /server/500123/action {"Type":"EditNetworkBandwidth","NetworkLinkID":1,"Bandwidth":50}"#
+            r#"POST /server/500123/action {"Bandwidth":50,"NetworkLinkID":1,"Type":"EditNetworkBandwidth"}"#
                 .to_owned(),
             "DELETE /server/500123".to_owned(),
             "GET /server/500123/action".to_owned(),
