@@ -103,7 +103,7 @@ fn prefix(mask: &str) -> Option<u8> {
 
 /// What configures interfaces in a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manager {
+pub(super) enum Configurer {
     Netplan,
     NetworkManager,
     Networkd,
@@ -112,14 +112,14 @@ pub(super) enum Manager {
 
 /// The first that is there decides: netplan writes the configuration of the two behind it, and ifupdown may be left
 /// over beside any of them.
-const MANAGERS: [(Manager, &str); 4] = [
-    (Manager::Netplan, "netplan"),
-    (Manager::NetworkManager, "NetworkManager"),
-    (Manager::Networkd, "systemd-networkd"),
-    (Manager::Ifupdown, "ifupdown"),
+const MANAGERS: [(Configurer, &str); 4] = [
+    (Configurer::Netplan, "netplan"),
+    (Configurer::NetworkManager, "NetworkManager"),
+    (Configurer::Networkd, "systemd-networkd"),
+    (Configurer::Ifupdown, "ifupdown"),
 ];
 
-impl Manager {
+impl Configurer {
     /// Its word in the scripts and for people.
     pub(super) fn word(self) -> &'static str {
         MANAGERS.iter().find(|(manager, _)| *manager == self).map_or("", |(_, word)| word)
@@ -129,14 +129,16 @@ impl Manager {
     pub(super) fn file(self, wanted: &Wanted, device: &str) -> Option<(String, &'static str, String)> {
         let name = wanted.name();
         match self {
-            Manager::Netplan => Some((format!("/etc/netplan/90-{name}.yaml"), "600", netplan(wanted, &name))),
-            Manager::Networkd => {
+            Configurer::Netplan => {
+                Some((format!("/etc/netplan/90-{name}.yaml"), "600", netplan(wanted, &name)))
+            }
+            Configurer::Networkd => {
                 Some((format!("/etc/systemd/network/05-{name}.network"), "644", networkd(wanted)))
             }
-            Manager::Ifupdown => {
+            Configurer::Ifupdown => {
                 Some((format!("/etc/network/interfaces.d/{name}"), "644", ifupdown(wanted, device)))
             }
-            Manager::NetworkManager => None,
+            Configurer::NetworkManager => None,
         }
     }
 }
@@ -202,7 +204,7 @@ pub(super) struct Found {
     pub(super) addresses: Vec<String>,
     /// Whether the wanted address is there.
     pub(super) configured: bool,
-    managers: Vec<Manager>,
+    managers: Vec<Configurer>,
     tools: Vec<String>,
     lacks_ip: bool,
 }
@@ -237,7 +239,7 @@ impl Found {
     ///
     /// # Errors
     /// Why nothing can be configured, what was found, and what to do.
-    pub(super) fn choose(&self, wanted: &Wanted) -> Result<(&str, Manager), String> {
+    pub(super) fn choose(&self, wanted: &Wanted) -> Result<(&str, Configurer), String> {
         if self.lacks_ip {
             return Err(
                 "the guest has no `ip`, so its interfaces cannot be looked at; install iproute2 there".into(),

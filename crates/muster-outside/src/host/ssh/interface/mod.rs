@@ -18,7 +18,7 @@ mod scripts;
 mod tests;
 
 pub use choice::Wanted;
-use choice::{Found, Manager, Root};
+use choice::{Configurer, Found, Root};
 
 /// One look may take this long.
 const LOOK_LIMIT: Duration = Duration::from_secs(60);
@@ -166,7 +166,7 @@ async fn look(hosts: &dyn Hosts, host: &Host, wanted: &Wanted) -> Result<Found, 
 }
 
 /// The command that lets a manager configure an interface. Pure.
-fn apply(manager: Manager, wanted: &Wanted, device: &str) -> Exec {
+fn apply(manager: Configurer, wanted: &Wanted, device: &str) -> Exec {
     match manager.file(wanted, device) {
         Some((path, mode, content)) => {
             let arguments = [manager.word(), &path, device, mode];

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::super::{HostKeyPolicy, Login, ScriptedHosts};
-use super::choice::{Found, Manager, name_of};
+use super::choice::{Configurer, Found, name_of};
 use super::*;
 
 const MAC: &str = "00:50:56:00:00:0a";
@@ -88,7 +88,7 @@ fn the_guest_decides_who_configures() {
 
 #[test]
 fn every_manager_gets_a_file_of_its_own_form() {
-    let text = |manager: Manager, wanted: &Wanted| {
+    let text = |manager: Configurer, wanted: &Wanted| {
         let (path, mode, content) = manager.file(wanted, "eth1").unwrap();
         format!("{path} {mode}\n{content}")
     };
@@ -97,9 +97,9 @@ fn every_manager_gets_a_file_of_its_own_form() {
         "/etc/systemd/network/05-muster-00505600000a.network 644\n{head}[Match]\nMACAddress={MAC}\n\n[Link]\n\
          RequiredForOnline=no\n\n[Network]\n"
     );
-    assert_eq!(text(Manager::Networkd, &fixed()), format!("{networkd}Address=10.20.0.11/16\n"));
+    assert_eq!(text(Configurer::Networkd, &fixed()), format!("{networkd}Address=10.20.0.11/16\n"));
     assert_eq!(
-        text(Manager::Networkd, &dhcp()),
+        text(Configurer::Networkd, &dhcp()),
         format!("{networkd}DHCP=ipv4\n\n[DHCPv4]\nUseRoutes=no\nUseDNS=no\n")
     );
     let netplan = format!(
@@ -107,11 +107,11 @@ fn every_manager_gets_a_file_of_its_own_form() {
          muster-00505600000a:\n      match:\n        macaddress: \"{MAC}\"\n      optional: true\n"
     );
     assert_eq!(
-        text(Manager::Netplan, &fixed()),
+        text(Configurer::Netplan, &fixed()),
         format!("{netplan}      dhcp4: false\n      addresses:\n        - \"10.20.0.11/16\"\n")
     );
     assert_eq!(
-        text(Manager::Netplan, &dhcp()),
+        text(Configurer::Netplan, &dhcp()),
         format!(
             "{netplan}      dhcp4: true\n      dhcp4-overrides:\n        use-routes: false\n        use-dns: false\n"
         )
@@ -119,10 +119,14 @@ fn every_manager_gets_a_file_of_its_own_form() {
     let ifupdown = format!(
         "/etc/network/interfaces.d/muster-00505600000a 644\n{head}allow-hotplug eth1\niface eth1 inet"
     );
-    assert_eq!(text(Manager::Ifupdown, &fixed()), format!("{ifupdown} static\n    address 10.20.0.11/16\n"));
-    assert_eq!(text(Manager::Ifupdown, &dhcp()), format!("{ifupdown} dhcp\n    metric 9999\n"));
-    assert!(Manager::NetworkManager.file(&dhcp(), "eth1").is_none());
-    let arguments = |wanted: &Wanted| apply(Manager::NetworkManager, wanted, "eth1").arguments.split_off(3);
+    assert_eq!(
+        text(Configurer::Ifupdown, &fixed()),
+        format!("{ifupdown} static\n    address 10.20.0.11/16\n")
+    );
+    assert_eq!(text(Configurer::Ifupdown, &dhcp()), format!("{ifupdown} dhcp\n    metric 9999\n"));
+    assert!(Configurer::NetworkManager.file(&dhcp(), "eth1").is_none());
+    let arguments =
+        |wanted: &Wanted| apply(Configurer::NetworkManager, wanted, "eth1").arguments.split_off(3);
     let name = "muster-00505600000a";
     assert_eq!(arguments(&dhcp()), ["muster-interface-apply", name, MAC, "auto", ""]);
     assert_eq!(arguments(&fixed()), ["muster-interface-apply", name, MAC, "manual", "10.20.0.11/16"]);
@@ -146,9 +150,9 @@ impl Guest {
 
     fn run(&self, text: &str, arguments: &[&str], stdin: &str) -> (i32, String) {
         let path = format!("{}:/usr/bin:/bin", self.0.path().display());
-        let mut child = Command::new("sh")
-            .args(["-c", text, "test"])
-            .args(arguments)
+        let argv = script(text, "test", arguments);
+        let mut child = Command::new(&argv[0])
+            .args(&argv[1..])
             .env("PATH", path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -194,7 +198,7 @@ fn a_look_finds_the_interface_by_its_hardware_address() {
             (found.device.as_deref(), found.addresses.as_slice()),
             (Some("eth1"), &["10.20.0.11/16".to_owned()][..])
         );
-        assert_eq!(found.choose(&dhcp()).unwrap(), ("eth1", Manager::Networkd));
+        assert_eq!(found.choose(&dhcp()).unwrap(), ("eth1", Configurer::Networkd));
     }
     for want in ["10.20.0.1", "10.20.0.11/24", "10.20.0.12"] {
         assert!(!look(MAC, want).configured, "{want}");
