@@ -122,6 +122,14 @@ pub fn plan_objects(
 ) -> PlanDraft {
     let mut made = Made::default();
     for wish in wishes {
+        if let Some(class) = wish.class().filter(|class| class.is_only_shown()) {
+            made.refuse(
+                class.word(),
+                "only-shown",
+                format!("an {} is the provider's own and only shown", class.word()),
+            );
+            continue;
+        }
         match wish {
             ObjectWish::Present { class, name, fields } => present(seen, &mut made, *class, name, fields),
             ObjectWish::Changed { class, name, rename, fields } => {
@@ -362,6 +370,15 @@ fn changed(
         Ok(None) => return made.refuse(name, "unknown", unknown(seen, class, name)),
         Err(message) => return made.refuse(name, "ambiguous", message),
     };
+    if object.is_in_the_making() && class != ObjectClass::Record {
+        let message = format!(
+            "{} {} is still being made ({}); try again in a minute",
+            class.word(),
+            object.name,
+            object.state
+        );
+        return made.refuse(name, "state", message);
+    }
     let rename = rename.map(str::trim).filter(|new| *new != object.name);
     if let Some(new) = rename {
         if !class.can_be_renamed() {
@@ -518,6 +535,7 @@ pub fn needed(wishes: &[ObjectWish]) -> (Vec<ObjectClass>, Vec<String>) {
             zones.push(set.zone.clone());
         }
     }
+    classes.retain(|class, ()| !class.is_only_shown());
     if classes.remove(&ObjectClass::Record).is_some() {
         classes.insert(ObjectClass::Zone, ());
     }

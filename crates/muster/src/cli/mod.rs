@@ -248,6 +248,14 @@ pub enum ServerCommand {
     },
     /// Write a server's disk anew from an image; it keeps its id and address, and nothing else
     Rebuild(object::Rebuild),
+    /// What the provider does, or did, to a server
+    Actions {
+        /// The server, by its name or id
+        name: String,
+        /// Which.
+        #[command(flatten)]
+        seek: object::Seek,
+    },
     /// Make a server that is a copy of another
     Copy(object::Copy),
     /// Run one command on servers, as a run with a journal

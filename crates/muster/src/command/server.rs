@@ -24,6 +24,7 @@ pub async fn server(command: ServerCommand, context: &Context<'_>) -> Result<Ans
         ServerCommand::Show { name, account } => show(&name, account, context).await,
         ServerCommand::Ssh { name, command } => ssh(&name, &command, context).await,
         ServerCommand::Rebuild(asked) => super::object::rebuild(asked, context).await,
+        ServerCommand::Actions { name, seek } => super::object::actions(&name, &seek, context).await,
         ServerCommand::Copy(asked) => super::object::copy(asked, context).await,
         ServerCommand::Exec { names, begin, command } => exec(names, command, &begin, context).await,
     }
