@@ -5,6 +5,7 @@ mod crash;
 mod fault;
 mod lanes;
 mod laws;
+mod life;
 mod limits;
 mod matrix;
 mod metrics;
