@@ -64,7 +64,7 @@ pub(super) async fn taken_up(
         }
         return Ok(None);
     };
-    let entries = ctx.engine.all_entries(ctx.journal.run()).await?;
+    let entries = ctx.engine.entries_of(ctx.journal.run(), ctx.journal.claim().lane).await?;
     let run = EarlierRun {
         playbook: playbook.to_owned(),
         limit_of_time: PLAYBOOK_LIMIT,
