@@ -348,11 +348,7 @@ fn may_not_repeat(step: &Step, state: &StepState) -> Option<String> {
     if step.action.effect() != EffectClass::Opaque || step::can_be_asked(&step.action) {
         return None;
     }
-    Some(format!(
-        "step {} ({}) was started (attempt {attempt}) and its outcome is not known; it is not marked `repeatable: \
-         true`, so it is not started again by itself. Look at {}, then say `muster run retry`",
-        step.number, step.target, step.target
-    ))
+    Some(step::outcome_unknown(step, *attempt))
 }
 
 /// Whether the process that executes a lane asks something of it.
