@@ -296,19 +296,6 @@ impl Engine {
         may(authority, Wish::Run, &row.space).map_err(EngineError::Denied)?;
         Ok(row)
     }
-
-    /// Resolves when something was committed after sequence number `after`, or a poll interval has passed; a hint
-    /// for followers, who then read [`crate::Reads::entries`].
-    pub async fn committed(&self, run: RunId, after: u64) {
-        let hint = self.inner.committed.notified();
-        if let Ok(entries) = self.reads().entries(run, after, 1).await
-            && !entries.is_empty()
-        {
-            return;
-        }
-        // Another process may be the writer; then only looking again helps.
-        let _ = tokio::time::timeout(PLANNED_POLL, hint).await;
-    }
 }
 
 /// The further lanes of a plan, with the span of their steps.

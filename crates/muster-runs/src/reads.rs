@@ -129,11 +129,6 @@ impl Reads {
         })
     }
 
-    /// Journal entries of a run's first lane with a sequence number above this one, in order.
-    pub async fn entries(&self, run: RunId, after: u64, limit: u32) -> ReadResult<Vec<Entry>> {
-        Ok(self.engine.inner.store.entries(run, Sequence(after), limit.min(PAGE_MAX)).await?)
-    }
-
     /// Journal entries of all lanes behind a cursor: in order within each lane, lanes side by side. A lane that the
     /// cursor does not name begins at its beginning.
     pub async fn follow(&self, run: RunId, cursor: &EventPositions, limit: u32) -> ReadResult<Vec<Entry>> {

@@ -296,7 +296,7 @@ pub trait Lanes: Send + Sync {
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()>;
     /// Manifests of plans that may still be carried out or taken up, with the plan's number, after a number and in
     /// order: neither of plans whose run was emptied, nor of plans that a newer one of the same subject replaced
-    /// before they were approved.
+    /// before they were approved, unless they wait in the queue.
     async fn manifests(&self, after: u64, limit: u32) -> StoreResult<Vec<(u64, String)>>;
     /// Listens. May lag, and then says [`Hint::Any`] by an error of the channel: look at everything.
     fn hints(&self) -> broadcast::Receiver<Hint>;

@@ -328,6 +328,12 @@ impl PlanDraft {
         self.steps.is_empty()
     }
 
+    /// The step of this number. Numbers begin with 1 and have no gaps; a plan of another make is searched.
+    pub fn step(&self, number: StepNumber) -> Option<&Step> {
+        let near = self.steps.get((number.0 as usize).wrapping_sub(1)).filter(|step| step.number == number);
+        near.or_else(|| self.steps.iter().find(|step| step.number == number))
+    }
+
     /// The lane of a step.
     pub fn lane_of(&self, step: StepNumber) -> LaneNumber {
         let at = (step.0 as usize).wrapping_sub(1);

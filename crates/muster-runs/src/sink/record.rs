@@ -74,10 +74,7 @@ impl About<'_> {
     }
 
     fn step(&self, number: StepNumber) -> Option<&Step> {
-        // Numbers begin with 1 and have no gaps; a plan of another make is searched.
-        let steps = &self.plan?.draft.steps;
-        let near = steps.get((number.0 as usize).saturating_sub(1)).filter(|step| step.number == number);
-        near.or_else(|| steps.iter().find(|step| step.number == number))
+        self.plan?.draft.step(number)
     }
 
     fn of_step(&self, entry: &Entry, number: StepNumber) -> Fields {

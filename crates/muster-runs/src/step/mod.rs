@@ -203,6 +203,15 @@ pub(crate) fn settled(ctx: &StepContext) {
     }
 }
 
+/// What is said of an attempt at an opaque step that nobody knows the end of.
+pub(crate) fn outcome_unknown(step: &Step, attempt: Attempt) -> String {
+    let Step { number, target, .. } = step;
+    format!(
+        "step {number} ({target}) was started (attempt {attempt}) and its outcome is not known; it is not marked \
+         `repeatable: true`, so it is not started again by itself. Look at {target}, then say `muster run retry`"
+    )
+}
+
 /// Whether an opaque action leaves a trace where it ran, so that a further attempt can ask what became of it.
 pub(crate) fn can_be_asked(action: &Action) -> bool {
     matches!(

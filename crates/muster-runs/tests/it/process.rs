@@ -20,6 +20,7 @@ use muster_outside::ansible::ScriptedAnsible;
 use muster_outside::host::ssh::ScriptedHosts;
 use muster_outside::transport::{Broken, Transport};
 use muster_runs::engine::EnvironmentAccount;
+use muster_runs::reads::EventPositions;
 use muster_runs::submit::Proposal;
 use muster_runs::{Engine, EngineConfig, EngineError};
 use muster_sim::in_process::InProcess;
@@ -321,11 +322,11 @@ pub async fn journal_of(engine: &Engine, run: RunId) -> Vec<Entry> {
 
 /// Follows a run to its end.
 pub async fn ended(engine: &Engine, run: RunId) -> Run {
-    let mut after = 0;
+    let mut seen = EventPositions::new();
     loop {
-        engine.committed(run, after).await;
-        let entries = engine.reads().entries(run, after, 1_000).await.unwrap();
-        after = entries.last().map_or(after, |entry| entry.seq.0);
+        engine.reads().more(run, &seen).await;
+        let entries = engine.reads().follow(run, &seen, 1_000).await.unwrap();
+        seen.extend(entries.iter().map(|entry| (entry.lane, entry.seq)));
         let view = engine.reads().run(run).await.unwrap().unwrap();
         if view.run.state.is_final() || view.run.state == RunState::Interrupted {
             return view.run;

@@ -38,6 +38,7 @@ pub(super) async fn manifests<C: GenericClient>(
         "select p.number, p.bundle from plan p left join run r on r.plan = p.id
          where p.number > $1 and case
            when r.id is not null then r.pruned_at is null
+           when exists (select 1 from queue q where q.plan = p.id and q.state = 'waiting') then true
            else not exists (select 1 from plan n
              where n.space = p.space and n.subject = p.subject and n.number > p.number) end
          order by p.number limit $2",

@@ -29,6 +29,15 @@ pub fn draw(header: &[&str], rows: Vec<Vec<String>>) -> String {
     text
 }
 
+/// A page of a list: only the first one names the columns.
+pub fn page(page: &Report, first: bool) -> String {
+    let text = report(page);
+    match text.split_once('\n') {
+        Some((_, rows)) if !first => rows.to_owned(),
+        Some(_) | None => text,
+    }
+}
+
 /// Anything as columns; what has no columns is drawn as YAML.
 pub fn report(report: &Report) -> String {
     match report {
@@ -324,6 +333,16 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_columns_of_a_long_list_are_named_once() {
+        let names = |name: &str| {
+            let said = muster_api::secret::SecretAttributes { name: name.into() };
+            Report::Secrets(vec![Row::from(muster_api::Resource::new(name, said))])
+        };
+        assert_eq!(page(&names("one"), true), "SECRET\none\n");
+        assert_eq!(page(&names("two"), false), "two\n");
+    }
 
     #[test]
     fn sizes_read_well() {

@@ -171,7 +171,7 @@ async fn events_are_searched() {
     assert_eq!(run.ask(&["--grep", "nothing like it"]), Value::Array(vec![]));
 }
 
-/// EDG-60, EDG-62: every line under the run's id, and what is asked for of it.
+/// EDG-62: every line under the run's id, and what is asked for of it.
 #[tokio::test]
 async fn output_of_all_lanes_is_merged_by_time_and_searched() {
     let run = two_lanes().await;

@@ -3,7 +3,11 @@
 use muster_api::document::Resource;
 use muster_api::plan::{PlanAttributes, SummarySaid};
 use muster_api::run::infrastructure_of;
+use muster_model::id::PlanId;
 use muster_runs::reads::{PlanState, PlanView};
+
+use crate::app::App;
+use crate::refusal::Refusal;
 
 pub mod create;
 pub mod show;
@@ -42,4 +46,10 @@ pub fn said(view: &PlanView) -> Resource<PlanAttributes> {
         attributes.decided(plan);
     }
     Resource::new(view.id.to_string(), attributes)
+}
+
+/// What is said of a plan, for the names of its steps; none where nothing is kept of it.
+pub async fn attributes(app: &App, plan: PlanId) -> Result<Option<PlanAttributes>, Refusal> {
+    let view = app.engine.reads().plan(plan).await?;
+    Ok(view.map(|view| said(&view).attributes))
 }

@@ -75,6 +75,7 @@ suite! {
         pruned_runs_lose_their_output,
         contents_that_nothing_refers_to_are_forgotten,
         contents_of_plans_are_kept_as_long_as_they_may_be_needed,
+        contents_of_a_request_that_waits_are_kept,
     }
     countdown {
         it_begins_when_its_time_has_come,
