@@ -57,10 +57,11 @@ impl Lane {
         if !graph.is_done()
             && let Some(leaving) = self.wish(&self.local).await
         {
-            if let (Some(others), Ending::Cancelled) = (&others, &leaving) {
-                self.others_end(others).await?;
-            }
-            return self.leave(leaving, graph).await;
+            let asked = match (&others, &leaving) {
+                (Some(others), Ending::Cancelled) => self.others_end(others).await?,
+                _ => None,
+            };
+            return self.leave(asked.unwrap_or(leaving), graph).await;
         }
         let session = match self.inner.session(&self.plan.space, &self.plan.account).await {
             Ok(session) => session,
@@ -122,18 +123,22 @@ impl Lane {
         finished.map_err(|error| Stop::Store(error.to_string()))
     }
 
-    /// Lane 0 waits here until every other lane has done what it will do.
-    async fn others_end(&self, others: &Others) -> Result<(), Stop> {
+    /// Lane 0 waits here until every other lane has done what it will do, or until this process asks something of it:
+    /// the other lanes are let go of then, and nobody here would end them.
+    async fn others_end(&self, others: &Others) -> Result<Option<Ending>, Stop> {
         if self.journal.claim().lane != COORDINATOR {
-            return Ok(());
+            return Ok(None);
         }
         while !others.are_done(&self.inner).await? {
             if *self.local.borrow() == Local::Drop {
                 return Err(Stop::Fenced);
             }
+            if let Some(ending) = local_wish(&self.local) {
+                return Ok(Some(ending));
+            }
             tokio::time::sleep(OTHERS_POLL).await;
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The graph of this lane, from its journal and, where others have what it needs, from theirs.
@@ -172,7 +177,12 @@ impl Lane {
         if claim.lane != COORDINATOR {
             return self.finish().await;
         }
-        self.others_end(&others).await?;
+        if let Some(asked) = self.others_end(&others).await? {
+            return match asked {
+                Ending::Interrupted => self.interrupt().await,
+                _ => self.hand_over().await,
+            };
+        }
         let graph = self.whole().await?;
         self.end(state, Some(message), &graph).await
     }
