@@ -192,7 +192,7 @@ impl World {
         let required = |name: &str| Refusal::bad(format!("Parameter {name} is required"));
         let name = check_name(fields)?;
         let capacity = fields.count("NetworkCapacity")?.ok_or_else(|| required("NetworkCapacity"))?;
-        if capacity < 1 || capacity > CAPACITY_MAX {
+        if !(1..=CAPACITY_MAX).contains(&capacity) {
             return Err(Refusal::bad(format!("NetworkCapacity must be from 1 to {CAPACITY_MAX}")));
         }
         let bandwidth = fields.count("Bandwidth")?.unwrap_or(10);
