@@ -64,6 +64,8 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(limit::list::list))
         .routes(routes!(limit::set::set, limit::remove::remove))
         .routes(routes!(exec::create::create))
+        .routes(routes!(exec::password::change))
+        .routes(routes!(exec::password::show))
 }
 
 /// The published description of the API (OpenAPI 3.1).

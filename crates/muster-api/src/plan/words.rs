@@ -42,6 +42,9 @@ pub fn action(action: &Action, reason: &Reason) -> ActionWords {
                 if keys.is_empty() { String::new() } else { format!("and install {} keys", keys.len()) };
             said("wait for SSH", detail, "host.reach", Sign::Provision)
         }
+        Action::Host(HostAction::Password { .. }) => {
+            said("change password", "a new one, sealed here".into(), "host.password", Sign::Provision)
+        }
         Action::Host(HostAction::Exec { argv, .. }) => {
             said("run command", argv.join(" "), "host.exec", Sign::Provision)
         }

@@ -251,6 +251,13 @@ pub enum HostAction {
         /// The command as an argument list.
         argv: Vec<String>,
     },
+    /// Give the login user another password, which only we know (class *ensure*: asked again, it is another one).
+    Password {
+        /// Its name in the file.
+        name: ServerName,
+        /// Which server.
+        server: ObjectRef,
+    },
 }
 
 /// The key under which the further login keys that reached a server are recorded in its ownership record.
@@ -298,7 +305,7 @@ impl Action {
             | Action::Key(_)
             | Action::Object(_)
             | Action::Record(_)
-            | Action::Host(HostAction::Reach { .. })
+            | Action::Host(HostAction::Reach { .. } | HostAction::Password { .. })
             | Action::Provision(_) => EffectClass::Ensure,
         }
     }
@@ -311,7 +318,11 @@ impl Action {
             Action::Server(ServerAction::Power(power)) => vec![&power.server],
             Action::Server(ServerAction::Link(link)) => vec![&link.server, &link.network],
             Action::Server(ServerAction::Unlink(unlink)) => vec![&unlink.server],
-            Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => vec![server],
+            Action::Host(
+                HostAction::Reach { server, .. }
+                | HostAction::Exec { server, .. }
+                | HostAction::Password { server, .. },
+            ) => vec![server],
             Action::Provision(
                 ProvisionAction::Inventory { hosts }
                 | ProvisionAction::Playbook { hosts, .. }

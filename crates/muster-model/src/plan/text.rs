@@ -82,6 +82,7 @@ pub fn describe(action: &Action) -> String {
         Action::Host(HostAction::Reach { name, keys, .. }) => {
             format!("reach server {name} over SSH, with {} further keys", keys.len())
         }
+        Action::Host(HostAction::Password { name, .. }) => format!("change the password of {name}"),
         Action::Host(HostAction::Exec { name, argv, .. }) => {
             format!("run {} on {name}", argv.first().map_or("nothing", String::as_str))
         }

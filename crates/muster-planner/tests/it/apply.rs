@@ -83,7 +83,9 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                     record.provisioned.insert(KEYS_RECORD.into(), provisioned(&keys_digest(keys), true));
                 }
             }
-            Action::Host(HostAction::Exec { .. }) => panic!("an infrastructure plan runs no command"),
+            Action::Host(HostAction::Exec { .. } | HostAction::Password { .. }) => {
+                panic!("an infrastructure plan runs no command")
+            }
             Action::Provision(ProvisionAction::Playbook { playbook, digest, hosts, .. }) => {
                 for host in hosts {
                     let id = resolve(&host.server);

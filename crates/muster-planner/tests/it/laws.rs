@@ -217,6 +217,7 @@ fn touched(draft: &PlanDraft) -> HashSet<String> {
                 | RecordAction::Amend { id, .. }
                 | RecordAction::Forget { id, .. },
             ) => seen(&ObjectRef::Seen(id.clone())),
+            Action::Host(HostAction::Password { .. }) => panic!("a file's plan changes no password"),
             Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => seen(server),
             Action::Provision(
                 ProvisionAction::Inventory { hosts }
@@ -236,7 +237,11 @@ fn references(action: &Action) -> Vec<&ObjectRef> {
         Action::Server(ServerAction::Power(power)) => vec![&power.server],
         Action::Server(ServerAction::Link(link)) => vec![&link.server, &link.network],
         Action::Server(ServerAction::Unlink(unlink)) => vec![&unlink.server],
-        Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => vec![server],
+        Action::Host(
+            HostAction::Reach { server, .. }
+            | HostAction::Exec { server, .. }
+            | HostAction::Password { server, .. },
+        ) => vec![server],
         Action::Provision(
             ProvisionAction::Inventory { hosts }
             | ProvisionAction::Playbook { hosts, .. }

@@ -295,7 +295,10 @@ impl Lane {
     fn is_of_a_world(&self) -> bool {
         let steps = &self.plan.draft.steps;
         let is_of_a_file = matches!(self.plan.draft.subject, Subject::Infrastructure(_));
-        is_of_a_file && !steps.iter().all(|step| matches!(step.action, Action::Host(HostAction::Exec { .. })))
+        is_of_a_file
+            && !steps.iter().all(|step| {
+                matches!(step.action, Action::Host(HostAction::Exec { .. } | HostAction::Password { .. }))
+            })
     }
 
     pub(super) fn step(&self, number: StepNumber) -> Option<&Step> {

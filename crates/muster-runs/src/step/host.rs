@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use muster_model::Secret;
 use muster_model::id::{ServerName, StepNumber};
 use muster_model::ownership::Provisioned;
 use muster_model::plan::{HostAction, KEYS_RECORD, ObjectRef, keys_digest};
@@ -16,6 +17,7 @@ use super::{StepContext, StepError};
 use crate::error::EngineError;
 use crate::reach::{ReachError, add_keys};
 use crate::runner::OutputSink;
+use crate::secret::Kept;
 
 /// The longest one command of `server exec` may take.
 const EXEC_LIMIT: std::time::Duration = std::time::Duration::from_secs(6 * 3600);
@@ -47,6 +49,7 @@ pub(super) async fn act(ctx: &StepContext, action: &HostAction) -> Result<(Outpu
     match action {
         HostAction::Reach { name, server, keys } => reach(ctx, name, server, keys).await,
         HostAction::Exec { name, server, argv } => exec(ctx, name, server, argv).await,
+        HostAction::Password { name, server } => password(ctx, name, server).await,
     }
 }
 
@@ -71,6 +74,45 @@ async fn reach(
             outcome: Provisioned { digest: keys_digest(keys), succeeded: true, at: ctx.world().clock.now() },
         });
     }
+    Ok((Output::Object { kind: "server".into(), id }, facts))
+}
+
+/// Reads `USER:PASSWORD` lines, as the superuser.
+const CHPASSWD: &str = "if [ \"$(id -u)\" = 0 ]; then exec chpasswd; else exec sudo -n chpasswd; fi";
+/// Random bytes of a password; it is written as twice as many hexadecimal digits.
+const PASSWORD_BYTES: usize = 16;
+
+/// Another password of the login user. It is sealed before the server hears of it, so that it can never be one that
+/// nobody knows.
+async fn password(
+    ctx: &StepContext,
+    name: &ServerName,
+    server: &ObjectRef,
+) -> Result<(Output, Vec<Fact>), StepError> {
+    let id = ctx.resolve(server)?;
+    let reached = ctx.engine.reach(&ctx.session, name, &id).await?;
+    let facts: Vec<Fact> =
+        reached.new_host_key.iter().map(|key| ctx.engine.host_key_fact(&ctx.session, &id, key)).collect();
+    let mut bytes = [0; PASSWORD_BYTES];
+    ctx.world().random.fill(&mut bytes);
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = Secret::new(text);
+    let failed = |error: EngineError| StepError::transient(error.to_string());
+    let account = &ctx.session.account.identity;
+    ctx.engine.keep_server_password(account, &id, Kept::Next, &secret).await.map_err(failed)?;
+    let line = format!("{}:{}\n", reached.host.user, secret.expose());
+    let script = ssh::quote::script(CHPASSWD, "change-password", &[] as &[&str]);
+    let mut said = ssh::Collected::default();
+    let finished =
+        ctx.engine.outside.hosts.exec(&reached.host, &Exec::new(script).stdin(line), &mut said).await?;
+    if !finished.success() {
+        let words = String::from_utf8_lossy(&said.stderr).trim().replace(secret.expose(), "…");
+        return Err(StepError::refused(format!(
+            "{name} did not take another password for {} ({}): {words}; it has the one it had",
+            reached.host.user, finished.end
+        )));
+    }
+    ctx.engine.keep_server_password(account, &id, Kept::Current, &secret).await.map_err(failed)?;
     Ok((Output::Object { kind: "server".into(), id }, facts))
 }
 

@@ -174,7 +174,9 @@ pub(crate) async fn look(ctx: &StepContext) -> Result<Looked, StepError> {
         Action::Key(action) => key::look(ctx, action).await,
         Action::Object(action) => object::look(ctx, action).await,
         Action::Record(action) => record::look(ctx, action).await,
-        Action::Host(HostAction::Reach { .. }) => Ok(Looked::Act(Intent::Plain, Vec::new())),
+        Action::Host(HostAction::Reach { .. } | HostAction::Password { .. }) => {
+            Ok(Looked::Act(Intent::Plain, Vec::new()))
+        }
         Action::Host(HostAction::Exec { .. }) => {
             host::may_begin(ctx).await?;
             Ok(Looked::Act(Intent::Plain, Vec::new()))
