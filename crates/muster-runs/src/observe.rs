@@ -40,6 +40,7 @@ impl Inner {
             owned: facts.owned,
             intents: facts.intents,
             login_key: Some(login_key),
+            releases: Vec::new(),
         })
     }
 }

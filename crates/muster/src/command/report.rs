@@ -7,6 +7,7 @@ use muster_api::infrastructure::InfrastructureAttributes;
 use muster_api::limit::LimitAttributes;
 use muster_api::plan::PlanAttributes;
 use muster_api::queue::QueuedAttributes;
+use muster_api::release::ReleasesAttributes;
 use muster_api::run::{OutputAttributes, RunAttributes};
 use muster_api::secret::SecretAttributes;
 use muster_api::server::ServerAttributes;
@@ -200,6 +201,8 @@ pub enum Report {
     Secrets(Vec<Row<SecretAttributes>>),
     /// Limits of concurrency.
     Limits(Vec<Row<LimitAttributes>>),
+    /// Releases that servers keep.
+    Releases(Vec<Row<ReleasesAttributes>>),
     /// Load of servers.
     Stats(Vec<Row<StatsAttributes>>),
     /// A file that can be used.

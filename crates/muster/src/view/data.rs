@@ -67,6 +67,7 @@ pub fn value(report: &Report) -> Value {
         Report::Files(files) => of(files),
         Report::Secrets(names) => of(names),
         Report::Limits(limits) => of(limits),
+        Report::Releases(releases) => of(releases),
         Report::Stats(stats) => of(stats),
         Report::Validated(validated) => of(validated),
         Report::Checks(checks) => of(checks),
