@@ -260,20 +260,21 @@ impl SeenReleases {
         self.releases.iter().find(|release| release.name == name)
     }
 
-    /// What it keeps, in words: `7 3f2a… (current), 6 …`.
+    /// What it keeps, in words: `web-1 keeps 7 3f2a… (current), 6 …`.
     pub fn words(&self) -> String {
         if let Some(error) = &self.error {
-            return format!("not known: {error}");
+            return format!("{} could not be asked: {error}", self.server);
         }
         if self.releases.is_empty() {
-            return "none".to_owned();
+            return format!("{} keeps none", self.server);
         }
         let word = |release: &SeenRelease| {
             let number = release.number.map_or_else(String::new, |number| format!("{number} "));
             let current = if self.current.as_ref() == Some(&release.name) { " (current)" } else { "" };
             format!("{number}{}{current}", short(&release.name))
         };
-        self.releases.iter().map(word).collect::<Vec<_>>().join(", ")
+        let kept: Vec<String> = self.releases.iter().map(word).collect();
+        format!("{} keeps {}", self.server, kept.join(", "))
     }
 }
 

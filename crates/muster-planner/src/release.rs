@@ -11,7 +11,7 @@ use muster_model::plan::{
 use crate::provision::includes;
 use crate::scene::Scene;
 use crate::steps::{Steps, Why};
-use crate::why::{Says, names};
+use crate::why::{NAMES_SHOWN_MAX, Says, names};
 
 /// Appends the steps, or says why there are none.
 pub(crate) fn release(scene: &Scene<'_>, says: &mut Says, wish: &ReleaseWish, steps: &mut Steps) {
@@ -39,8 +39,8 @@ pub(crate) fn release(scene: &Scene<'_>, says: &mut Says, wish: &ReleaseWish, st
                 }
             }
             seen => {
-                let keeps = seen.map_or_else(|| "not looked at".to_owned(), SeenReleases::words);
-                lacking.push(format!("{} keeps {keeps}", host.name));
+                let nothing = || format!("{} could not be asked", host.name);
+                lacking.push(seen.map_or_else(nothing, SeenReleases::words));
             }
         }
     }
@@ -51,7 +51,7 @@ pub(crate) fn release(scene: &Scene<'_>, says: &mut Says, wish: &ReleaseWish, st
             format!(
                 "Release {} is not on every server: {}. Choose one that all of them keep, or narrow with `--only`.",
                 short(&release.name),
-                names(lacking.iter().map(String::as_str))
+                listed(&lacking)
             ),
         );
         return;
@@ -141,14 +141,8 @@ fn found<'a>(
     let message = match meant[..] {
         [one] => return Some(one),
         [] => {
-            let kept: Vec<String> =
-                ours.iter().map(|seen| format!("{} keeps {}", seen.server, seen.words())).collect();
-            format!(
-                "No server keeps a release {} in {}: {}.",
-                wish.release,
-                entry.to,
-                names(kept.iter().map(String::as_str))
-            )
+            let kept: Vec<String> = ours.iter().map(|seen| seen.words()).collect();
+            format!("No server keeps a release {} in {}: {}.", wish.release, entry.to, listed(&kept))
         }
         _ => format!(
             "{} could be any of these releases: {}.",
@@ -158,4 +152,13 @@ fn found<'a>(
     };
     says.refuse("release-unknown", scene.file(), message);
     None
+}
+
+/// What each server keeps, a part of the sentence each.
+fn listed(kept: &[String]) -> String {
+    let shown = kept.iter().take(NAMES_SHOWN_MAX).cloned().collect::<Vec<_>>().join("; ");
+    match kept.len().saturating_sub(NAMES_SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
 }

@@ -131,8 +131,12 @@ fn repository(walk: &mut Walk<'_>, entry: &Entry) -> Option<String> {
         None => Some(written),
         Some((problem, help)) => {
             // What may be a password is not shown.
-            let name = if written.contains('@') { "the repository".to_owned() } else { shown(&written) };
-            walk.error_help(at, "bad-repository", format!("`{name}` {problem}"), help);
+            let name = if written.contains('@') {
+                "the repository".to_owned()
+            } else {
+                format!("`{}`", shown(&written))
+            };
+            walk.error_help(at, "bad-repository", format!("{name} {problem}"), help);
             None
         }
     }

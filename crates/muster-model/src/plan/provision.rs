@@ -175,3 +175,18 @@ impl PlaybookRef {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A plan of before there was more than a directory reads as it did, and is written the same: its hash stays.
+    #[test]
+    fn an_old_delivery_is_read_and_written_as_it_was() {
+        let text = r#"{"code":{"from":"app","digest":"d1","to":"/srv/app","hosts":[],"keep":3}}"#;
+        let read: ProvisionAction = serde_json::from_str(text).unwrap();
+        let ProvisionAction::Code(code) = &read else { panic!("it delivers code") };
+        assert_eq!((code.release(), code.source(), code.needs_build), ("d1", "app", false));
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+    }
+}

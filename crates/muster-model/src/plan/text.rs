@@ -92,7 +92,8 @@ pub fn describe(action: &Action) -> String {
             format!("{what} on {}", host_names(hosts))
         }
         Action::Provision(ProvisionAction::Build(build)) => {
-            format!("build {} on the controller: {}", build.source, build.build.command.join(" "))
+            let of = build.revision.as_ref().map_or_else(String::new, |id| format!(" ({})", short(id)));
+            format!("build {}{of} on the controller: {}", build.source, build.build.command.join(" "))
         }
         Action::Provision(ProvisionAction::Code(code)) => {
             let of = code.revision.as_ref().map_or_else(String::new, |id| format!(" ({})", short(id)));

@@ -126,6 +126,9 @@ fn refuses(root: &Value, schema: &Value, value: &Value) -> Option<String> {
                 .is_some_and(|text| !Regex::new(rule.as_str().unwrap()).unwrap().is_match(text))),
             "not" => bad(sub(rule, value).is_none()),
             "anyOf" => bad(rule.as_array().unwrap().iter().all(|one| sub(one, value).is_some())),
+            "minItems" => {
+                bad(value.as_array().is_some_and(|list| (list.len() as u64) < rule.as_u64().unwrap()))
+            }
             "items" => value.as_array()?.iter().find_map(|item| sub(rule, item)),
             "required" => {
                 value.as_object().and_then(|map| bad(strings(rule).iter().any(|key| !map.contains_key(key))))
