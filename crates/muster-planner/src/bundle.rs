@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(one.code_digest("../app"), None);
     }
 
-    /// ICT-02: what was exported tells the commit, and its content tells the release.
+    /// What was exported tells the commit, and its content tells the release.
     #[test]
     fn exported_code_tells_its_commit() {
         let commit = "0123456789abcdef0123456789abcdef01234567";

@@ -178,7 +178,7 @@ fn json_anchors_line_ends_and_own_keys() {
     assert_eq!(found.servers.iter().map(|server| server.size.cpu).collect::<Vec<_>>(), [2, 2]);
 }
 
-/// ICT-02: what `code:` says in full, and what it means where it says little.
+/// What `code:` says in full, and what it means where it says little.
 #[test]
 fn code_in_full() {
     let text = "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  \

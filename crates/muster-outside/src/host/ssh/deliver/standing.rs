@@ -83,7 +83,7 @@ impl Standing {
 mod tests {
     use super::*;
 
-    /// ICT-02: what a machine says of its releases.
+    /// What a machine says of its releases.
     #[test]
     fn reads_what_stands() {
         let said = "current bbbb\nunfinished bbbb aaaa\nrelease bbbb 1700000000\nnumber 7\nrevision abc\n\
