@@ -173,7 +173,7 @@ impl Roll<'_> {
         let hosts = self.ctx.engine.outside.hosts.as_ref();
         let mut work: Vec<BoxFuture<'_, Result<Prepared, SshError>>> = Vec::new();
         for site in lacking {
-            let prepare = self.place.prepare(hosts, &site.target.host, &self.release.name, files, shared);
+            let prepare = self.place.prepare(hosts, &site.target.host, &self.release, files, shared);
             work.push(prepare.boxed());
         }
         let mut failed = Vec::new();

@@ -295,7 +295,11 @@ fn back_to_an_earlier_release() {
     let calls = stage.hosts.calls();
     let switches: Vec<&str> = calls
         .iter()
-        .filter(|call| call.what.contains("muster-switch ") && call.what.contains("aaaa bbbb 1 "))
+        .filter(|call| {
+            call.what.contains("muster-switch ")
+                && call.what.contains(" aaaa 1 ")
+                && call.what.ends_with(" bbbb")
+        })
         .map(|call| call.host.as_str())
         .collect();
     assert_eq!(switches.len(), 3, "with the number and the revision that it had");

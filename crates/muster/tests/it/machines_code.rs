@@ -20,9 +20,6 @@ servers:
     ram: 1 GiB
     disk: 20 GiB ssd
 deploy:
-  - playbook: service.yml
-    hosts: all
-    repeatable: true
   - code:
       from: { git: source, revision: main }
       to: /srv/app
@@ -32,26 +29,18 @@ deploy:
         command: [grep, -q, built, index.html]
         http: http://127.0.0.1:8000/index.html
         within: 8s
-      restart: [systemctl, restart, app]
+      restart: [sh, serve.sh]
       keep: 5
     hosts: all
 ";
 
-/// A service that reads the release once, when it starts, and does not start on a broken one.
-const SERVICE: &str = r#"- hosts: all
-  become: true
-  gather_facts: false
-  tasks:
-    - name: The unit
-      ansible.builtin.copy:
-        dest: /etc/systemd/system/app.service
-        mode: "0644"
-        content: |
-          [Service]
-          ExecStart=/bin/sh -c '! grep -q broken /srv/app/current/index.html && cd -P /srv/app/current && exec python3 -m http.server 8000 --bind 127.0.0.1'
-    - name: It is known
-      ansible.builtin.systemd_service: { daemon_reload: true }
-"#;
+/// Serves the release it stands in; a broken one is begun, and serves nothing.
+const SERVE: &str = "systemctl stop app
+systemctl reset-failed app
+grep -q broken index.html && exit 0
+exec systemd-run --quiet --collect --unit=app --working-directory=\"$RELEASE\" \\
+  python3 -m http.server 8000 --bind 127.0.0.1
+";
 
 const BUILD: &str = "echo compiling $REVISION\nsed s/page/built/ page > index.html\nrm page build.sh\n";
 
@@ -67,6 +56,7 @@ fn commit(place: &Place, page: &str) -> String {
     let source = place.project().join("source");
     write(place, "source/page", page);
     write(place, "source/build.sh", BUILD);
+    write(place, "source/serve.sh", SERVE);
     if !source.join(".git").exists() {
         git(&source, &["init", "--quiet"]);
     }
@@ -100,7 +90,7 @@ fn releases(place: &Place) -> Vec<Value> {
 #[test]
 fn code_from_a_commit_to_the_way_back() {
     let test = "machines_code::code_from_a_commit_to_the_way_back";
-    let Some(place) = place(Technique::Nspawn, test, SHOP, &[("service.yml", SERVICE)]) else { return };
+    let Some(place) = place(Technique::Nspawn, test, SHOP, &[]) else { return };
     let first = commit(&place, "page one\n");
     let answer = infra(&place, "deploy").json(0);
     assert_eq!(answer["run"]["state"], "succeeded");
@@ -108,7 +98,10 @@ fn code_from_a_commit_to_the_way_back() {
         assert_eq!(served(&place, name), "built one");
         let release = current(&place, name);
         assert!(release.starts_with(&first[..12]), "the release is called after its commit: {release}");
-        assert_eq!(exec(&place, name, &["ls", "-A", "/srv/app/current"]), ".env\nindex.html\nuploads");
+        assert_eq!(
+            exec(&place, name, &["ls", "-A", "/srv/app/current"]),
+            ".env\nindex.html\nserve.sh\nuploads"
+        );
         exec(&place, name, &["touch", "/srv/app/current/uploads/kept"]);
     }
     let id = answer["run"]["id"].as_str().unwrap();

@@ -57,7 +57,7 @@ impl Machine {
     }
 
     async fn prepare(&self, name: &str, shared: &Shared) -> Prepared {
-        self.place.prepare(&self.hosts, &self.host, name, &tree(name), shared).await.unwrap()
+        self.place.prepare(&self.hosts, &self.host, &release(name, 9), &tree(name), shared).await.unwrap()
     }
 
     async fn switch(&self, name: &str, number: u32) {
@@ -94,7 +94,9 @@ async fn delivers_code_and_switches_in_one_step() {
     let Some(machine) = Machine::start(21) else { return };
     assert_eq!(machine.look().await, Standing::default(), "there is nothing yet");
     machine.prepare("aaaa", &Shared::default()).await;
-    assert!(machine.look().await.current.is_none(), "it is not switched to");
+    let standing = machine.look().await;
+    assert!(standing.current.is_none(), "it is not switched to");
+    assert_eq!(standing.releases[0].number, Some(9), "what is known of it is there as soon as it is");
     machine.switch("aaaa", 1).await;
     assert_eq!(machine.read("current/app.py"), "aaaa");
     assert_eq!(machine.read("current/static/it's.css"), "body {}");
@@ -127,7 +129,7 @@ async fn delivers_code_and_switches_in_one_step() {
         let mut files = tree("x");
         files.insert(path.into(), file);
         let shared = Shared::default();
-        machine.place.prepare(&machine.hosts, &machine.host, name, &files, &shared).await
+        machine.place.prepare(&machine.hosts, &machine.host, &release(name, 9), &files, &shared).await
     };
     assert!(prepare("eeee", "../x", file("x", 0o644)).await.is_err());
     assert!(prepare("../x", "x", file("x", 0o644)).await.is_err());
@@ -164,8 +166,11 @@ async fn releases_share_what_the_file_says() {
     // A file that is a directory there stops before the release has its name.
     let other = Shared { directories: Vec::new(), files: vec!["uploads".into()] };
     let files = tree("cccc");
-    let refused =
-        machine.place.prepare(&machine.hosts, &machine.host, "cccc", &files, &other).await.unwrap_err();
+    let refused = machine
+        .place
+        .prepare(&machine.hosts, &machine.host, &release("cccc", 9), &files, &other)
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("is a directory"), "{refused}");
     assert!(machine.look().await.named("cccc").is_none());
 }

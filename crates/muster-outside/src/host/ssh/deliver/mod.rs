@@ -81,26 +81,27 @@ impl Place {
         &self,
         hosts: &dyn Hosts,
         host: &Host,
-        release: &str,
+        release: &SeenRelease,
         files: &BTreeMap<String, DeliveredFile>,
         shared: &Shared,
     ) -> Result<Prepared, SshError> {
         let refused = |message: String| SshError::Config { host: host.shown(), message };
-        named(host, release)?;
+        let name = release.name.as_str();
+        named(host, name)?;
         let packed = archive(files).map_err(refused)?;
         let to = self.to.as_str();
-        let path = format!("{to}/.archive-{release}.tar");
+        let path = format!("{to}/.archive-{name}.tar");
         let make = ["mkdir", "-p", "--", &format!("{to}/releases")].map(str::to_owned).to_vec();
         run(hosts, host, "making the directory of releases", make).await?;
         hosts.upload(host, packed, &path, 0o600).await?;
         let directories = shared.directories.iter().map(|path| format!("d:{path}"));
         let links: Vec<String> =
             directories.chain(shared.files.iter().map(|path| format!("f:{path}"))).collect();
-        let mut arguments = vec![to, release, &path];
-        arguments.extend(links.iter().map(String::as_str));
-        let said =
-            run(hosts, host, "unpacking a release", script(scripts::UNPACK, "muster-unpack", &arguments))
-                .await?;
+        let mut arguments = self.known(release);
+        arguments.push(path);
+        arguments.extend(links);
+        let unpack = script(&format!("{}{}", scripts::NOTE, scripts::UNPACK), "muster-unpack", &arguments);
+        let said = run(hosts, host, "unpacking a release", unpack).await?;
         let told = |word: &str| -> Vec<String> {
             said.lines().filter_map(|line| line.strip_prefix(word)).map(str::to_owned).collect()
         };
@@ -120,21 +121,22 @@ impl Place {
         previous: Option<&str>,
     ) -> Result<(), SshError> {
         named(host, &release.name)?;
-        let number = release.number.map_or_else(String::new, |number| number.to_string());
-        let at = release.at.map_or_else(String::new, |at| at.to_string());
-        let (revision, source) = (release.revision.as_deref(), release.source.as_deref());
-        let arguments = [
-            self.to.as_str(),
-            &release.name,
-            previous.unwrap_or("-"),
-            &number,
-            &at,
-            revision.unwrap_or_default(),
-            &one_line(source.unwrap_or_default()),
-        ];
-        run(hosts, host, "switching to a release", script(scripts::SWITCH, "muster-switch", &arguments))
-            .await?;
-        Ok(())
+        let mut arguments = self.known(release);
+        arguments.push(previous.unwrap_or("-").to_owned());
+        let switch = script(&format!("{}{}", scripts::NOTE, scripts::SWITCH), "muster-switch", &arguments);
+        run(hosts, host, "switching to a release", switch).await.map(drop)
+    }
+
+    /// The place, and what is written down of a release: name, number, time, revision, source.
+    fn known(&self, release: &SeenRelease) -> Vec<String> {
+        vec![
+            self.to.clone(),
+            release.name.clone(),
+            release.number.map_or_else(String::new, |number| number.to_string()),
+            release.at.map_or_else(String::new, |at| at.to_string()),
+            release.revision.clone().unwrap_or_default(),
+            one_line(release.source.as_deref().unwrap_or_default()),
+        ]
     }
 
     /// Points `current` to a release that stands, and leaves the rest as it is.

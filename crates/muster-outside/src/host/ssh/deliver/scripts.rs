@@ -17,13 +17,28 @@ done
 exit 0
 "#;
 
-/// `TO RELEASE ARCHIVE LINK…`, a link being `d:PATH` or `f:PATH`. Unpacks beside the place, links to what is shared, and
-/// renames: the name appears with the last link. Prints `made PATH` and `over PATH`.
-pub(super) const UNPACK: &str = r#"
+/// Begins the scripts that write down what is known of a release: `note TO RELEASE NUMBER AT REVISION SOURCE`.
+pub(super) const NOTE: &str = r#"
 set -eu
 umask 022
-to=$1 release=$2 archive=$3
-shift 3
+note() {
+  mkdir -p -- "$1/.muster/releases"
+  {
+    if [ -n "$3" ]; then echo "number $3"; fi
+    if [ -n "$4" ]; then echo "at $4"; fi
+    if [ -n "$5" ]; then echo "revision $5"; fi
+    if [ -n "$6" ]; then printf 'source %s\n' "$6"; fi
+  } > "$1/.muster/releases/.new"
+  mv -f -- "$1/.muster/releases/.new" "$1/.muster/releases/$2"
+}
+"#;
+
+/// `TO RELEASE NUMBER AT REVISION SOURCE ARCHIVE LINK…`, a link being `d:PATH` or `f:PATH`. Unpacks beside the place, links
+/// to what is shared, and renames: the name appears with the last link. Prints `made PATH` and `over PATH`.
+pub(super) const UNPACK: &str = r#"
+to=$1 release=$2 archive=$7
+if [ ! -d "$to/releases/$release" ]; then note "$1" "$2" "$3" "" "$5" "$6"; fi
+shift 7
 new=$to/releases/.new-$release
 rm -rf -- "$new"
 mkdir -p -- "$new"
@@ -47,22 +62,13 @@ if [ -d "$to/releases/$release" ]; then rm -rf -- "$new"; else mv -T -- "$new" "
 rm -f -- "$archive"
 "#;
 
-/// `TO RELEASE PREVIOUS NUMBER AT REVISION SOURCE`. Writes down what is known and that a switch is unfinished, then
+/// `TO RELEASE NUMBER AT REVISION SOURCE PREVIOUS`. Writes down what is known and that a switch is unfinished, then
 /// points `current` to the release in one step.
 pub(super) const SWITCH: &str = r#"
-set -eu
-umask 022
-to=$1 release=$2 previous=$3
+to=$1 release=$2 previous=$7
 if [ ! -d "$to/releases/$release" ]; then echo "there is no release $release" >&2; exit 1; fi
 if [ -e "$to/current" ] && [ ! -L "$to/current" ]; then echo "$to/current is not a symbolic link" >&2; exit 1; fi
-mkdir -p -- "$to/.muster/releases"
-{
-  if [ -n "$4" ]; then echo "number $4"; fi
-  if [ -n "$5" ]; then echo "at $5"; fi
-  if [ -n "$6" ]; then echo "revision $6"; fi
-  if [ -n "$7" ]; then printf 'source %s\n' "$7"; fi
-} > "$to/.muster/releases/.new"
-mv -f -- "$to/.muster/releases/.new" "$to/.muster/releases/$release"
+note "$1" "$2" "$3" "$4" "$5" "$6"
 echo "$release $previous" > "$to/.muster/unfinished.new"
 mv -f -- "$to/.muster/unfinished.new" "$to/.muster/unfinished"
 touch -- "$to/releases/$release"
