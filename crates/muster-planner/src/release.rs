@@ -83,7 +83,7 @@ pub(crate) fn release(scene: &Scene<'_>, says: &mut Says, wish: &ReleaseWish, st
 /// The entry that is meant: the only one, or the one with the directory that was named.
 fn entry<'a>(scene: &Scene<'a>, says: &mut Says, wish: &ReleaseWish) -> Option<&'a CodeEntry> {
     let mut entries = scene.wanted.deploy.iter().filter_map(|entry| match entry {
-        DeployEntry::Code(entry) => Some(entry),
+        DeployEntry::Code(entry) => Some(entry.as_ref()),
         DeployEntry::Playbook(_) => None,
     });
     let all: BTreeSet<&str> = entries.clone().map(|entry| entry.to.as_str()).collect();

@@ -58,7 +58,8 @@ pub(crate) fn code_entry(
     };
     let (from, to) = (from?, to?);
     let (build, health) = (build.unwrap_or_default(), health.unwrap_or_default());
-    Some(DeployEntry::Code(CodeEntry { from, to, hosts: Hosts::All, keep, build, shared, health, restart }))
+    let hosts = Hosts::All;
+    Some(DeployEntry::Code(Box::new(CodeEntry { from, to, hosts, keep, build, shared, health, restart })))
 }
 
 fn source(walk: &mut Walk<'_>, entry: &Entry, around: &mut Surroundings<'_>) -> Option<CodeSource> {

@@ -87,7 +87,7 @@ pub enum DeployEntry {
     /// Run a playbook.
     Playbook(PlaybookEntry),
     /// Deliver code.
-    Code(CodeEntry),
+    Code(Box<CodeEntry>),
 }
 
 /// Run a playbook of the bundle.

@@ -33,7 +33,7 @@ fn deploying() -> Setting {
     let git = CodeSource::Git(git);
     setting.bundle = BundleFacts::of(&exported(&git), "exporter-1");
     let entry = CodeEntry { build: Some(make()), ..CodeEntry::new("app", "/srv/app", Hosts::All, 3) };
-    setting.file.deploy = vec![DeployEntry::Code(CodeEntry { from: git, ..entry })];
+    setting.file.deploy = vec![DeployEntry::Code(Box::new(CodeEntry { from: git, ..entry }))];
     setting
 }
 
@@ -187,7 +187,7 @@ fn back_to_a_release_that_is_missing() {
     narrowed.policy.only.insert("web-1".into());
     assert_eq!(back(&narrowed.plan()).hosts.len(), 1);
     let mut several = going_back("2");
-    several.file.deploy.push(DeployEntry::Code(CodeEntry::new("app", "/srv/other", Hosts::All, 3)));
+    several.file.deploy.push(DeployEntry::Code(Box::new(CodeEntry::new("app", "/srv/other", Hosts::All, 3))));
     tell(&several);
     several.file.deploy.clear();
     tell(&several);
