@@ -21,6 +21,7 @@ pub mod object;
 pub mod plan;
 pub mod problem;
 pub mod queue;
+pub mod release;
 pub mod run;
 pub mod secret;
 pub mod server;

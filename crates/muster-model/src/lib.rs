@@ -7,6 +7,7 @@ pub mod account;
 pub mod ansible;
 pub mod bundle;
 pub mod cloud;
+pub mod code;
 pub mod config;
 pub mod diagnostic;
 pub mod document;

@@ -310,6 +310,7 @@ impl Inner {
                 owned: Vec::new(),
                 intents: Vec::new(),
                 login_key: None,
+                releases: Vec::new(),
             },
             policy: Policy::default(),
             bundle: serde_json::Value::Null,

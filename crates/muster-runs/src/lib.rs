@@ -22,6 +22,7 @@ pub mod offers;
 pub mod queue;
 mod reach;
 pub mod reads;
+mod releases;
 mod runner;
 pub mod search;
 mod secret;

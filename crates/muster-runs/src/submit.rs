@@ -10,7 +10,7 @@ use muster_model::bundle::documents_to_read;
 use muster_model::diagnostic::{Diagnostics, Style};
 use muster_model::document::Files;
 use muster_model::id::{AccountName, InfrastructureName, PlanId, SpaceName};
-use muster_model::infrastructure::check::{self, Inputs};
+use muster_model::infrastructure::check::{self, Inputs, Need};
 use muster_model::infrastructure::{Checked, Infrastructure};
 use muster_model::inventory::Inventory;
 use muster_model::plan::{Plan, PlanDraft, Subject};
@@ -59,6 +59,9 @@ impl Engine {
     /// Checks the document, saves a plan that is *observing*, and looks at the world in the background.
     pub async fn submit(&self, authority: &Authority, proposal: Proposal) -> Result<PlanId, EngineError> {
         may(authority, Wish::Run, &proposal.space).map_err(EngineError::Denied)?;
+        if proposal.policy.to_release.is_some() && proposal.policy.purpose != Purpose::Deploy {
+            return Err(EngineError::Invalid("only a deploy goes back to a release".into()));
+        }
         let inner = &self.inner;
         let wanted = inner.read_document(&proposal).await?;
         let account = proposal.account.clone().unwrap_or_else(|| wanted.infrastructure.account.clone());
@@ -137,7 +140,11 @@ impl Inner {
             vars: proposal.vars.clone(),
             var_files: proposal.var_files.clone(),
             env: proposal.env.clone(),
-            need: proposal.policy.purpose.into(),
+            // A release that the servers keep needs nothing that the file delivers.
+            need: match proposal.policy.to_release {
+                Some(_) => Need::Servers,
+                None => proposal.policy.purpose.into(),
+            },
         };
         let checked = check::load(&proposal.infrastructure, &files, entry, &inputs)
             .map_err(|problems| EngineError::Document(Box::new(problems)))?;
@@ -164,7 +171,7 @@ impl Inner {
         checked: &Checked,
     ) -> Result<Diagnostics, EngineError> {
         let policy = &proposal.policy;
-        if policy.purpose != Purpose::Deploy || policy.skip_provision {
+        if policy.purpose != Purpose::Deploy || policy.skip_provision || policy.to_release.is_some() {
             return Ok(Diagnostics::new());
         }
         let mut files = Files::new();
@@ -227,7 +234,7 @@ impl Inner {
     ) -> Result<PlannedAs, EngineError> {
         let session = self.session(space, account).await?;
         policy.settle_ms = session.account.settings.settle_time_ms();
-        let seen = self.observe(space, &session, subject).await?;
+        let seen = self.observe_for(space, &session, subject, &wanted.infrastructure, policy).await?;
         let now = self.world.clock.now();
         let mut draft =
             muster_planner::plan_infrastructure(&wanted.infrastructure, &seen, policy, &wanted.bundle, now);

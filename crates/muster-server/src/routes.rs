@@ -58,6 +58,7 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(server::ssh::ssh))
         .routes(routes!(infrastructure::list::list))
         .routes(routes!(infrastructure::show::show))
+        .routes(routes!(infrastructure::releases::releases))
         .routes(routes!(infrastructure::stats::stats))
         .routes(routes!(secret::list::list))
         .routes(routes!(secret::set::set, secret::unset::unset))

@@ -19,6 +19,7 @@ use crate::media::{BASE, IDEMPOTENCY_KEY, JSON_API, OCTETS};
 use crate::object::{AccountDetails, ObjectAttributes, ObjectsRequest, PasswordAttributes};
 use crate::plan::{PlanAttributes, PlanRequest};
 use crate::queue::{QueueRequest, QueuedAttributes};
+use crate::release::ReleasesAttributes;
 use crate::run::{CheckupAttributes, OutputAttributes, RunAttributes, RunRequest, StandingAttributes};
 use crate::secret::{SecretAttributes, SecretText, SecretValue};
 use crate::server::ServerAttributes;
@@ -249,6 +250,11 @@ impl Client {
     /// What one file owns.
     pub async fn infrastructure(&self, name: &str) -> Answer<Resource<InfrastructureAttributes>> {
         self.one(&format!("{BASE}/infrastructures/{}", encoded(name))).await
+    }
+
+    /// Releases that the servers of a file keep.
+    pub async fn releases(&self, infrastructure: &str) -> Answer<Vec<Resource<ReleasesAttributes>>> {
+        self.list(&format!("{BASE}/infrastructures/{}/releases", encoded(infrastructure))).await
     }
 
     /// One scrape of every running server of a file.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub mod check;
+mod code;
 mod deploy;
 mod expand;
 pub mod find;
@@ -34,6 +35,7 @@ pub use image::{IMAGE_ID_PREFIX, image_id};
 pub use size::onecloud_size_problems;
 pub use syntax::{ACCOUNT_DEFAULT, LOCATION_DEFAULT, SERVERS_MAX, VERSION};
 
+use crate::code::{Build, CodeSource, Health, Shared};
 use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName};
 use crate::server::WantedServer;
 
@@ -85,7 +87,7 @@ pub enum DeployEntry {
     /// Run a playbook.
     Playbook(PlaybookEntry),
     /// Deliver code.
-    Code(CodeEntry),
+    Code(Box<CodeEntry>),
 }
 
 /// Run a playbook of the bundle.
@@ -101,17 +103,45 @@ pub struct PlaybookEntry {
     pub vars: BTreeMap<String, serde_json::Value>,
 }
 
-/// Deliver a directory of the bundle, with an atomic switch of a `current` link.
+/// Deliver code as a release, with an atomic switch of a `current` link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeEntry {
-    /// The directory below the root.
-    pub from: String,
+    /// Where it comes from.
+    pub from: CodeSource,
     /// The absolute directory on the server that holds `releases/` and `current`.
     pub to: String,
     /// On which servers.
     pub hosts: Hosts,
     /// Releases kept besides the current one.
     pub keep: u32,
+    /// How it is built first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Build>,
+    /// What its releases have in common.
+    #[serde(default, skip_serializing_if = "Shared::is_empty")]
+    pub shared: Shared,
+    /// When a release is healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Run on the server after each switch, forth and back; it may be run twice. Empty = nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart: Vec<String>,
+}
+
+impl CodeEntry {
+    /// Code that is only delivered.
+    pub fn new(from: impl Into<CodeSource>, to: impl Into<String>, hosts: Hosts, keep: u32) -> CodeEntry {
+        CodeEntry {
+            from: from.into(),
+            to: to.into(),
+            hosts,
+            keep,
+            build: None,
+            shared: Shared::default(),
+            health: None,
+            restart: Vec::new(),
+        }
+    }
 }
 
 impl Infrastructure {

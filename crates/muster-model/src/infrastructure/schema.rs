@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 
-use super::syntax::{BACKUP_DAYS_MAX, KEEP_MAX, VERSION};
+use super::syntax::{BACKUP_DAYS_MAX, VERSION};
 use crate::config::elastic::SPILL_MIB_MAX;
 use crate::infrastructure::COUNT_MAX;
 use crate::infrastructure::size::CPU_MAX;
@@ -46,7 +46,7 @@ macro_rules! needed {
 macro_rules! maps {
     ($($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $doc:literal])* $how:ident $field:ident: $of:ty,)+ })+) => {$(
         $(#[doc = $about])+
-        struct $name;
+        pub(super) struct $name;
 
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
@@ -69,7 +69,7 @@ macro_rules! maps {
 macro_rules! written {
     ($(#[doc = $doc:literal] $name:ident = $schema:tt;)*) => {$(
         #[doc = $doc]
-        struct $name;
+        pub(super) struct $name;
 
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
@@ -83,6 +83,10 @@ macro_rules! written {
         }
     )*};
 }
+
+mod code;
+
+use code::CodeBody;
 
 /// A text that is one `${…}` as a whole; it takes the type of what it stands for.
 const REFERENCE: &str = r"^\s*\$\{(var|env):[^}]*\}\s*$";
@@ -353,19 +357,11 @@ maps! {
         may vars: PlaybookVars,
     }
 
-    /// Deliver a directory, with an atomic switch of a `current` link.
+    /// Deliver code as a release, with an atomic switch of a `current` link.
     CodeEntry {
         must code: CodeBody,
         /// Groups or servers, or `all`.
         must hosts: OneOrMany<Name>,
-    }
-
-    /// What is delivered, and where to.
-    CodeBody {
-        must from: Path,
-        must to: Target,
-        /// Releases kept besides the current one; 3 where nothing is said.
-        may keep: Whole<0, KEEP_MAX>,
     }
 
     /// Settings of a root (`muster.yaml`) or of a person (`config.yaml`).

@@ -60,7 +60,17 @@ pub(crate) const PLAYBOOK: &[&str] = &["playbook", "hosts", "repeatable", "vars"
 /// Words of a `deploy:` entry that delivers code.
 pub(crate) const CODE: &[&str] = &["code", "hosts"];
 /// Words of `code:`.
-pub(crate) const CODE_BODY: &[&str] = &["from", "to", "keep"];
+pub(crate) const CODE_BODY: &[&str] = &["from", "to", "keep", "build", "shared", "health", "restart"];
+/// Words of `from:` that is a commit of a git repository.
+pub(crate) const FROM_GIT: &[&str] = &["git", "revision", "path"];
+/// Words of `from:` that is an archive.
+pub(crate) const FROM_ARCHIVE: &[&str] = &["archive", "path"];
+/// Words of `build:`.
+pub(crate) const BUILD: &[&str] = &["command", "output", "env", "within"];
+/// Words of `shared:`.
+pub(crate) const SHARED: &[&str] = &["directories", "files"];
+/// Words of `health:`.
+pub(crate) const HEALTH: &[&str] = &["command", "http", "status", "within"];
 /// Words of a `deploy:` entry that a later version reads.
 pub(crate) const DEPLOY_LATER: &[&str] = &["rollout", "gate", "approve", "retry", "notify", "when"];
 

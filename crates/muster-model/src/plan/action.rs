@@ -323,23 +323,22 @@ impl Action {
                 | HostAction::Exec { server, .. }
                 | HostAction::Password { server, .. },
             ) => vec![server],
-            Action::Provision(
-                ProvisionAction::Inventory { hosts }
-                | ProvisionAction::Playbook { hosts, .. }
-                | ProvisionAction::Code { hosts, .. },
-            ) => hosts.iter().map(|host| &host.server).collect(),
+            Action::Provision(action) => action.hosts().iter().map(|host| &host.server).collect(),
             Action::Server(ServerAction::Delete(_))
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
             | Action::Record(_) => Vec::new(),
         };
-        refs.into_iter()
-            .filter_map(|reference| match reference {
-                ObjectRef::Made(step) => Some(*step),
-                ObjectRef::Seen(_) => None,
-            })
-            .collect()
+        let built = match self {
+            Action::Provision(ProvisionAction::Code(code)) => code.built_by,
+            _ => None,
+        };
+        let made = refs.into_iter().filter_map(|reference| match reference {
+            ObjectRef::Made(step) => Some(*step),
+            ObjectRef::Seen(_) => None,
+        });
+        made.chain(built).collect()
     }
 
     /// Whether carrying it out deletes something at the provider.

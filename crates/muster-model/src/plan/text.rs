@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use crate::code::short;
 use crate::plan::{
     Action, HostAction, KeyAction, NetworkAction, ObjectAction, PlanDraft, PlaybookRef, ProvisionAction,
     ProvisionHost, Reason, RecordAction, Risk, ServerAction, Step,
@@ -96,8 +97,21 @@ pub fn describe(action: &Action) -> String {
             };
             format!("{what} on {}", host_names(hosts))
         }
-        Action::Provision(ProvisionAction::Code { from, to, hosts, .. }) => {
-            format!("deliver {from} to {to} on {}", host_names(hosts))
+        Action::Provision(ProvisionAction::Build(build)) => {
+            let of = build.revision.as_ref().map_or_else(String::new, |id| format!(" ({})", short(id)));
+            format!("build {}{of} on the controller: {}", build.source, build.build.command.join(" "))
+        }
+        Action::Provision(ProvisionAction::Code(code)) => {
+            let of = code.revision.as_ref().map_or_else(String::new, |id| format!(" ({})", short(id)));
+            format!("deliver {}{of} to {} on {}", code.source(), code.to, host_names(&code.hosts))
+        }
+        Action::Provision(ProvisionAction::Release(back)) => {
+            format!(
+                "go back to release {} in {} on {}",
+                short(&back.release),
+                back.to,
+                host_names(&back.hosts)
+            )
         }
     }
 }

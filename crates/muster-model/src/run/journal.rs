@@ -121,6 +121,15 @@ pub enum Output {
         /// Hosts on which nothing needed to change.
         unchanged: u32,
     },
+    /// Code that was built here.
+    Built {
+        /// SHA-256 of its manifest, hex: the content that says what it holds.
+        manifest: String,
+        /// How many files it has.
+        files: u32,
+        /// How large they are together.
+        bytes: u64,
+    },
 }
 
 /// What kind of failure.

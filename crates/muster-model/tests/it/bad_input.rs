@@ -60,6 +60,38 @@ pub const CASES: &[(&str, &str)] = &[
         "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: ./ap, to: /srv/app}, hosts: all}\n",
     ),
     (
+        "code_words",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, shard: {}, helth: {}, keep: 500}, hosts: all}\n  - {code: {from: {gti: ., revison: main}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: ., archive: a.tar.gz}, to: /srv/app}, hosts: all}\n",
+    ),
+    (
+        "code_git",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: {git: '-upload-pack=x', revision: main}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: 'ext::sh -c x'}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: 'https://me:word@example.org/a.git'}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: 'gopher://example.org/a'}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: ., revision: --output=x}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: ., revision: main..next, path: ../x}, to: /srv/app}, hosts: all}\n",
+    ),
+    (
+        "code_archive",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: {archive: ./app.zip}, to: /srv/app}, hosts: all}\n  - {code: {from: {archive: ../app.tar.gz}, to: /srv/app}, hosts: all}\n",
+    ),
+    (
+        "code_build",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, build: make dist}, hosts: all}\n  - {code: {from: app, to: /srv/app, build: {comand: [make], within: soon, env: {PATH: /x, a-b: c}}}, hosts: all}\n  - {code: {from: app, to: /srv/app, build: []}, hosts: all}\n",
+    ),
+    (
+        "code_shared",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, shared: [uploads, .env]}, hosts: all}\n  - {code: {from: app, to: /srv/app, shared: {directory: [x], files: [../x, /etc/passwd]}}, hosts: all}\n",
+    ),
+    (
+        "code_shared_twice",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, shared: {directories: [var, var/log, '.'], files: [var]}}, hosts: all}\n",
+    ),
+    (
+        "code_health",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, health: {within: 5s}}, hosts: all}\n  - {code: {from: app, to: /srv/app, health: {command: bin/check, status: 200}}, hosts: all}\n  - {code: {from: app, to: /srv/app, health: {http: 'https://127.0.0.1/'}}, hosts: all}\n  - {code: {from: app, to: /srv/app, health: {http: 'http://example.org/', status: 20}}, hosts: all}\n  - {code: {from: app, to: /srv/app, restart: systemctl restart app}, hosts: all}\n",
+    ),
+    (
+        "missing_archive",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: {archive: ./app.tar.gz}, to: /srv/app}, hosts: all}\n",
+    ),
+    (
         "path_leaves_root",
         "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {playbook: ../base.yml, hosts: all}\n  - {code: {from: /etc, to: srv/app}, hosts: all}\n  - {code: {from: app, to: /}, hosts: all}\n",
     ),

@@ -218,6 +218,12 @@ fn prepare(folder: &Folder, wire: Wire) -> Result<Prepared, String> {
     command.args(&wire.arguments).env_clear().envs(&wire.environment).current_dir(&wire.directory);
     let (mark, path) = kin::process_mark(folder.path());
     command.env(mark, path).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    if wire.output {
+        let path = folder.output();
+        let failed = |error| format!("keeping its output in {}: {error}", path.display());
+        let file = talk::events_file(&path).map_err(failed)?;
+        command.stdout(file.try_clone().map_err(failed)?).stderr(file);
+    }
     command.process_group(0);
     let listener = match &wire.events {
         None => None,

@@ -93,7 +93,7 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                     own(setting, &id).provisioned.insert(playbook.key().into(), reached);
                 }
             }
-            Action::Provision(ProvisionAction::Inventory { .. } | ProvisionAction::Code { .. }) => {}
+            Action::Provision(_) => {}
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use muster_model::intent::IntentState;
 use muster_model::ownership::{Claim, ObjectKind};
 use muster_model::plan::{
-    Action, HostAction, KeyAction, NetworkAction, ObjectRef, PlanDraft, ProvisionAction, RecordAction,
-    ServerAction, WaitingReason,
+    Action, HostAction, KeyAction, NetworkAction, ObjectRef, PlanDraft, RecordAction, ServerAction,
+    WaitingReason,
 };
 use muster_model::policy::Purpose;
 use muster_model::server::{Power, ServerState, WantedServer};
@@ -219,11 +219,7 @@ fn touched(draft: &PlanDraft) -> HashSet<String> {
             ) => seen(&ObjectRef::Seen(id.clone())),
             Action::Host(HostAction::Password { .. }) => panic!("a file's plan changes no password"),
             Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => seen(server),
-            Action::Provision(
-                ProvisionAction::Inventory { hosts }
-                | ProvisionAction::Playbook { hosts, .. }
-                | ProvisionAction::Code { hosts, .. },
-            ) => hosts.iter().for_each(|host| seen(&host.server)),
+            Action::Provision(action) => action.hosts().iter().for_each(|host| seen(&host.server)),
         }
     }
     ids
@@ -242,11 +238,7 @@ fn references(action: &Action) -> Vec<&ObjectRef> {
             | HostAction::Exec { server, .. }
             | HostAction::Password { server, .. },
         ) => vec![server],
-        Action::Provision(
-            ProvisionAction::Inventory { hosts }
-            | ProvisionAction::Playbook { hosts, .. }
-            | ProvisionAction::Code { hosts, .. },
-        ) => hosts.iter().map(|host| &host.server).collect(),
+        Action::Provision(action) => action.hosts().iter().map(|host| &host.server).collect(),
         Action::Server(ServerAction::Delete(_))
         | Action::Network(_)
         | Action::Key(_)

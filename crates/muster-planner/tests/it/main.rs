@@ -2,6 +2,7 @@
 
 mod apply;
 mod change;
+mod code;
 mod create;
 mod hash;
 mod intent;

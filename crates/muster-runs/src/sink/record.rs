@@ -102,9 +102,8 @@ fn method(action: &Action) -> String {
 /// Servers of a step that works on several.
 fn hosts(step: &Step) -> Vec<&str> {
     match &step.action {
-        Action::Provision(ProvisionAction::Playbook { hosts, .. } | ProvisionAction::Code { hosts, .. }) => {
-            hosts.iter().map(|host| host.name.as_str()).collect()
-        }
+        Action::Provision(ProvisionAction::Inventory { .. }) => Vec::new(),
+        Action::Provision(action) => action.hosts().iter().map(|host| host.name.as_str()).collect(),
         // Everything else is about one server, or about none; its target says which.
         _ => Vec::new(),
     }

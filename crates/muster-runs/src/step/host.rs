@@ -138,7 +138,7 @@ async fn exec(
     let claim = ctx.journal.claim();
     let (run, lane) = (claim.run.to_string(), u32::from(claim.lane.0));
     let attempt_of = |number: u32| ssh::Attempt::new(&run, lane, ctx.step.number.0, number, claim.fence.0);
-    let mut lines = Lines::new(ctx.output.clone(), ctx.world().clock.clone(), ctx.step.number, name);
+    let mut lines = Lines::new(ctx.output.clone(), ctx.world().clock.clone(), ctx.step.number, name.as_str());
     // What was begun before a person asked for another try counts if it went well.
     let earlier = past.before_retry.iter().map(|attempt| attempt_of(attempt.0));
     let found = what_became_of(ctx, &reached.host, earlier, &mut lines).await?;
@@ -198,8 +198,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    fn new(sink: Arc<OutputSink>, clock: Arc<dyn Clock>, step: StepNumber, target: &ServerName) -> Lines {
-        Lines { sink, clock, step, target: target.to_string(), open: [Vec::new(), Vec::new()] }
+    pub(super) fn new(sink: Arc<OutputSink>, clock: Arc<dyn Clock>, step: StepNumber, target: &str) -> Lines {
+        Lines { sink, clock, step, target: target.to_owned(), open: [Vec::new(), Vec::new()] }
     }
 
     fn keep(&self, line: &[u8]) {
@@ -208,7 +208,7 @@ impl Lines {
     }
 
     /// The last line may have no end.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         for open in std::mem::take(&mut self.open) {
             if !open.is_empty() {
                 self.keep(&open);

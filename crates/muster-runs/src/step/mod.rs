@@ -19,6 +19,8 @@ use crate::engine::Inner;
 use crate::journal::{LaneJournal, Stop};
 use crate::runner::{History, OutputSink};
 
+mod build;
+mod code;
 mod create;
 mod host;
 mod key;
@@ -53,6 +55,23 @@ impl StepError {
 
     pub(crate) fn unknown(message: impl Into<String>) -> StepError {
         StepError::Failed(FailureClass::UnknownOutcome, message.into())
+    }
+
+    /// The same with more to say.
+    fn with(self, more: &str) -> StepError {
+        match self {
+            StepError::Failed(class, message) => StepError::Failed(class, message + more),
+            StepError::LetGo | StepError::Stop(_) => self,
+        }
+    }
+
+    /// What it says to people.
+    fn words(&self) -> String {
+        match self {
+            StepError::Failed(_, message) => message.clone(),
+            StepError::LetGo => "it was let go of".to_owned(),
+            StepError::Stop(stop) => format!("{stop:?}"),
+        }
     }
 }
 
@@ -147,7 +166,8 @@ impl StepContext {
             ObjectRef::Seen(id) => Ok(id.clone()),
             ObjectRef::Made(step) => match self.made.get(step) {
                 Some(Output::Object { id, .. }) => Ok(id.clone()),
-                Some(Output::None | Output::File { .. } | Output::Hosts { .. }) | None => {
+                Some(Output::None | Output::File { .. } | Output::Hosts { .. } | Output::Built { .. })
+                | None => {
                     Err(StepError::refused(format!("step {step} made nothing that this step could use")))
                 }
             },
@@ -200,8 +220,10 @@ pub(crate) async fn act(ctx: &StepContext, intent: Intent) -> Result<(Output, Ve
 
 /// The outcome is durable: what was kept, so that whoever came after us could have learned it, goes.
 pub(crate) fn settled(ctx: &StepContext) {
-    if let Action::Provision(ProvisionAction::Playbook { .. }) = &ctx.step.action {
-        playbook::settled(ctx);
+    match &ctx.step.action {
+        Action::Provision(ProvisionAction::Playbook { .. }) => playbook::settled(ctx),
+        Action::Provision(ProvisionAction::Build(_)) => build::settled(ctx),
+        _ => {}
     }
 }
 

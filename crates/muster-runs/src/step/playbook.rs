@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use muster_model::Secret;
 use muster_model::ansible::{Inventory, Question, check};
+use muster_model::code::EXPORTED;
 use muster_model::diagnostic::{Diagnostic, Severity};
 use muster_model::document::{Kind, Placeholder, resolve};
 use muster_model::id::{ProviderId, SecretName};
@@ -203,6 +204,8 @@ async fn files_of(ctx: &StepContext, playbook: &PlaybookRef) -> Result<(String, 
             let files = bundle_files(ctx, "").await?;
             let files = files
                 .into_iter()
+                // Ansible reads none of the code that was exported for delivery.
+                .filter(|(path, _)| !path.starts_with(EXPORTED))
                 .map(|(path, file)| (path, RunFile { content: file.content, mode: file.mode }))
                 .collect();
             Ok((path.trim_start_matches("./").to_owned(), files, Vars::new()))

@@ -1,5 +1,6 @@
 //! The whole engine against the simulated cloud in the same process: time is virtual, chance has a seed.
 
+mod code;
 mod converge;
 mod crash;
 mod fault;

@@ -17,6 +17,7 @@ use muster_model::rights::Authority;
 use muster_model::run::{Entry, Run, RunState};
 use muster_model::{Secret, World};
 use muster_outside::ansible::ScriptedAnsible;
+use muster_outside::build::ScriptedBuilder;
 use muster_outside::host::ssh::ScriptedHosts;
 use muster_outside::transport::{Broken, Transport};
 use muster_runs::engine::EnvironmentAccount;
@@ -56,6 +57,8 @@ pub struct Stage {
     pub hosts: Arc<ScriptedHosts>,
     /// Playbooks, in memory.
     pub ansible: Arc<ScriptedAnsible>,
+    /// Builds, in memory.
+    pub builder: Arc<ScriptedBuilder>,
 }
 
 impl Stage {
@@ -76,9 +79,10 @@ impl Stage {
         let folder =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let (hosts, ansible) = (Arc::new(ScriptedHosts::new()), Arc::new(ScriptedAnsible::new()));
+        let builder = Arc::new(ScriptedBuilder::new());
         let simulator = Simulator::new(config);
         let lane_targets = muster_planner::LANE_TARGETS;
-        Stage { simulator, clock, world, folder, settings, lane_targets, hosts, ansible }
+        Stage { simulator, clock, world, folder, settings, lane_targets, hosts, ansible, builder }
     }
 
     pub fn home(&self) -> &Path {
@@ -135,6 +139,7 @@ impl Stage {
             transport: Arc::new(wire),
             hosts: self.hosts.clone(),
             ansible: self.ansible.clone(),
+            builder: self.builder.clone(),
         }
     }
 

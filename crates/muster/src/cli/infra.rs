@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use muster_model::code::ReleaseWish;
 
 use super::begin::Begin;
 
@@ -12,7 +13,12 @@ pub enum Infra {
     /// Make the servers as the file says
     Update(Change),
     /// The same, then what the file's `deploy:` says
-    Deploy(Change),
+    Deploy(Deploy),
+    /// The releases of its code that each server keeps
+    Releases {
+        /// The file's name without extension
+        name: String,
+    },
     /// Show what `update` would do; keeps the plan for `--plan ID`
     Plan(Change),
     /// What a file owns
@@ -86,6 +92,22 @@ pub struct Change {
     /// Ask for the password that playbooks become root with
     #[arg(long, short = 'K')]
     pub ask_become_pass: bool,
+}
+
+/// Options of a deploy.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Deploy {
+    /// What changes things.
+    #[command(flatten)]
+    pub change: Change,
+    /// Only go back to a release that the servers keep: its number or name, as `infra releases` shows them; with several
+    /// codes in the file `DIRECTORY=RELEASE`
+    #[arg(long, value_name = "RELEASE", value_parser = release)]
+    pub to_release: Option<ReleaseWish>,
+}
+
+fn release(text: &str) -> Result<ReleaseWish, String> {
+    ReleaseWish::read(text).map_err(str::to_owned)
 }
 
 /// Names of servers of one file.

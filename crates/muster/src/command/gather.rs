@@ -19,6 +19,7 @@ use muster_model::document::path;
 use muster_model::id::InfrastructureName;
 use muster_model::infrastructure::{Checked, Inputs, Need, load};
 
+use super::code::{Exported, export};
 use super::find::{Found, walk};
 use crate::exit::Failure;
 
@@ -141,11 +142,13 @@ pub struct Gathered {
     pub manifest: Manifest,
     /// Where each digest can be read.
     sources: BTreeMap<String, PathBuf>,
+    /// Contents that stand nowhere else; they go with it.
+    exported: Option<Exported>,
 }
 
 /// Gathers everything that a document needs.
 pub fn gather(document: &Document) -> Result<Gathered, Failure> {
-    let mut gathered = Gathered { manifest: Manifest::default(), sources: BTreeMap::new() };
+    let mut gathered = Gathered { manifest: Manifest::default(), sources: BTreeMap::new(), exported: None };
     let root = &document.found.root;
     for below in files_to_gather(&document.checked, &document.files, &document.ignore) {
         let path = source(root, &below)?;
@@ -175,6 +178,15 @@ fn executable(metadata: &std::fs::Metadata) -> bool {
 }
 
 impl Gathered {
+    /// Adds the code that is no directory: commits of git repositories, and archives.
+    pub fn export(&mut self, root: &Path, checked: &Checked, say: &dyn Fn(&str)) -> Result<(), Failure> {
+        let Some(exported) = export(root, &checked.infrastructure, say)? else { return Ok(()) };
+        self.manifest.files.extend(exported.files.clone());
+        self.sources.extend(exported.sources.clone());
+        self.exported = Some(exported);
+        self.manifest.check().map_err(|problem| Failure::usage(problem.to_string()))
+    }
+
     /// Sends the blobs that the server lacks.
     pub async fn send(&self, client: &Client) -> Result<(), Failure> {
         let digests: Vec<String> = self.sources.keys().cloned().collect();

@@ -13,6 +13,7 @@ use crate::view::{Screen, View};
 
 pub mod account;
 pub mod child;
+pub mod code;
 pub mod completions;
 pub mod context;
 pub mod doctor;
@@ -176,9 +177,8 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
 /// Whether the runs of a command must go on without it.
 fn outlives(command: &Command) -> bool {
     match command {
-        Command::Infra(Infra::Update(change) | Infra::Deploy(change) | Infra::Destroy(change)) => {
-            change.begin.detach
-        }
+        Command::Infra(Infra::Update(change) | Infra::Destroy(change)) => change.begin.detach,
+        Command::Infra(Infra::Deploy(deploy)) => deploy.change.begin.detach,
         Command::Server(Server { command: Some(ServerCommand::Exec { begin, .. }), .. }) => begin.detach,
         _ => false,
     }

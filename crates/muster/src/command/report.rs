@@ -8,6 +8,7 @@ use muster_api::limit::LimitAttributes;
 use muster_api::object::ObjectAttributes;
 use muster_api::plan::PlanAttributes;
 use muster_api::queue::QueuedAttributes;
+use muster_api::release::ReleasesAttributes;
 use muster_api::run::{OutputAttributes, RunAttributes};
 use muster_api::secret::SecretAttributes;
 use muster_api::server::ServerAttributes;
@@ -208,6 +209,8 @@ pub enum Report {
     Object(Box<Row<ObjectAttributes>>),
     /// What a provider tells, by its words.
     Details(Fields),
+    /// Releases that servers keep.
+    Releases(Vec<Row<ReleasesAttributes>>),
     /// Load of servers.
     Stats(Vec<Row<StatsAttributes>>),
     /// A file that can be used.

@@ -70,6 +70,7 @@ pub fn value(report: &Report) -> Value {
         Report::Objects(_, objects) => of(objects),
         Report::Object(object) => of(object),
         Report::Details(fields) => of(fields),
+        Report::Releases(releases) => of(releases),
         Report::Stats(stats) => of(stats),
         Report::Validated(validated) => of(validated),
         Report::Checks(checks) => of(checks),

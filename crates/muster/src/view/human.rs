@@ -44,6 +44,7 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         | Report::Limits(_)
         | Report::Contexts(_)
         | Report::Objects(..)
+        | Report::Releases(_)
         | Report::Stats(_) => table::report(report),
         Report::Events(events) => events.iter().filter_map(event::line).map(|line| line + "\n").collect(),
         Report::Found(events) if events.is_empty() => "Nothing found.\n".into(),

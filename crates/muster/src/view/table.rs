@@ -5,9 +5,11 @@ use muster_api::account::OffersAttributes;
 use muster_api::infrastructure::InfrastructureAttributes;
 use muster_api::plan::PlanAttributes;
 use muster_api::queue::QueuedAttributes;
+use muster_api::release::ReleasesAttributes;
 use muster_api::run::RunAttributes;
 use muster_api::server::ServerAttributes;
 use muster_api::stats::StatsAttributes;
+use muster_model::code::short;
 
 use super::{data, event, object, plan};
 use crate::command::Report;
@@ -51,6 +53,7 @@ pub fn report(report: &Report) -> String {
         Report::Servers(list) => servers(list),
         Report::Infrastructure(owned) => objects(&owned.said),
         Report::Objects(class, list) => object::many(*class, list),
+        Report::Releases(list) => releases(list),
         Report::Stats(list) => stats(list),
         Report::Accounts(list) => draw(
             &["account", "provider", "customer", "project", "url"],
@@ -270,6 +273,36 @@ pub fn objects(owned: &InfrastructureAttributes) -> String {
         ]
     });
     draw(&["kind", "name", "id", "claim", "protected", "since", "failed inside"], rows.collect())
+}
+
+/// Releases, the newest first.
+pub fn releases(places: &[Row<ReleasesAttributes>]) -> String {
+    let mut rows = Vec::new();
+    for Row { said, .. } in places {
+        let place = [said.server.clone(), said.to.clone()];
+        if said.releases.is_empty() {
+            let why = said.error.clone().unwrap_or_else(|| "no release".into());
+            rows.push([&place[..], &[String::new(), String::new(), why]].concat());
+        }
+        for release in &said.releases {
+            let state = if said.unfinished.as_ref() == Some(&release.name) {
+                "unfinished"
+            } else if said.current.as_ref() == Some(&release.name) {
+                "current"
+            } else {
+                ""
+            };
+            let rest = [
+                release.number.map_or_else(|| "-".into(), |number| number.to_string()),
+                state.to_owned(),
+                short(&release.name).to_owned(),
+                release.at.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+                release.source.clone().unwrap_or_else(|| "-".into()),
+            ];
+            rows.push([&place[..], &rest].concat());
+        }
+    }
+    draw(&["server", "directory", "number", "", "release", "since", "from"], rows)
 }
 
 /// Load of servers.

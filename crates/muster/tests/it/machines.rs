@@ -61,7 +61,7 @@ const SITE: &str = r#"- name: Site
 "#;
 
 /// A place with machines made by this technique, or none with the reason said.
-fn place(technique: Technique, test: &str, shop: &str, files: &[(&str, &str)]) -> Option<Place> {
+pub fn place(technique: Technique, test: &str, shop: &str, files: &[(&str, &str)]) -> Option<Place> {
     let range = match technique {
         Technique::Nspawn => None,
         // `./dev test` runs an engine behind a route of its own.
@@ -84,14 +84,14 @@ fn place(technique: Technique, test: &str, shop: &str, files: &[(&str, &str)]) -
     Some(place)
 }
 
-fn write(place: &Place, path: &str, text: &str) {
+pub fn write(place: &Place, path: &str, text: &str) {
     let path = place.project().join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
 /// What a command on a server said, without the last line's end.
-fn exec(place: &Place, server: &str, command: &[&str]) -> String {
+pub fn exec(place: &Place, server: &str, command: &[&str]) -> String {
     let mut arguments = vec!["--format", "json", "server", "exec", server, "--"];
     arguments.extend(command);
     let lines = place.run(&arguments).json(0);
@@ -102,18 +102,18 @@ fn exec(place: &Place, server: &str, command: &[&str]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn infra(place: &Place, verb: &str) -> Ran {
+pub fn infra(place: &Place, verb: &str) -> Ran {
     place.run(&["infra", verb, "shop", "--yes", "--format", "json"])
 }
 
 /// The journal of the run that this answer is about.
-fn events(place: &Place, answer: &Value) -> Vec<Value> {
+pub fn events(place: &Place, answer: &Value) -> Vec<Value> {
     let id = answer["run"]["id"].as_str().unwrap_or_else(|| panic!("no run: {answer}"));
     place.run(&["run", "log", id, "--format", "json"]).json(0).as_array().unwrap().clone()
 }
 
 /// `HOST TASK: OUTCOME` of each task and delivery, in their order.
-fn tasks(events: &[Value]) -> Vec<String> {
+pub fn tasks(events: &[Value]) -> Vec<String> {
     let of = |event: &Value, field: &str| event[field].as_str().unwrap().to_owned();
     let tasks = events.iter().filter(|event| event["kind"] == "task");
     tasks

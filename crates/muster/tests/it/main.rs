@@ -2,6 +2,7 @@
 
 mod become_pass;
 mod chaos;
+mod code;
 mod conformance;
 mod control_plane;
 mod countdown;
@@ -11,6 +12,7 @@ mod flow;
 mod kill;
 mod limit;
 mod machines;
+mod machines_code;
 mod metrics;
 mod nodes;
 mod object;

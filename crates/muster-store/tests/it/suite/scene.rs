@@ -187,6 +187,7 @@ impl Scene {
                 owned: vec![],
                 intents: vec![],
                 login_key: None,
+                releases: Vec::new(),
             },
             policy: Policy::default(),
             bundle: serde_json::json!({}),

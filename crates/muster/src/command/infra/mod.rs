@@ -11,6 +11,7 @@ pub mod consent;
 pub mod files;
 pub mod propose;
 mod queue;
+pub mod releases;
 
 /// Servers and networks of an infrastructure file.
 pub async fn infra(command: Infra, context: &Context<'_>) -> Result<Answer, Failure> {
@@ -22,7 +23,12 @@ pub async fn infra(command: Infra, context: &Context<'_>) -> Result<Answer, Fail
         }
         Infra::List => return files::list(context).await,
         Infra::Update(change) => (PurposeSaid::Update, Asked::from(&change), Manner::of(&change)),
-        Infra::Deploy(change) => (PurposeSaid::Deploy, Asked::from(&change), Manner::of(&change)),
+        Infra::Deploy(deploy) => {
+            let manner = Manner::of(&deploy.change);
+            let asked = Asked { to_release: deploy.to_release, ..Asked::from(&deploy.change) };
+            (PurposeSaid::Deploy, asked, manner)
+        }
+        Infra::Releases { name } => return releases::releases(&name, context).await,
         Infra::Destroy(change) => (PurposeSaid::Destroy, Asked::from(&change), Manner::of(&change)),
         Infra::Plan(change) => {
             let manner = if change.check { Manner::Check } else { Manner::Show };

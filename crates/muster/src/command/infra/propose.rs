@@ -49,10 +49,11 @@ pub async fn proposed(
         }
         None => None,
     };
-    let gathered = document.as_ref().map(gather).transpose()?;
-    if let (Some(gathered), Some(document), PurposeSaid::Deploy, false) =
-        (&gathered, &document, purpose, options.skip_provision)
-    {
+    let delivers = purpose == PurposeSaid::Deploy && asked.to_release.is_none() && !options.skip_provision;
+    let mut gathered = document.as_ref().map(gather).transpose()?;
+    if let (Some(gathered), Some(document), true) = (&mut gathered, &document, delivers) {
+        let say = |text: &str| context.screen.say(text);
+        gathered.export(&document.found.root, &document.checked, &say)?;
         let tags = !options.tags.is_empty() || !options.skip_tags.is_empty();
         let names = extra_vars.keys().cloned().collect();
         let problems = gathered.playbook_problems(&document.checked, &names, tags)?;
@@ -85,6 +86,7 @@ pub async fn proposed(
             tags: options.tags.clone(),
             skip_tags: options.skip_tags.clone(),
             extra_vars,
+            to_release: asked.to_release.clone().map(Into::into),
         },
     };
     let plan = match context.client.submit(request.clone(), None).await {
@@ -107,6 +109,8 @@ fn document(
     context: &Context<'_>,
 ) -> Result<Option<Document>, Failure> {
     let need = match purpose {
+        // A release that the servers keep needs nothing that the file delivers.
+        PurposeSaid::Deploy if asked.to_release.is_some() => Need::Servers,
         PurposeSaid::Deploy => Need::Everything,
         PurposeSaid::Update | PurposeSaid::Destroy | PurposeSaid::Adopt | PurposeSaid::Disown => {
             Need::Servers
