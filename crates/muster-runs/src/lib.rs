@@ -21,6 +21,8 @@ pub mod offers;
 pub mod queue;
 mod reach;
 pub mod reads;
+pub mod revision;
+mod rollback;
 mod runner;
 pub mod search;
 mod secret;
@@ -42,6 +44,7 @@ pub use error::EngineError;
 pub use lease::LeaseTimes;
 pub use limits::Limit;
 pub use reads::Reads;
+pub use rollback::RollBack;
 pub use submit::Proposal;
 
 /// The real sink, as the executable sets it up.

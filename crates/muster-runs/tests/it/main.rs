@@ -13,6 +13,7 @@ mod provision;
 mod queue;
 mod reach;
 mod retry;
+mod revision;
 mod seed;
 mod sink;
 mod world;
