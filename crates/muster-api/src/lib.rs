@@ -20,6 +20,7 @@ pub mod media;
 pub mod plan;
 pub mod problem;
 pub mod queue;
+pub mod revision;
 pub mod run;
 pub mod secret;
 pub mod server;

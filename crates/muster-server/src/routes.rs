@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::handler::{
-    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, plan, queue, run, secret,
-    server,
+    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, plan, queue, revision, run,
+    secret, server,
 };
 use crate::refusal::Refusal;
 use crate::{layers, openapi, signin};
@@ -54,6 +54,11 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(infrastructure::list::list))
         .routes(routes!(infrastructure::show::show))
         .routes(routes!(infrastructure::stats::stats))
+        .routes(routes!(revision::list::list))
+        .routes(routes!(revision::show::show))
+        .routes(routes!(revision::file::file))
+        .routes(routes!(revision::difference::between, revision::difference::from_now))
+        .routes(routes!(revision::rollback::rollback))
         .routes(routes!(secret::list::list))
         .routes(routes!(secret::set::set, secret::unset::unset))
         .routes(routes!(limit::list::list))

@@ -11,6 +11,7 @@ pub mod limit;
 pub mod metrics;
 pub mod plan;
 pub mod queue;
+pub mod revision;
 pub mod run;
 pub mod secret;
 pub mod server;

@@ -173,6 +173,7 @@ fn outlives(command: &Command) -> bool {
         Command::Infra(Infra::Update(change) | Infra::Deploy(change) | Infra::Destroy(change)) => {
             change.begin.detach
         }
+        Command::Infra(Infra::Rollback(asked)) => asked.begin.detach,
         Command::Server(Server { command: Some(ServerCommand::Exec { begin, .. }), .. }) => begin.detach,
         _ => false,
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use muster_api::run::RunAttributes;
 
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN};
-use super::{event, plan, table};
+use super::{event, plan, revision, table};
 use crate::command::Report;
 use crate::command::report::{Outcome, Planned, Row};
 
@@ -40,7 +40,10 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         | Report::Secrets(_)
         | Report::Limits(_)
         | Report::Contexts(_)
+        | Report::Revisions(_)
         | Report::Stats(_) => table::report(report),
+        Report::Revision(row) => revision::one(&row.said),
+        Report::Differences(found) => revision::differences(&found.said),
         Report::Events(events) => events.iter().filter_map(event::line).map(|line| line + "\n").collect(),
         Report::Found(events) if events.is_empty() => "Nothing found.\n".into(),
         Report::Found(events) => events.iter().map(found).collect(),

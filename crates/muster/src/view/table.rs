@@ -9,7 +9,7 @@ use muster_api::run::RunAttributes;
 use muster_api::server::ServerAttributes;
 use muster_api::stats::StatsAttributes;
 
-use super::{data, event, plan};
+use super::{data, event, plan, revision};
 use crate::command::Report;
 use crate::command::report::{Row, StepExplained};
 
@@ -42,6 +42,9 @@ pub fn report(report: &Report) -> String {
         Report::Servers(list) => servers(list),
         Report::Infrastructure(owned) => objects(&owned.said),
         Report::Stats(list) => stats(list),
+        Report::Revisions(list) => revision::list(list),
+        Report::Revision(row) => revision::servers(&row.said),
+        Report::Differences(found) => revision::fields(&found.said),
         Report::Accounts(list) => draw(
             &["account", "provider", "customer", "project", "url"],
             list.iter()
