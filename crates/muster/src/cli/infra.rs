@@ -20,7 +20,7 @@ pub enum Infra {
         /// The file's name without extension
         name: String,
         /// What was there after this revision, and which versions were inside each server
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = revision_number)]
         revision: Option<u32>,
         /// The account of the revision, where the file was applied to several
         #[arg(long, requires = "revision")]
@@ -48,7 +48,7 @@ pub struct History {
     /// The file's name without extension
     pub name: String,
     /// One revision in full: what was there after it, and which versions were inside each server
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = revision_number)]
     pub revision: Option<u32>,
     /// Print the file of that revision as it was: the infrastructure file, or this one of its bundle
     #[arg(long, value_name = "PATH", num_args = 0..=1, requires = "revision")]
@@ -71,7 +71,7 @@ pub struct Diff {
     /// The file's name without extension
     pub name: String,
     /// The revision before
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", value_parser = revision_number)]
     pub from: u32,
     /// The revision after, or `now`: the file as it is here
     #[arg(value_name = "B", default_value = "now")]
@@ -93,7 +93,7 @@ pub struct Rollback {
     /// The file's name without extension
     pub name: String,
     /// The revision to go back to; left out, the last good one before the current one
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = revision_number)]
     pub to: Option<u32>,
     /// Carry out this plan, if nothing moved since
     #[arg(long, value_name = "ID", conflicts_with_all = ["to", "deploy", "no_deploy", "keep_disks"])]
@@ -222,4 +222,24 @@ pub struct Named {
     /// A file of variables
     #[arg(long = "var-file", value_name = "FILE")]
     pub var_files: Vec<PathBuf>,
+}
+
+/// The number of a revision.
+fn revision_number(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number
+        .ok_or_else(|| "a revision is a number from 1 on; `muster infra history NAME` shows them".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_a_number_from_1() {
+        assert_eq!(revision_number("12"), Ok(12));
+        for text in ["0", "-1", "now", "", "4294967296"] {
+            assert!(revision_number(text).unwrap_err().contains("muster infra history"), "{text}");
+        }
+    }
 }
