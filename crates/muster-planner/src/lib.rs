@@ -38,4 +38,4 @@ pub use exec::plan_exec;
 pub use infrastructure::plan_infrastructure;
 pub use intent::CLOCK_SKEW_MS;
 pub use lanes::{LANE_TARGETS, cut};
-pub use rollback::{Back, KeptDisk, Then, keep_larger_disks, not_restored, redeploy};
+pub use rollback::{Back, KeptDisk, Then, keep_larger_disks, not_restored, redeploy, take_names_back};

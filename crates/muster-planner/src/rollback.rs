@@ -173,11 +173,28 @@ fn larger_disks(wanted: &Infrastructure, seen: &Inventory) -> Vec<KeptDisk> {
         .filter_map(|record| Some((&record.name, *servers.get(&record.id)?)))
         .collect();
     let larger = wanted.servers.iter().filter_map(|server| {
-        let now_gb = standing.get(&server.name)?.size.disk_gb;
+        let mut names = std::iter::once(&server.name).chain(&server.was);
+        let now_gb = names.find_map(|name| standing.get(name))?.size.disk_gb;
         let then_gb = server.size.disk_gb;
         (now_gb > then_gb).then(|| KeptDisk { server: server.name.clone(), then_gb, now_gb })
     });
     larger.collect()
+}
+
+/// A server that was renamed since is the same server: it gets its name back, instead of being deleted and made anew.
+pub fn take_names_back(wanted: &mut Infrastructure, applied: &Applied, seen: &Inventory) {
+    let then: HashMap<&ServerName, &ProviderId> =
+        applied.servers.iter().map(|server| (&server.name, &server.id)).collect();
+    let now: HashMap<&ProviderId, &ServerName> =
+        seen.records(ObjectKind::Server, &wanted.name).map(|record| (&record.id, &record.name)).collect();
+    let names: HashSet<ServerName> = wanted.servers.iter().map(|server| server.name.clone()).collect();
+    for server in &mut wanted.servers {
+        let Some(name) = then.get(&server.name).and_then(|id| now.get(*id)) else { continue };
+        // A name that this revision wants too is another of its servers.
+        if !names.contains(*name) && !server.was.contains(*name) {
+            server.was.push((*name).clone());
+        }
+    }
 }
 
 /// Leaves disks that are larger than wanted as they are, because no disk can shrink; gives them.
@@ -216,11 +233,15 @@ pub fn not_restored(
         notes.push(Note { target: target.to_owned(), kind: NoteKind::NotRestored, message });
     };
     let mut made: HashSet<&ServerName> = HashSet::new();
+    let had: HashMap<&ServerName, &ProviderId> = back
+        .applied
+        .map(|applied| applied.servers.iter().map(|server| (&server.name, &server.id)).collect())
+        .unwrap_or_default();
     for step in &draft.steps {
         match &step.action {
             Action::Server(ServerAction::Create(create)) => {
                 made.insert(&create.name);
-                let then = back.applied.and_then(|applied| applied.server(&create.name));
+                let then = had.get(&create.name);
                 let lost = match (&step.reason, then) {
                     (Reason::MustReplace { .. }, _) => {
                         "It is deleted and made anew: what is on its disk now is lost, and it gets a new id and new addresses."
@@ -228,7 +249,7 @@ pub fn not_restored(
                     }
                     (_, Some(then)) => format!(
                         "The server of revision {number} (id {}) is gone, with its disk. It comes back empty: a new disk, a new id, new addresses.",
-                        then.id
+                        then
                     ),
                     (_, None) => "It comes back empty: a new disk, a new id, new addresses.".to_owned(),
                 };

@@ -10,7 +10,7 @@ use muster_model::plan::{Note, NoteKind, PlanDraft};
 use muster_model::policy::{Policy, Purpose};
 use muster_model::revision::{Applied, Revision, before_current};
 use muster_model::rights::{Authority, Wish, may};
-use muster_planner::{Back, KeptDisk, keep_larger_disks, not_restored, redeploy};
+use muster_planner::{Back, KeptDisk, keep_larger_disks, not_restored, redeploy, take_names_back};
 use muster_store::{REVISIONS_MAX, RevisionsOf};
 
 use crate::engine::{Engine, Inner};
@@ -57,8 +57,12 @@ pub(crate) struct GoesBack {
 }
 
 impl GoesBack {
-    /// Disks that stay larger, where that is wished.
-    pub(crate) fn keep_disks(&self, wanted: &mut Infrastructure, seen: &Inventory) -> Vec<KeptDisk> {
+    /// Fits what is wanted to what stands: servers that were renamed since get their names back, and disks stay larger
+    /// where that is wished; gives these.
+    pub(crate) fn fit(&self, wanted: &mut Infrastructure, seen: &Inventory) -> Vec<KeptDisk> {
+        if let Some(applied) = &self.applied {
+            take_names_back(wanted, applied, seen);
+        }
         if self.keep_disks { keep_larger_disks(wanted, seen) } else { Vec::new() }
     }
 

@@ -256,7 +256,7 @@ impl Inner {
         let seen = self.observe(space, &session, &subject).await?;
         let now = self.world.clock.now();
         let kept = match &back {
-            Some(back) => back.keep_disks(&mut wanted.infrastructure, &seen),
+            Some(back) => back.fit(&mut wanted.infrastructure, &seen),
             None => Vec::new(),
         };
         let mut draft =

@@ -9,7 +9,7 @@ use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::plan::NoteKind;
 use muster_model::policy::Purpose;
 use muster_model::revision::{Applied, applied};
-use muster_planner::{Back, BundleFacts, Then, keep_larger_disks, not_restored, redeploy};
+use muster_planner::{Back, BundleFacts, Then, keep_larger_disks, not_restored, redeploy, take_names_back};
 
 use crate::world::*;
 
@@ -148,6 +148,26 @@ fn what_does_not_come_back_is_named() {
     let found = lost(&world, &then, &kept);
     let disk = found.iter().find(|(target, _)| target == "web-1").unwrap();
     assert!(disk.1.contains("stays at 60 GB"), "{disk:?}");
+}
+
+/// ICT-37: what was renamed since is the same server; going back to its old name deletes nothing.
+#[test]
+fn a_renamed_server_gets_its_name_back() {
+    let mut world = Setting::new(&["web-1", "web-2"]);
+    let had = |id: &str, name: &str| record(ObjectKind::Server, id, name, Claim::Created);
+    let then = left(&world.file, &[had("1", "web-1"), had("2", "web-2")]);
+    // web-1 is called app-1 now; web-2 is gone, and another server bears its name.
+    world.seen.world.servers = vec![server("1", "web-1"), server("3", "web-2")];
+    world.seen.owned = vec![had("1", "app-1"), had("3", "web-2")];
+    assert!(world.plan().steps.iter().any(|step| step.action.deletes()), "unfitted it would be deleted");
+    take_names_back(&mut world.file, &then, &world.seen);
+    assert_eq!(world.file.servers[0].was, ["app-1".into()]);
+    assert!(world.file.servers[1].was.is_empty());
+    assert!(!world.plan().steps.iter().any(|step| step.action.writes_to_provider()), "{}", world.text());
+    let found = lost(&world, &then, &[]);
+    assert_eq!(found.iter().map(|(target, _)| target.as_str()).collect::<Vec<_>>(), ["web-2"], "{found:?}");
+    world.seen.world.servers[0].size.disk_gb = 60;
+    assert_eq!(keep_larger_disks(&mut world.file, &world.seen).len(), 1, "known under its other name too");
 }
 
 #[test]

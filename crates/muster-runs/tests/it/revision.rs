@@ -165,6 +165,24 @@ fn a_disk_that_has_grown_is_said_and_can_stay() {
     lived.result.unwrap();
 }
 
+/// A rename is taken back without a deletion.
+#[test]
+fn a_rename_is_taken_back() {
+    let stage = Stage::new(15);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        applied(&engine, SHOP).await;
+        let first = one(&engine, 1).await.applied.unwrap();
+        applied(&engine, &SHOP.replace("web: { ", "app: { was: [web], ")).await;
+        let renamed = one(&engine, 2).await.applied.unwrap();
+        assert_eq!(renamed.servers[0].name.as_str(), "app-1");
+        let view = planned(&engine, to(1)).await.unwrap();
+        assert!(lost(&view).is_empty(), "{:?}", view.plan.unwrap().draft.notes);
+        assert!(gone_back(&engine, to(1)).await > 0);
+        assert_eq!(one(&engine, 3).await.applied.unwrap(), first);
+    });
+    lived.result.unwrap();
+}
+
 /// What cannot be gone back to is said, with the way out.
 #[test]
 fn what_cannot_be_gone_back_to_is_refused() {
