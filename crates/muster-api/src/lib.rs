@@ -22,6 +22,7 @@ pub mod plan;
 pub mod problem;
 pub mod queue;
 pub mod release;
+pub mod revision;
 pub mod run;
 pub mod secret;
 pub mod server;

@@ -21,6 +21,7 @@ pub mod object;
 pub mod ownership;
 pub mod plan;
 pub mod policy;
+pub mod revision;
 pub mod rights;
 pub mod run;
 pub mod secret;

@@ -223,6 +223,7 @@ impl Engine {
             at: inner.world.clock.now(),
             node: inner.node,
             idempotency_key: None,
+            source: None,
         };
         inner.store.insert_plan(new).await?;
         let plan = Plan {

@@ -114,6 +114,7 @@ impl Engine {
         let inner = &self.inner;
         how.check()?;
         let row = inner.ready_plan(authority, plan).await?;
+        let new = row.new;
         let plan =
             row.plan.ok_or_else(|| EngineError::Store(format!("the body of plan {plan} is not there")))?;
         inner.bury_the_dead().await?;
@@ -140,6 +141,7 @@ impl Engine {
             priority: how.priority.number(),
             locks: plan.draft.locks.clone(),
             idempotency_key: how.idempotency_key,
+            revision: crate::revision::new_revision(&new, &plan)?,
         };
         let approved = inner.store.approve(approval).await?;
         match inner.config.role {

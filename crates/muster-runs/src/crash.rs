@@ -19,6 +19,7 @@ use muster_store::*;
 
 mod lanes;
 mod queue;
+mod revision;
 
 /// Decides what a process survives. Not returning is dying.
 #[async_trait]

@@ -23,6 +23,8 @@ pub mod queue;
 mod reach;
 pub mod reads;
 mod releases;
+pub mod revision;
+mod rollback;
 mod runner;
 pub mod search;
 mod secret;
@@ -44,6 +46,7 @@ pub use error::EngineError;
 pub use lease::LeaseTimes;
 pub use limits::Limit;
 pub use reads::Reads;
+pub use rollback::RollBack;
 pub use submit::Proposal;
 
 /// The real sink, as the executable sets it up.

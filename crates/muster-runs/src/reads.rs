@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use muster_model::account::{Account, AccountIdentity, Provider};
-use muster_model::id::{InfrastructureName, LaneNumber, PlanId, RunId, SecretName, Sequence, SpaceName};
+use muster_model::id::{
+    InfrastructureName, LaneNumber, PlanId, RevisionNumber, RunId, SecretName, Sequence, SpaceName,
+};
 use muster_model::ownership::Ownership;
 use muster_model::plan::{Plan, Subject};
 use muster_model::run::{Entry, Run};
@@ -37,6 +39,8 @@ pub struct PlanView {
     pub message: Option<String>,
     /// The plan, once it was made.
     pub plan: Option<Plan>,
+    /// The revision that it goes back to.
+    pub back_to: Option<RevisionNumber>,
     /// Warnings of the document (old spellings), rendered.
     pub warnings: Vec<String>,
     /// Who proposed it.
@@ -89,6 +93,7 @@ impl Reads {
             state: row.state,
             message: row.message,
             plan: row.plan,
+            back_to: row.new.source.and_then(|source| source.back_to),
             warnings: row.new.warnings,
             actor: row.new.actor,
             created_at: row.new.at,

@@ -15,6 +15,9 @@ use crate::error::{EngineError, chain};
 /// The Space of Muster's own secrets; no person's Space can be called so.
 pub(crate) const OWN_SPACE: &str = "(muster)";
 
+/// The environment variable in which the password for sudo travels with a plan.
+pub(crate) const BECOME_PASSWORD: &str = "ANSIBLE_BECOME_PASS";
+
 /// Where a plan's environment values are kept.
 fn environment_secret(plan: PlanId, name: &str) -> (SpaceName, SecretName) {
     (SpaceName::from(OWN_SPACE), SecretName(format!("environment/{plan}/{name}")))

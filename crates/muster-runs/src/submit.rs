@@ -1,6 +1,6 @@
 //! Proposals: what somebody asks the engine to plan, from the document to the saved plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_model::Secret;
@@ -11,10 +11,12 @@ use muster_model::diagnostic::{Diagnostics, Style};
 use muster_model::document::Files;
 use muster_model::id::{AccountName, InfrastructureName, PlanId, SpaceName};
 use muster_model::infrastructure::check::{self, Inputs, Need};
+use muster_model::infrastructure::find::ROOT_MARKER;
 use muster_model::infrastructure::{Checked, Infrastructure};
 use muster_model::inventory::Inventory;
-use muster_model::plan::{Plan, PlanDraft, Subject};
+use muster_model::plan::{NoteKind, Plan, PlanDraft, Subject};
 use muster_model::policy::{Policy, Purpose};
+use muster_model::revision::Source;
 use muster_model::rights::{Authority, Wish, may};
 use muster_planner::BundleFacts;
 use muster_store::{NewPlan, PlanInputs, PlanState, PlannedAs};
@@ -22,6 +24,7 @@ use muster_store::{NewPlan, PlanInputs, PlanState, PlannedAs};
 use crate::account::ENVIRONMENT_ACCOUNT;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
+use crate::rollback::GoesBack;
 
 /// Ask for a plan about one infrastructure file.
 #[derive(Clone, Debug)]
@@ -49,15 +52,27 @@ pub struct Proposal {
 }
 
 /// A proposal whose document was read.
-struct Wanted {
-    infrastructure: Infrastructure,
+pub(crate) struct Wanted {
+    pub(crate) infrastructure: Infrastructure,
     warnings: Vec<String>,
-    bundle: BundleFacts,
+    pub(crate) bundle: BundleFacts,
+    /// Documents whose text decided.
+    pub(crate) documents: BTreeSet<String>,
 }
 
 impl Engine {
     /// Checks the document, saves a plan that is *observing*, and looks at the world in the background.
     pub async fn submit(&self, authority: &Authority, proposal: Proposal) -> Result<PlanId, EngineError> {
+        self.propose(authority, proposal, None).await
+    }
+
+    /// The same; a plan that goes back to a revision also says what that does not bring back.
+    pub(crate) async fn propose(
+        &self,
+        authority: &Authority,
+        proposal: Proposal,
+        back: Option<GoesBack>,
+    ) -> Result<PlanId, EngineError> {
         may(authority, Wish::Run, &proposal.space).map_err(EngineError::Denied)?;
         if proposal.policy.to_release.is_some() && proposal.policy.purpose != Purpose::Deploy {
             return Err(EngineError::Invalid("only a deploy goes back to a release".into()));
@@ -67,13 +82,12 @@ impl Engine {
         let account = proposal.account.clone().unwrap_or_else(|| wanted.infrastructure.account.clone());
         inner.session(&proposal.space, &account).await?;
         let id = PlanId(inner.world.ids.next());
-        let subject = Subject::Infrastructure(proposal.infrastructure.clone());
         let saved = inner
             .store
             .insert_plan(NewPlan {
                 id,
                 space: proposal.space.clone(),
-                subject: subject.clone(),
+                subject: Subject::Infrastructure(proposal.infrastructure.clone()),
                 account: account.clone(),
                 purpose: purpose_word(proposal.policy.purpose).to_owned(),
                 bundle: serde_json::to_string(&proposal.bundle)
@@ -83,6 +97,14 @@ impl Engine {
                 at: inner.world.clock.now(),
                 node: inner.node,
                 idempotency_key: proposal.idempotency_key.clone(),
+                source: Some(Source {
+                    entry: proposal.entry.clone(),
+                    vars: proposal.vars.clone(),
+                    var_files: proposal.var_files.clone(),
+                    env: proposal.env.keys().cloned().collect(),
+                    documents: wanted.documents.clone(),
+                    back_to: back.as_ref().map(|back| back.number),
+                }),
             })
             .await?;
         if saved != id {
@@ -93,7 +115,7 @@ impl Engine {
         let space = proposal.space.clone();
         let mut policy = proposal.policy;
         tokio::spawn(async move {
-            let planned = inner.look_and_plan(id, &space, &account, &subject, wanted, &mut policy).await;
+            let planned = inner.look_and_plan(id, &space, &account, wanted, &mut policy, back).await;
             let planned = planned.unwrap_or_else(|error| PlannedAs {
                 state: PlanState::Refused,
                 message: Some(error.to_string()),
@@ -109,7 +131,7 @@ impl Engine {
 }
 
 impl Inner {
-    async fn read_document(&self, proposal: &Proposal) -> Result<Wanted, EngineError> {
+    pub(crate) async fn read_document(&self, proposal: &Proposal) -> Result<Wanted, EngineError> {
         let bundle =
             BundleFacts::of(&proposal.bundle, muster_outside::ansible::builtin::node_exporter_digest());
         let Some(entry) = &proposal.entry else {
@@ -117,6 +139,7 @@ impl Inner {
                 infrastructure: self.nothing(proposal).await?,
                 warnings: Vec::new(),
                 bundle,
+                documents: BTreeSet::new(),
             });
         };
         proposal.bundle.check().map_err(|problem| EngineError::Invalid(problem.to_string()))?;
@@ -149,6 +172,8 @@ impl Inner {
         let checked = check::load(&proposal.infrastructure, &files, entry, &inputs)
             .map_err(|problems| EngineError::Document(Box::new(problems)))?;
         let playbooks = self.playbook_problems(proposal, &checked).await?;
+        let mut documents = checked.files_used;
+        documents.extend(proposal.bundle.files.contains_key(ROOT_MARKER).then(|| ROOT_MARKER.to_owned()));
         let mut infrastructure = checked.infrastructure;
         if proposal.policy.purpose == Purpose::Destroy {
             infrastructure.servers.clear();
@@ -158,7 +183,7 @@ impl Inner {
         let mut warnings = checked.warnings;
         warnings.append(playbooks);
         let warnings = warnings.sorted().items.iter().map(|item| item.render(Style::Plain)).collect();
-        Ok(Wanted { infrastructure, warnings, bundle })
+        Ok(Wanted { infrastructure, warnings, bundle, documents })
     }
 
     /// What may be wrong with the playbooks that a deploy would run.
@@ -228,17 +253,25 @@ impl Inner {
         id: PlanId,
         space: &SpaceName,
         account: &AccountName,
-        subject: &Subject,
-        wanted: Wanted,
+        mut wanted: Wanted,
         policy: &mut Policy,
+        back: Option<GoesBack>,
     ) -> Result<PlannedAs, EngineError> {
         let session = self.session(space, account).await?;
         policy.settle_ms = session.account.settings.settle_time_ms();
-        let seen = self.observe_for(space, &session, subject, &wanted.infrastructure, policy).await?;
+        let subject = Subject::Infrastructure(wanted.infrastructure.name.clone());
+        let seen = self.observe_for(space, &session, &subject, &wanted.infrastructure, policy).await?;
         let now = self.world.clock.now();
+        let kept = match &back {
+            Some(back) => back.fit(&mut wanted.infrastructure, &seen),
+            None => Vec::new(),
+        };
         let mut draft =
             muster_planner::plan_infrastructure(&wanted.infrastructure, &seen, policy, &wanted.bundle, now);
         draft.lanes = muster_planner::cut(&draft.steps, self.config.lane_targets);
+        if let Some(back) = &back {
+            back.say(&kept, &wanted.infrastructure, &seen, &mut draft);
+        }
         let plan = Plan {
             id,
             space: space.clone(),
@@ -262,6 +295,9 @@ impl Inner {
         mut inputs: PlanInputs,
     ) -> Result<PlanId, EngineError> {
         draft.lanes = muster_planner::cut(&draft.steps, self.config.lane_targets);
+        // What going back means was said when it was asked for.
+        let of_rollback = |kind| matches!(kind, NoteKind::Rollback | NoteKind::NotRestored);
+        draft.notes.extend(before.draft.notes.iter().filter(|note| of_rollback(note.kind)).cloned());
         let id = PlanId(self.world.ids.next());
         let row = self
             .store
@@ -282,7 +318,7 @@ impl Inner {
     }
 }
 
-fn purpose_word(purpose: Purpose) -> &'static str {
+pub(crate) fn purpose_word(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Update => "update",
         Purpose::Deploy => "deploy",

@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::handler::{
-    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, object, plan, queue, run,
+    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, object, plan, queue, revision,
+    run,
     secret, server,
 };
 use crate::refusal::Refusal;
@@ -60,6 +61,11 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(infrastructure::show::show))
         .routes(routes!(infrastructure::releases::releases))
         .routes(routes!(infrastructure::stats::stats))
+        .routes(routes!(revision::list::list))
+        .routes(routes!(revision::show::show))
+        .routes(routes!(revision::file::file))
+        .routes(routes!(revision::difference::between, revision::difference::from_now))
+        .routes(routes!(revision::rollback::rollback))
         .routes(routes!(secret::list::list))
         .routes(routes!(secret::set::set, secret::unset::unset))
         .routes(routes!(limit::list::list))

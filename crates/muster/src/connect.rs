@@ -37,6 +37,10 @@ pub const DATABASE_URL: &str = "MUSTER_DATABASE_URL";
 pub const LEASE_SECONDS: &str = "MUSTER_LEASE_SECONDS";
 /// The most servers of one lane.
 pub const LANE_TARGETS: &str = "MUSTER_LANE_TARGETS";
+/// How many revisions of each file stay whole, however old they are.
+pub const REVISIONS_KEPT: &str = "MUSTER_REVISIONS_KEPT";
+/// The most of them.
+const REVISIONS_KEPT_MAX: u32 = muster_runs::revision::REVISIONS_MAX;
 
 /// Private keys that OpenSSH tries by itself, below `~/.ssh`.
 const KEY_FILES: &[&str] = &["id_ed25519", "id_ecdsa", "id_rsa"];
@@ -161,6 +165,7 @@ pub async fn open_engine(home: &Path, role: Role, database: Option<String>) -> R
         role,
         lease: lease_times()?,
         lane_targets: lane_targets()?,
+        revisions_kept: revisions_kept()?,
         database: database.or_else(|| home::variable(DATABASE_URL)),
         ..EngineConfig::new(PathBuf::from(home))
     };
@@ -186,6 +191,16 @@ fn lane_targets() -> Result<usize, Failure> {
         Failure::usage(format!(
             "{LANE_TARGETS}: `{text}` is no number of servers from 1 to {}",
             LANE_TARGETS_MAX
+        ))
+    })
+}
+
+/// How many revisions of each file stay whole, as the environment says.
+fn revisions_kept() -> Result<u32, Failure> {
+    let Some(text) = home::variable(REVISIONS_KEPT) else { return Ok(muster_runs::revision::REVISIONS_KEPT) };
+    text.parse().ok().filter(|kept| (1..=REVISIONS_KEPT_MAX).contains(kept)).ok_or_else(|| {
+        Failure::usage(format!(
+            "{REVISIONS_KEPT}: `{text}` is no number of revisions from 1 to {REVISIONS_KEPT_MAX}"
         ))
     })
 }

@@ -32,6 +32,9 @@ pub struct PlanAttributes {
     pub state: String,
     /// Why it was refused, where that is not under `refusals`.
     pub message: Option<String>,
+    /// The revision that it goes back to.
+    #[serde(default)]
+    pub rollback_to: Option<u32>,
     /// The account it acts on; none while observing.
     pub account: Option<String>,
     /// Who that account is at the provider; none while observing.
@@ -255,11 +258,15 @@ impl From<&Waiting> for WaitingSaid {
 pub struct NoteSaid {
     /// What it is about.
     pub target: String,
-    /// `stranger`, `late-duplicate`, `meaning-changed`, `claimed`, `old`, `renamed`, `open-intent`, `skipped`.
+    /// `stranger`, `late-duplicate`, `meaning-changed`, `claimed`, `old`, `renamed`, `open-intent`, `skipped`,
+    /// `rollback` (which revision the plan goes back to), `not-restored` (what that does not bring back).
     pub kind: String,
     /// In words.
     pub message: String,
 }
+
+/// The kind of a note that says what going back to a revision does not bring back.
+pub const NOT_RESTORED: &str = "not-restored";
 
 fn note_word(kind: NoteKind) -> &'static str {
     match kind {
@@ -271,6 +278,8 @@ fn note_word(kind: NoteKind) -> &'static str {
         NoteKind::Renamed => "renamed",
         NoteKind::OpenIntent => "open-intent",
         NoteKind::Skipped => "skipped",
+        NoteKind::Rollback => "rollback",
+        NoteKind::NotRestored => NOT_RESTORED,
     }
 }
 

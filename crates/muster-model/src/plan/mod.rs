@@ -247,6 +247,10 @@ pub enum NoteKind {
     OpenIntent,
     /// Asked for, and there is nothing to do it on (no server of a `deploy:` entry runs).
     Skipped,
+    /// Which revision the plan goes back to, and what of it.
+    Rollback,
+    /// What going back does not bring back.
+    NotRestored,
 }
 
 /// Why a plan may not be carried out.

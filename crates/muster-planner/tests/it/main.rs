@@ -14,6 +14,7 @@ mod provision;
 mod purpose;
 mod refuse;
 mod replace;
+mod rollback;
 mod speed;
 mod state;
 mod world;

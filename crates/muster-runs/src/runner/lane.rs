@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use muster_model::id::StepNumber;
 use muster_model::plan::{Action, HostAction, OnFailure, Plan, Step, Subject, WaitingReason};
-use muster_model::run::{Entry, EntryKind, Output, RunState};
+use muster_model::run::{Entry, EntryKind, Fact, Output, RunState};
 use muster_store::{OutputLog, PlanInputs, Wait, Want};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -367,8 +367,16 @@ impl Lane {
             .into_iter()
             .map(|step| (EntryKind::Skipped { step, message: why.to_owned() }, Vec::new()))
             .collect();
-        entries.push((EntryKind::Run { state, message }, Vec::new()));
+        entries.push((EntryKind::Run { state, message }, self.brought_about(state).await?));
         self.journal.write_all(entries).await
+    }
+
+    /// What the run's revision brought about, where it ends well.
+    async fn brought_about(&self, state: RunState) -> Result<Vec<Fact>, Stop> {
+        if !matches!(state, RunState::Succeeded | RunState::Partly) || !self.is_of_a_world() {
+            return Ok(Vec::new());
+        }
+        self.inner.brought_about(&self.plan).await.map_err(|error| Stop::Store(error.to_string()))
     }
 
     pub(super) async fn inputs(&self) -> Result<PlanInputs, String> {

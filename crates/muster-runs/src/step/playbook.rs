@@ -26,6 +26,7 @@ use self::told::Told;
 use super::provision::{Target, bundle_files, inventory_of, targets};
 use super::{StepContext, StepError};
 use crate::journal::Stop;
+use crate::secret::BECOME_PASSWORD;
 
 mod earlier;
 mod told;
@@ -35,7 +36,6 @@ const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The longest one playbook may take.
 const PLAYBOOK_LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// The name under which a client sends the password of `--ask-become-pass`.
-const BECOME_PASSWORD: &str = "ANSIBLE_BECOME_PASS";
 /// Problems of a playbook that are shown at once.
 const PROBLEMS_SHOWN_MAX: usize = 20;
 

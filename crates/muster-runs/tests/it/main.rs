@@ -17,6 +17,7 @@ mod queue;
 mod reach;
 mod refusal;
 mod retry;
+mod revision;
 mod seed;
 mod sink;
 mod world;

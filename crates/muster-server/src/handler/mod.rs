@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod object;
 pub mod plan;
 pub mod queue;
+pub mod revision;
 pub mod run;
 pub mod secret;
 pub mod server;

@@ -179,6 +179,7 @@ fn outlives(command: &Command) -> bool {
     match command {
         Command::Infra(Infra::Update(change) | Infra::Destroy(change)) => change.begin.detach,
         Command::Infra(Infra::Deploy(deploy)) => deploy.change.begin.detach,
+        Command::Infra(Infra::Rollback(asked)) => asked.begin.detach,
         Command::Server(Server { command: Some(ServerCommand::Exec { begin, .. }), .. }) => begin.detach,
         _ => false,
     }

@@ -9,6 +9,7 @@ use muster_api::object::ObjectAttributes;
 use muster_api::plan::PlanAttributes;
 use muster_api::queue::QueuedAttributes;
 use muster_api::release::ReleasesAttributes;
+use muster_api::revision::{DifferenceAttributes, RevisionAttributes};
 use muster_api::run::{OutputAttributes, RunAttributes};
 use muster_api::secret::SecretAttributes;
 use muster_api::server::ServerAttributes;
@@ -197,6 +198,12 @@ pub enum Report {
     Servers(Vec<Row<ServerAttributes>>),
     /// What a file owns.
     Infrastructure(Box<Row<InfrastructureAttributes>>),
+    /// The history of a file.
+    Revisions(Vec<Row<RevisionAttributes>>),
+    /// One revision.
+    Revision(Box<Row<RevisionAttributes>>),
+    /// How a revision differs.
+    Differences(Box<Row<DifferenceAttributes>>),
     /// Files.
     Files(Vec<KnownFile>),
     /// Names of secrets.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use muster_api::run::RunAttributes;
 
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN};
-use super::{event, object, plan, table};
+use super::{event, object, plan, revision, table};
 use crate::command::Report;
 use crate::command::report::{Outcome, Planned, Row};
 
@@ -45,7 +45,10 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         | Report::Contexts(_)
         | Report::Objects(..)
         | Report::Releases(_)
+        | Report::Revisions(_)
         | Report::Stats(_) => table::report(report),
+        Report::Revision(row) => revision::one(&row.said),
+        Report::Differences(found) => revision::differences(&found.said),
         Report::Events(events) => events.iter().filter_map(event::line).map(|line| line + "\n").collect(),
         Report::Found(events) if events.is_empty() => "Nothing found.\n".into(),
         Report::Found(events) => events.iter().map(found).collect(),

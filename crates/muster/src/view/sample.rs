@@ -10,6 +10,7 @@ pub fn empty_plan() -> PlanAttributes {
         infrastructure: Some("shop".into()),
         state: "ready".into(),
         message: None,
+        rollback_to: None,
         account: Some("onecloud".into()),
         identity: Some("onecloud:17/3".into()),
         hash: Some("ab".repeat(32)),

@@ -11,7 +11,7 @@ use muster_api::server::ServerAttributes;
 use muster_api::stats::StatsAttributes;
 use muster_model::code::short;
 
-use super::{data, event, object, plan};
+use super::{data, event, object, plan, revision};
 use crate::command::Report;
 use crate::command::report::{Row, StepExplained};
 
@@ -55,6 +55,9 @@ pub fn report(report: &Report) -> String {
         Report::Objects(class, list) => object::many(*class, list),
         Report::Releases(list) => releases(list),
         Report::Stats(list) => stats(list),
+        Report::Revisions(list) => revision::list(list),
+        Report::Revision(row) => revision::servers(&row.said),
+        Report::Differences(found) => revision::fields(&found.said),
         Report::Accounts(list) => draw(
             &["account", "provider", "customer", "project", "url"],
             list.iter()

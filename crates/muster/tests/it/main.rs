@@ -9,6 +9,7 @@ mod countdown;
 mod elastic;
 mod examples;
 mod flow;
+mod history;
 mod kill;
 mod limit;
 mod machines;

@@ -74,6 +74,7 @@ async fn two_lanes() -> TwoLanes {
         priority: 0,
         locks: vec![],
         idempotency_key: None,
+        revision: None,
     };
     store.approve(approval).await.unwrap();
     let node = NodeId(Uuid::from_u128(1));

@@ -29,6 +29,7 @@ pub fn said(view: &PlanView) -> Resource<PlanAttributes> {
         infrastructure: infrastructure_of(&view.subject),
         state: state_word(view.state).to_owned(),
         message: view.message.clone(),
+        rollback_to: view.back_to.map(|number| number.0),
         account: None,
         identity: None,
         hash: None,

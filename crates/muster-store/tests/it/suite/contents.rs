@@ -186,7 +186,7 @@ pub async fn contents_of_plans_are_kept_as_long_as_they_may_be_needed(scene: Sce
     assert_eq!(left(&opened).await, (0, vec![1, 2]), "its run goes on");
     scene.become_state(&claim, RunState::Succeeded).await.unwrap();
     assert_eq!(left(&opened).await.1, [1, 2]);
-    opened.prune(at(5), 0, at(9)).await.unwrap();
+    opened.prune(at(5), Keep::runs(0), at(9)).await.unwrap();
     assert_eq!(left(&opened).await, (1, vec![2]));
 }
 
@@ -213,8 +213,8 @@ pub async fn pruned_runs_lose_their_output(scene: Scene) {
     }
     scene.become_state(&claim, RunState::Succeeded).await.unwrap();
     let opened = Opened { store: scene.store.clone(), contents: scene.contents.clone() };
-    assert!(opened.prune(at(1), 0, at(9)).await.unwrap().is_empty());
-    assert_eq!(opened.prune(at(5), 0, at(9)).await.unwrap(), [claim.run]);
+    assert!(opened.prune(at(1), Keep::runs(0), at(9)).await.unwrap().is_empty());
+    assert_eq!(opened.prune(at(5), Keep::runs(0), at(9)).await.unwrap(), [claim.run]);
     for lane in [0, 1] {
         let end = scene.contents.output_end(claim.run, LaneNumber(lane)).await.unwrap();
         assert_eq!(end, OutputEnd::default());

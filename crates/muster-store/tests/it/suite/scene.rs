@@ -155,6 +155,7 @@ impl Scene {
             at: at(0),
             node: node(1),
             idempotency_key: None,
+            source: None,
         };
         self.store.insert_plan(new).await.unwrap();
         let body = Plan {
@@ -218,6 +219,7 @@ impl Scene {
             priority: 0,
             locks: exclusive(name),
             idempotency_key: None,
+            revision: None,
         }
     }
 

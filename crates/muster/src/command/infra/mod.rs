@@ -12,12 +12,20 @@ pub mod files;
 pub mod propose;
 mod queue;
 pub mod releases;
+mod revision;
+mod rollback;
 
 /// Servers and networks of an infrastructure file.
 pub async fn infra(command: Infra, context: &Context<'_>) -> Result<Answer, Failure> {
     use change::{Asked, Manner};
     let (purpose, asked, manner) = match command {
-        Infra::Show { name } => {
+        Infra::Show { name, revision: Some(number), account } => {
+            return revision::show(&name, number, account.as_deref(), context).await;
+        }
+        Infra::History(asked) => return revision::history(&asked, context).await,
+        Infra::Diff(asked) => return revision::diff(&asked, context).await,
+        Infra::Rollback(asked) => return rollback::rollback(&asked, context).await,
+        Infra::Show { name, revision: None, account: _ } => {
             let owned = context.client.infrastructure(&name).await?;
             return Answer::done(Report::Infrastructure(Box::new(owned.into())));
         }

@@ -33,6 +33,25 @@ pub async fn proposed(
     asked: &Asked,
     context: &Context<'_>,
 ) -> Result<Resource<PlanAttributes>, Failure> {
+    let request = request(purpose, asked, context).await?;
+    let plan = match context.client.submit(request.clone(), None).await {
+        Ok(plan) => plan,
+        Err(error) => {
+            // The first run: ask for what is missing, then still do what was asked (ICT-59).
+            let Some(account) = missing_account(&error) else { return Err(error.into()) };
+            ask_for(context, &account).await?;
+            context.client.submit(request, None).await?
+        }
+    };
+    finished(plan, context).await
+}
+
+/// A file as it is here, with everything it needs sent.
+pub async fn request(
+    purpose: PurposeSaid,
+    asked: &Asked,
+    context: &Context<'_>,
+) -> Result<PlanRequest, Failure> {
     let options = &asked.options;
     let vars = vars::vars(&options.vars)?;
     let extra_vars = vars::extra_vars(&options.extra_vars)?;
@@ -64,7 +83,7 @@ pub async fn proposed(
     if let Some(gathered) = &gathered {
         gathered.send(&context.client).await?;
     }
-    let request = PlanRequest {
+    Ok(PlanRequest {
         space: default_space(),
         infrastructure: document
             .as_ref()
@@ -88,17 +107,7 @@ pub async fn proposed(
             extra_vars,
             to_release: asked.to_release.clone().map(Into::into),
         },
-    };
-    let plan = match context.client.submit(request.clone(), None).await {
-        Ok(plan) => plan,
-        Err(error) => {
-            // The first run: ask for what is missing, then still do what was asked (ICT-59).
-            let Some(account) = missing_account(&error) else { return Err(error.into()) };
-            ask_for(context, &account).await?;
-            context.client.submit(request, None).await?
-        }
-    };
-    finished(plan, context).await
+    })
 }
 
 /// The document; a plan that only lets go needs none, so that a file that is gone can be destroyed too.
@@ -131,7 +140,7 @@ fn environment(document: &Document) -> BTreeMap<String, SecretText> {
     used.filter_map(|name| Some((name.clone(), SecretText(Secret::new(std::env::var(name).ok()?))))).collect()
 }
 
-fn become_pass(context: &Context<'_>) -> Result<Secret, Failure> {
+pub(super) fn become_pass(context: &Context<'_>) -> Result<Secret, Failure> {
     if !context.ask.present() {
         return Err(Failure::usage("--ask-become-pass needs a terminal"));
     }
