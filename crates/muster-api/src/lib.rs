@@ -18,6 +18,7 @@ pub mod limit;
 pub mod log;
 pub mod media;
 pub mod plan;
+pub mod price;
 pub mod problem;
 pub mod queue;
 pub mod run;

@@ -19,6 +19,7 @@ pub mod limit;
 pub mod ownership;
 pub mod plan;
 pub mod policy;
+pub mod price;
 pub mod rights;
 pub mod run;
 pub mod secret;

@@ -7,6 +7,7 @@ mod adopt;
 mod bring_back;
 mod budget;
 mod bundle;
+mod cost;
 mod creation;
 mod difference;
 mod disown;
@@ -33,6 +34,7 @@ mod why;
 
 pub use budget::{DELETIONS_FREE_MIN, DELETIONS_FREE_PERCENT};
 pub use bundle::BundleFacts;
+pub use cost::plan_cost;
 pub use exec::plan_exec;
 pub use infrastructure::plan_infrastructure;
 pub use intent::CLOCK_SKEW_MS;

@@ -201,6 +201,7 @@ impl Engine {
             account: session.account.name.clone(),
             identity: first.account.clone(),
             draft,
+            cost: None,
         };
         let planned =
             PlannedAs { state: PlanState::Ready, message: None, plan: Some((plan, inner.no_inputs(first))) };

@@ -18,6 +18,7 @@ mod limits;
 mod metrics;
 mod observe;
 pub mod offers;
+pub mod price;
 pub mod queue;
 mod reach;
 pub mod reads;

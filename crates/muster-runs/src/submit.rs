@@ -232,12 +232,14 @@ impl Inner {
         let mut draft =
             muster_planner::plan_infrastructure(&wanted.infrastructure, &seen, policy, &wanted.bundle, now);
         draft.lanes = muster_planner::cut(&draft.steps, self.config.lane_targets);
+        let cost = self.cost_of(space, account, &wanted.infrastructure, &seen, &draft).await;
         let plan = Plan {
             id,
             space: space.clone(),
             account: account.clone(),
             identity: session.account.identity.clone(),
             draft,
+            cost,
         };
         let bundle =
             serde_json::to_value(&wanted.bundle).map_err(|error| EngineError::Store(error.to_string()))?;
@@ -268,7 +270,8 @@ impl Inner {
         let state = if draft.refusals.is_empty() { PlanState::Ready } else { PlanState::Refused };
         inputs.seen = seen;
         inputs.now = at;
-        let plan = Plan { id, draft, ..before.clone() };
+        let cost = self.cost_of(&before.space, &before.account, &inputs.wanted, &inputs.seen, &draft).await;
+        let plan = Plan { id, draft, cost, ..before.clone() };
         let planned = PlannedAs { state, message: None, plan: Some((plan, inputs)) };
         self.store.finish_plan(id, planned).await?;
         Ok(id)

@@ -49,6 +49,8 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(account::test::test))
         .routes(routes!(account::offers::offers))
         .routes(routes!(account::offers::refresh))
+        .routes(routes!(account::prices::show, account::prices::set, account::prices::remove))
+        .routes(routes!(account::cost::cost))
         .routes(routes!(server::list::list))
         .routes(routes!(server::ssh::ssh))
         .routes(routes!(infrastructure::list::list))

@@ -2,6 +2,7 @@
 
 mod apply;
 mod change;
+mod cost;
 mod create;
 mod hash;
 mod intent;

@@ -9,6 +9,7 @@ use clap_complete::engine::ArgValueCandidates;
 pub mod begin;
 pub mod infra;
 pub mod limit;
+pub mod prices;
 pub mod run_log;
 pub mod serving;
 pub mod sim;
@@ -168,6 +169,15 @@ pub enum Account {
         #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
         name: String,
     },
+    /// What the account's servers cost, and how long its balance lasts
+    Cost {
+        /// The account's name
+        #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+        name: String,
+    },
+    /// Prices that costs are reckoned with
+    #[command(subcommand)]
+    Prices(prices::Prices),
 }
 
 /// Servers, or the server.

@@ -18,6 +18,7 @@ pub mod event;
 pub mod human;
 pub mod live;
 pub mod plan;
+pub mod price;
 #[cfg(test)]
 pub mod sample;
 pub mod style;

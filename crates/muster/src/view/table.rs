@@ -9,7 +9,7 @@ use muster_api::run::RunAttributes;
 use muster_api::server::ServerAttributes;
 use muster_api::stats::StatsAttributes;
 
-use super::{data, event, plan};
+use super::{data, event, plan, price};
 use crate::command::Report;
 use crate::command::report::{Row, StepExplained};
 
@@ -70,6 +70,8 @@ pub fn report(report: &Report) -> String {
                 .collect(),
         ),
         Report::Offers(offers) => self::offers(offers),
+        Report::Prices(prices) => price::prices(&prices.said),
+        Report::Cost(cost) => price::servers(&cost.said),
         Report::Files(files) => draw(
             &["file", "path", "servers", "networks", "last run"],
             files
@@ -132,9 +134,11 @@ pub fn report(report: &Report) -> String {
                 .map(|line| vec![line.step.to_string(), line.target.clone(), line.text.clone()])
                 .collect(),
         ),
-        Report::Did(_) | Report::Account(_) | Report::AccountTest(_) | Report::Validated(_) => {
-            data::yaml(report)
-        }
+        Report::Did(_)
+        | Report::Account(_)
+        | Report::AccountTest(_)
+        | Report::Validated(_)
+        | Report::Converted(_) => data::yaml(report),
     }
 }
 

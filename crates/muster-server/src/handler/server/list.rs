@@ -69,7 +69,7 @@ pub async fn list(
 }
 
 /// A key that sorts names as people count: `web-2` before `web-10`.
-fn counted(name: &str) -> Vec<(String, u64)> {
+pub fn counted(name: &str) -> Vec<(String, u64)> {
     let mut parts: Vec<(String, u64)> = vec![(String::new(), 0)];
     let mut in_number = false;
     for char in name.chars() {
