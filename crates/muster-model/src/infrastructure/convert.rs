@@ -87,10 +87,10 @@ pub fn convert(
     }
     move_playbooks(&mut walk, &mut written, moved);
     let mut problems = walk.problems.sorted();
+    problems.items.retain(|item| !HABITS.contains(&item.code.as_ref()));
     if problems.has_errors() {
         return Err(problems);
     }
-    problems.items.retain(|item| !HABITS.contains(&item.code.as_ref()));
     let anchors = anchor::anchors(&root, &written);
     let mut notes = comment::notes(&source, &root, &anchors);
     notes.append(&mut anchor::of_templates(&root, &written, &around));

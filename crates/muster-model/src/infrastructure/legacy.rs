@@ -32,13 +32,13 @@ const ROLE: &[&str] = &["template", "playbook", "value"];
 /// Whether a file is an old ict one: no word of the present format at the top, and a task somewhere.
 pub(crate) fn is_ict(root: &Node) -> bool {
     let Some(entries) = root.entries() else { return false };
+    const ALONE: &[&str] = &["VDC_options", "Servers", "servers", "priv_net", "template"];
+    // A word of its own is enough; the others only say so together.
     let is_task = |entry: &Entry| {
-        entry.node.entries().is_some_and(|inner| {
-            inner.iter().any(|inner| {
-                ["VDC_options", "Servers", "servers", "priv_net", "template"]
-                    .contains(&inner.key.text.as_str())
-            })
-        })
+        let words: Vec<&str> =
+            entry.node.entries().unwrap_or_default().iter().map(|inner| inner.key.text.as_str()).collect();
+        words.iter().any(|word| ALONE.contains(word))
+            || (!words.is_empty() && words.iter().all(|word| TASK.contains(word)))
     };
     !entries.iter().any(|entry| TOP.contains(&entry.key.text.as_str())) && entries.iter().any(is_task)
 }

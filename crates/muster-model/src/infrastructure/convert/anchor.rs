@@ -31,6 +31,9 @@ pub(crate) enum Slot {
     Links(usize),
     Deploy,
     Playbook(usize),
+    /// Above a network or server: what is about a whole task, whose first one it is.
+    AboveNetwork(usize),
+    AboveServer(usize),
     /// Behind everything.
     Foot,
 }
@@ -40,6 +43,8 @@ impl Slot {
     pub(super) fn or_else(self) -> Slot {
         match self {
             Slot::Dhcp(number) => Slot::Network(number),
+            Slot::AboveNetwork(number) => Slot::Network(number),
+            Slot::AboveServer(number) => Slot::Server(number),
             Slot::Network(_) => Slot::Networks,
             Slot::LocationOf(_) => Slot::Location,
             Slot::Count(number)
@@ -83,7 +88,12 @@ pub(super) fn anchors(root: &Node, written: &Written) -> Anchors {
                 }
             }
         }
-        let first = anchors[from..].iter().min_by_key(|(at, _)| *at).map_or(Slot::Foot, |(_, slot)| *slot);
+        let first = match anchors[from..].iter().min_by_key(|(at, _)| *at) {
+            Some((_, Slot::Server(number))) => Slot::AboveServer(*number),
+            Some((_, Slot::Network(number))) => Slot::AboveNetwork(*number),
+            Some((_, slot)) => *slot,
+            None => Slot::Foot,
+        };
         let server = own.first().map(|(_, server)| *server);
         for part in task.node.entries().unwrap_or_default() {
             // What is anchored already (a role that is the task itself) stays so: the sort is stable.

@@ -60,6 +60,12 @@ pub(super) fn notes(source: &Source, root: &Node, anchors: &Anchors) -> Vec<Note
             }
             None => {}
         }
+        if head == 0 && start <= first_anchor && first_anchor < end {
+            // The only block above everything; from here on nothing is.
+            for note in notes.iter_mut().filter(|note| !note.trailing) {
+                note.slot = Slot::Head;
+            }
+        }
         start = end;
     }
     notes
