@@ -26,10 +26,13 @@ pub fn convert(
     let found = find_or_take(&arguments.file, here, home)?;
     let (files, _) = around(&found, &[])?;
     let to = arguments.to.as_deref().map(|to| absolute(&here.join(to))).transpose()?;
-    if let Some(to) = to.as_deref().filter(|to| to.exists() && !arguments.force) {
+    if let (Some(to), Some(written)) = (&to, &arguments.to)
+        && to.exists()
+        && !arguments.force
+    {
         return Err(Failure::usage(format!(
             "{} is there already; --force overwrites it, or name another file with --to",
-            to.display()
+            written.display()
         )));
     }
     // What is only shown is meant to take the old file's place.
