@@ -79,7 +79,7 @@ fn comment(line: &str, start: usize, scalars: &[(usize, usize)]) -> Option<usize
             let at = start + index;
             let inside = scalars.partition_point(|(begins, _)| *begins < at);
             // Texts do not overlap, so the last one that begins before it is the only one that could hold it.
-            if !scalars[..inside].last().is_some_and(|(_, ends)| at < *ends) {
+            if scalars[..inside].last().is_none_or(|(_, ends)| at >= *ends) {
                 return Some(at);
             }
         }
