@@ -19,6 +19,7 @@ pub mod log;
 pub mod media;
 pub mod object;
 pub mod plan;
+pub mod price;
 pub mod problem;
 pub mod queue;
 pub mod release;

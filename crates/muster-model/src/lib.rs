@@ -22,6 +22,7 @@ pub mod ownership;
 pub mod plan;
 pub mod policy;
 pub mod revision;
+pub mod price;
 pub mod rights;
 pub mod run;
 pub mod secret;

@@ -232,6 +232,7 @@ impl Engine {
             account: session.account.name.clone(),
             identity: first.account.clone(),
             draft,
+            cost: None,
         };
         let planned = PlannedAs {
             state: PlanState::Ready,

@@ -19,6 +19,7 @@ mod metrics;
 pub mod objects;
 mod observe;
 pub mod offers;
+pub mod price;
 pub mod queue;
 mod reach;
 pub mod reads;

@@ -23,7 +23,7 @@ fn environment_secret(plan: PlanId, name: &str) -> (SpaceName, SecretName) {
     (SpaceName::from(OWN_SPACE), SecretName(format!("environment/{plan}/{name}")))
 }
 
-fn sealed_name(space: &SpaceName, name: &SecretName) -> String {
+pub(crate) fn sealed_name(space: &SpaceName, name: &SecretName) -> String {
     format!("secret/{space}/{name}")
 }
 

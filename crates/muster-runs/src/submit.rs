@@ -272,12 +272,14 @@ impl Inner {
         if let Some(back) = &back {
             back.say(&kept, &wanted.infrastructure, &seen, &mut draft);
         }
+        let cost = self.cost_of(space, account, &wanted.infrastructure, &seen, &draft).await;
         let plan = Plan {
             id,
             space: space.clone(),
             account: account.clone(),
             identity: session.account.identity.clone(),
             draft,
+            cost,
         };
         let bundle =
             serde_json::to_value(&wanted.bundle).map_err(|error| EngineError::Store(error.to_string()))?;
@@ -311,7 +313,8 @@ impl Inner {
         let state = if draft.refusals.is_empty() { PlanState::Ready } else { PlanState::Refused };
         inputs.seen = seen;
         inputs.now = at;
-        let plan = Plan { id, draft, ..before.clone() };
+        let cost = self.cost_of(&before.space, &before.account, &inputs.wanted, &inputs.seen, &draft).await;
+        let plan = Plan { id, draft, cost, ..before.clone() };
         let planned = PlannedAs { state, message: None, plan: Some((plan, inputs)) };
         self.store.finish_plan(id, planned).await?;
         Ok(id)

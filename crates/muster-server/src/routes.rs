@@ -55,6 +55,8 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(object::propose))
         .routes(routes!(object::undo))
         .routes(routes!(object::details))
+        .routes(routes!(account::prices::show, account::prices::set, account::prices::remove))
+        .routes(routes!(account::cost::cost))
         .routes(routes!(server::list::list))
         .routes(routes!(server::ssh::ssh))
         .routes(routes!(infrastructure::list::list))

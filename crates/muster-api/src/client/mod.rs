@@ -18,6 +18,7 @@ use crate::problem::{Problem, Problems};
 pub mod events;
 pub mod http_transport;
 mod revisions;
+mod prices;
 mod routes;
 
 /// The bytes of an answer as they arrive.

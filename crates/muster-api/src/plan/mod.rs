@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::document::Said;
+use crate::price::PlanCostSaid;
 
 mod request;
 pub mod words;
@@ -53,6 +54,9 @@ pub struct PlanAttributes {
     pub refusals: Vec<RefusalSaid>,
     /// How many of what.
     pub summary: SummarySaid,
+    /// What it does to the monthly cost; none where the account has no prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<PlanCostSaid>,
     /// Warnings about the document.
     pub warnings: Vec<String>,
     /// Who proposed it.
@@ -106,6 +110,7 @@ impl PlanAttributes {
             .collect();
         self.refusals = refusals.iter().map(RefusalSaid::from).collect();
         self.summary = SummarySaid::from(plan.draft.summary());
+        self.cost = plan.cost.as_ref().map(PlanCostSaid::from);
     }
 }
 

@@ -157,7 +157,7 @@ pub(crate) struct Surroundings<'f> {
 }
 
 impl<'f> Surroundings<'f> {
-    fn new(files: &'f Files, need: Need, entry: &'f str) -> Surroundings<'f> {
+    pub fn new(files: &'f Files, need: Need, entry: &'f str) -> Surroundings<'f> {
         Surroundings {
             files,
             entry,

@@ -2,7 +2,8 @@
 //!
 //! This file holds the noun as checked. Beside it: `check.rs` turns files into it, or into all their problems
 //! with their places; `read.rs` and `legacy.rs` read the two forms into the entries of `syntax.rs`;
-//! `vars.rs` and `substitute.rs` deal with `${…}`; `expand.rs` checks what entries decide together; `find.rs` finds files by name.
+//! `vars.rs` and `substitute.rs` deal with `${…}`; `expand.rs` checks what entries decide together; `find.rs` finds
+//! files by name; `convert.rs` writes an old file in today's form.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod check;
 mod code;
+pub mod convert;
 mod deploy;
 mod expand;
 pub mod find;
@@ -17,6 +19,7 @@ mod groups;
 pub mod image;
 mod key;
 mod legacy;
+mod legacy_habit;
 mod legacy_network;
 pub mod names;
 mod read;
@@ -27,6 +30,9 @@ mod syntax;
 mod template;
 mod vars;
 mod was;
+mod write;
+
+pub use convert::{Converted, convert};
 
 pub use check::{Checked, Form, Inputs, Need, load};
 pub(crate) use legacy::bases as ict_bases;

@@ -110,6 +110,8 @@ written! {
     Flag = {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "A prefix of names; empty for none."]
     Prefix = {"type": "string", "pattern": PREFIX};
+    #[doc = "What stands between a server's key and its number."]
+    Separator = {"anyOf": [{"enum": ["-", "_"]}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "An image by its name, or `id:NUMBER` for the provider's own number."]
     ImageWords = {"anyOf": [{"type": "string", "pattern": FILLED}, {"type": "number", "not": {"type": "integer"}}]};
     #[doc = "Memory with its unit: `4 GiB`, `4096 MiB`."]
@@ -286,6 +288,8 @@ maps! {
         may location: Text,
         /// Put before every name of servers and networks.
         may prefix: Prefix,
+        /// Between key and number: `_` makes web_1; `-` where nothing is said.
+        may separator: Separator,
         /// Variables, used as `${var:name}` and overridden by `--var name=value`.
         may vars: Vars,
         /// Private networks by name.
@@ -340,6 +344,8 @@ maps! {
         may was: OneOrMany<Text>,
         /// Instead of the file's prefix; empty for none.
         may prefix: Prefix,
+        /// Instead of the file's separator.
+        may separator: Separator,
         /// Days between the provider's backups; 0 = none.
         may backup_days: Whole<0, BACKUP_DAYS_MAX>,
         /// Playbooks that `deploy` runs on it before the entries of `deploy:`.

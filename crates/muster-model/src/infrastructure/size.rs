@@ -54,15 +54,23 @@ pub fn disk(text: &str) -> Result<(u32, String), SizeProblem> {
     if rest.is_empty() {
         return Ok((gb, DISK_TYPE_DEFAULT.to_owned()));
     }
-    let kind = rest.to_uppercase();
+    Ok((gb, disk_kind(rest)?))
+}
+
+/// A kind of disk, upper case.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn disk_kind(word: &str) -> Result<String, SizeProblem> {
+    let kind = word.to_uppercase();
     if DISK_TYPES.contains(&kind.as_str()) {
-        return Ok((gb, kind));
+        return Ok(kind);
     }
     let help = match nearest(&kind, DISK_TYPES.iter().copied()) {
         Some(near) => format!("did you mean `{}`?", near.to_lowercase()),
         None => "kinds of disk are `ssd`, `sas` and `hdd`".to_owned(),
     };
-    Err(problem(format!("`{}` is no kind of disk", shown(rest)), help))
+    Err(problem(format!("`{}` is no kind of disk", shown(word)), help))
 }
 
 fn within(value: u64, least: u32, most: u32, what: &str, unit: &str) -> Result<u32, SizeProblem> {

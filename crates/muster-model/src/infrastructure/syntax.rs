@@ -15,6 +15,8 @@ pub const VERSION: u32 = 1;
 pub const ACCOUNT_DEFAULT: &str = "onecloud";
 /// The place where the file does not say: 1cloud's own default (`spec/onecloud-api.md` §1.6).
 pub const LOCATION_DEFAULT: &str = "SdnSpb";
+/// What stands between a server's key and its number where the file does not say.
+pub const SEPARATOR_DEFAULT: char = '-';
 /// Releases kept besides the current one where the file does not say.
 pub const KEEP_DEFAULT: u32 = 3;
 /// The most releases kept.
@@ -25,8 +27,18 @@ pub const BACKUP_DAYS_MAX: u32 = 365;
 pub const SERVERS_MAX: usize = 20_000;
 
 /// Words at the top of a file.
-pub(crate) const TOP: &[&str] =
-    &["version", "account", "location", "prefix", "vars", "networks", "servers", "deploy", "stats"];
+pub(crate) const TOP: &[&str] = &[
+    "version",
+    "account",
+    "location",
+    "prefix",
+    "separator",
+    "vars",
+    "networks",
+    "servers",
+    "deploy",
+    "stats",
+];
 /// Words at the top that a later version reads.
 pub(crate) const TOP_LATER: &[&str] =
     &["alerts", "schedules", "channels", "rollout", "checks", "firewall", "dns"];
@@ -46,6 +58,7 @@ pub(crate) const SERVER: &[&str] = &[
     "protect",
     "was",
     "prefix",
+    "separator",
     "backup_days",
     "playbooks",
 ];
@@ -100,8 +113,8 @@ pub(crate) struct NetworkEntry {
 pub(crate) struct ServerEntry {
     pub key: (String, Span),
     pub prefix: String,
-    /// What stands between key and number: `-`, and `_` in old ict files.
-    pub joint: char,
+    /// What stands between key and number: `-` unless the file says `_`, as all old ict files do.
+    pub separator: char,
     pub count: u32,
     pub size: Size,
     pub location: String,
@@ -129,7 +142,7 @@ impl ServerEntry {
         ServerEntry {
             key,
             prefix: prefix.to_owned(),
-            joint: '-',
+            separator: SEPARATOR_DEFAULT,
             count: 1,
             size: Size {
                 cpu: 1,
@@ -153,6 +166,6 @@ impl ServerEntry {
 
     /// The name of its server with this number (from 1).
     pub fn name(&self, number: u32) -> String {
-        format!("{}{}{}{number}", self.prefix, self.key.0, self.joint)
+        format!("{}{}{}{number}", self.prefix, self.key.0, self.separator)
     }
 }

@@ -9,6 +9,7 @@ use crate::field::Field;
 use crate::id::{
     AccountName, Generation, InfrastructureName, LaneNumber, PlanId, ProviderId, SpaceName, StepNumber,
 };
+use crate::price::PlanCost;
 
 pub mod action;
 pub mod object;
@@ -100,6 +101,10 @@ pub struct Plan {
     pub identity: AccountIdentity,
     /// Everything that was decided.
     pub draft: PlanDraft,
+    /// What it does to the monthly cost, where the account has prices. Says nothing about what is done, and so is no
+    /// part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<PlanCost>,
 }
 
 /// One operation of a plan.

@@ -13,6 +13,7 @@ pub const CASES: &[(&str, &str)] = &[
         "later_field",
         "version: 1\nalerts: []\nservers:\n  web: {image: x}\ndeploy:\n  - {playbook: playbooks/base.yml, hosts: web, rollout: {batch: 1}}\n",
     ),
+    ("bad_separator", "version: 1\nseparator: +\nservers:\n  web: {image: x, separator: .}\n"),
     ("no_version", "servers:\n  web: {image: x}\n"),
     ("wrong_version", "version: 2\nservers: {}\n"),
     ("not_a_map", "- a\n- b\n"),

@@ -202,3 +202,13 @@ fn code_in_full() {
     assert_eq!(health.http.unwrap().to_string(), "http://127.0.0.1:80/up");
     assert_eq!(full.restart, ["systemctl", "restart", "b"]);
 }
+
+/// ICT-61: what stands between key and number is the file's, or one server's own.
+#[test]
+fn names_with_another_separator() {
+    let text = "version: 1\nseparator: _\nprefix: p-\nservers:\n  Web: {image: x, count: 2}\n  db: {image: x, separator: '-', was: [www]}\n";
+    let found = load_text(text).unwrap().infrastructure;
+    let names: Vec<&str> = found.servers.iter().map(|server| server.name.as_str()).collect();
+    assert_eq!(names, ["p-Web_1", "p-Web_2", "p-db-1"]);
+    assert_eq!(found.servers[2].was, ["p-www-1".into(), "www-1".into(), "www".into()]);
+}

@@ -37,6 +37,7 @@ const BEYOND: &[&str] = &[
 ];
 
 const GOOD: &[&str] = &[
+    "version: 1\nseparator: _\nservers:\n  Web: {image: x}\n  db: {image: x, separator: '-'}\n",
     "version: 1\n",
     "version: 1\nservers: {}\nnetworks: {}\ndeploy: []\nvars: {}\n",
     "version: 1\nx-own: [1, {a: b}]\nnetworks: {back: , front: {dhcp: false, x-note: 1}}\n",

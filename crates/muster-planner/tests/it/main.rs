@@ -3,6 +3,7 @@
 mod apply;
 mod change;
 mod code;
+mod cost;
 mod create;
 mod hash;
 mod intent;

@@ -46,6 +46,21 @@ pub enum Infra {
     Disown(Named),
     /// Delete what the file owns
     Destroy(Change),
+    /// Write an old ict file in today's form; prints it unless `--to` says where it goes
+    Convert(Convert),
+}
+
+/// An old file and where the new one goes.
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// The old file, or its name without extension
+    pub file: String,
+    /// Write the new file here
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// Write it even if there is such a file already
+    #[arg(long, requires = "to")]
+    pub force: bool,
 }
 
 /// The revisions of a file.

@@ -10,6 +10,7 @@ pub mod dns;
 pub mod infra;
 pub mod limit;
 pub mod object;
+pub mod prices;
 pub mod run_log;
 pub mod server;
 pub mod serving;
@@ -198,6 +199,15 @@ pub enum Account {
         #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
         name: String,
     },
+    /// What the account's servers cost, and how long its balance lasts
+    Cost {
+        /// The account's name
+        #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+        name: String,
+    },
+    /// Prices that costs are reckoned with
+    #[command(subcommand)]
+    Prices(prices::Prices),
 }
 
 /// Contexts.

@@ -56,6 +56,16 @@ pub fn read(found: Found, given: Given<'_>, here: &Path) -> Result<Document, Fai
     for file in given.var_files {
         var_files.push(below_root(&found.root, &here.join(file))?);
     }
+    let (files, ignore) = around(&found, &var_files)?;
+    let env = environment(files.get(&found.entry).unwrap_or_default());
+    let inputs = Inputs { vars: given.vars.clone(), var_files: var_files.clone(), env, need: given.need };
+    let checked = load(&InfrastructureName::from(found.name.as_str()), &files, &found.entry, &inputs)
+        .map_err(|problems| Failure::document(&problems))?;
+    Ok(Document { found, checked, var_files, files, ignore })
+}
+
+/// The files around a document, those that reading it needs with their contents; and what is ignored there.
+pub fn around(found: &Found, var_files: &[String]) -> Result<(Files, Ignore), Failure> {
     let ignore = match std::fs::read_to_string(found.root.join(IGNORE_FILE)) {
         Ok(text) => Ignore::read(&text).map_err(|problems| Failure::document(&problems))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ignore::standard(),
@@ -73,18 +83,14 @@ pub fn read(found: Found, given: Given<'_>, here: &Path) -> Result<Document, Fai
         &prune,
     )?;
     files.list(found.entry.as_str());
-    for file in &var_files {
+    for file in var_files {
         files.list(file.as_str());
     }
-    for document in documents_to_read(&found.entry, &var_files, &files) {
+    for document in documents_to_read(&found.entry, var_files, &files) {
         let bytes = head(&source(&found.root, &document)?)?;
         files.insert(document, bytes);
     }
-    let env = environment(files.get(&found.entry).unwrap_or_default());
-    let inputs = Inputs { vars: given.vars.clone(), var_files: var_files.clone(), env, need: given.need };
-    let checked = load(&InfrastructureName::from(found.name.as_str()), &files, &found.entry, &inputs)
-        .map_err(|problems| Failure::document(&problems))?;
-    Ok(Document { found, checked, var_files, files, ignore })
+    Ok((files, ignore))
 }
 
 /// A file's path below the root. A run reads its bundle only, so what lies elsewhere cannot be part of it.

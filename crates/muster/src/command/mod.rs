@@ -27,6 +27,7 @@ pub mod limit;
 pub mod machine;
 pub mod object;
 pub mod offers;
+pub mod prices;
 pub mod register;
 pub mod report;
 pub mod run_command;
@@ -101,6 +102,9 @@ async fn answer(cli: Cli, view: &View) -> Result<Answer, Failure> {
     let quiet = cli.global.quiet;
     match cli.command {
         Command::Validate(arguments) => validate::validate(&arguments, &here()?, &crate::home::directory()?),
+        Command::Infra(Infra::Convert(arguments)) => {
+            infra::convert::convert(&arguments, &here()?, &crate::home::directory()?, view.screen())
+        }
         Command::Schema { of } => schema::schema(of),
         Command::Sim(crate::cli::Sim::Onecloud(arguments)) => {
             sim::onecloud(arguments, &crate::home::directory()?, quiet).await

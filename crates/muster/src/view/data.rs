@@ -61,6 +61,8 @@ pub fn value(report: &Report) -> Value {
         Report::Explained(explained) => of(explained),
         Report::Contexts(contexts) => of(contexts),
         Report::Offers(offers) => of(offers),
+        Report::Prices(prices) => of(prices),
+        Report::Cost(cost) => of(cost),
         Report::Server(server) => of(server),
         Report::Servers(servers) => of(servers),
         Report::Infrastructure(owned) => of(owned),
@@ -76,6 +78,7 @@ pub fn value(report: &Report) -> Value {
         Report::Releases(releases) => of(releases),
         Report::Stats(stats) => of(stats),
         Report::Validated(validated) => of(validated),
+        Report::Converted(converted) => of(converted),
         Report::Checks(checks) => of(checks),
     }
 }

@@ -20,6 +20,7 @@ pub mod live;
 pub mod object;
 pub mod plan;
 pub mod revision;
+pub mod price;
 #[cfg(test)]
 pub mod sample;
 pub mod style;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use muster_api::plan::{NOT_RESTORED, NoteSaid, PlanAttributes, Sign, StepSaid, Touches};
 
+use super::price;
 use super::style::{self, BAD, FAINT, STRONG, WARN};
 
 /// Steps drawn one by one; the rest is counted (`--format json` has all).
@@ -24,6 +25,9 @@ pub fn plan(plan: &PlanAttributes) -> String {
     notes(&mut out, plan);
     refusals(&mut out, plan);
     summary(&mut out, plan);
+    if let Some(cost) = &plan.cost {
+        out.push_str(&price::plan(cost));
+    }
     out
 }
 

@@ -20,6 +20,7 @@ pub fn empty_plan() -> PlanAttributes {
         notes: Vec::new(),
         refusals: Vec::new(),
         summary: SummarySaid::default(),
+        cost: None,
         warnings: Vec::new(),
         actor: "ann".into(),
         created_at: "2026-11-21T05:00:00Z".parse().unwrap(),

@@ -11,7 +11,7 @@ use muster_api::server::ServerAttributes;
 use muster_api::stats::StatsAttributes;
 use muster_model::code::short;
 
-use super::{data, event, object, plan, revision};
+use super::{data, event, object, plan, price, revision};
 use crate::command::Report;
 use crate::command::report::{Row, StepExplained};
 
@@ -86,6 +86,8 @@ pub fn report(report: &Report) -> String {
                 .collect(),
         ),
         Report::Offers(offers) => self::offers(offers),
+        Report::Prices(prices) => price::prices(&prices.said),
+        Report::Cost(cost) => price::servers(&cost.said),
         Report::Files(files) => draw(
             &["file", "path", "servers", "networks", "last run"],
             files
@@ -153,7 +155,8 @@ pub fn report(report: &Report) -> String {
         | Report::Details(_)
         | Report::Account(_)
         | Report::AccountTest(_)
-        | Report::Validated(_) => data::yaml(report),
+        | Report::Validated(_)
+        | Report::Converted(_) => data::yaml(report),
     }
 }
 

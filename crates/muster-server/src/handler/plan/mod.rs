@@ -39,6 +39,7 @@ pub fn said(view: &PlanView) -> Resource<PlanAttributes> {
         notes: Vec::new(),
         refusals: Vec::new(),
         summary: SummarySaid::default(),
+        cost: None,
         warnings: view.warnings.clone(),
         actor: view.actor.clone(),
         created_at: view.created_at,

@@ -164,6 +164,7 @@ impl Scene {
             account: "onecloud".into(),
             identity: identity(),
             draft: draft(name),
+            cost: None,
         };
         let inputs = PlanInputs {
             wanted: Infrastructure {

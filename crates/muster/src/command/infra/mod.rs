@@ -8,6 +8,7 @@ use crate::exit::Failure;
 
 pub mod change;
 pub mod consent;
+pub mod convert;
 pub mod files;
 pub mod propose;
 mod queue;
@@ -30,6 +31,9 @@ pub async fn infra(command: Infra, context: &Context<'_>) -> Result<Answer, Fail
             return Answer::done(Report::Infrastructure(Box::new(owned.into())));
         }
         Infra::List => return files::list(context).await,
+        Infra::Convert(arguments) => {
+            return convert::convert(&arguments, &context.here, &context.home, context.screen);
+        }
         Infra::Update(change) => (PurposeSaid::Update, Asked::from(&change), Manner::of(&change)),
         Infra::Deploy(deploy) => {
             let manner = Manner::of(&deploy.change);
