@@ -15,6 +15,8 @@ pub const VERSION: u32 = 1;
 pub const ACCOUNT_DEFAULT: &str = "onecloud";
 /// The place where the file does not say: 1cloud's own default (`spec/onecloud-api.md` §1.6).
 pub const LOCATION_DEFAULT: &str = "SdnSpb";
+/// The one place of the account `local`.
+pub const LOCATION_LOCAL: &str = "local";
 /// Releases kept besides the current one where the file does not say.
 pub const KEEP_DEFAULT: u32 = 3;
 /// The most releases kept.

@@ -1,6 +1,7 @@
 //! Tests of this room, one binary.
 
 mod ansible;
+mod conformance;
 mod local;
 mod onecloud;
 mod secret;

@@ -10,6 +10,7 @@ mod examples;
 mod flow;
 mod kill;
 mod limit;
+mod local;
 mod machines;
 mod metrics;
 mod nodes;
