@@ -251,11 +251,7 @@ impl Inner {
         space: &SpaceName,
         identity: &AccountIdentity,
     ) -> Result<Arc<Session>, EngineError> {
-        let stored = self.store.accounts(space).await?;
-        let name = stored
-            .into_iter()
-            .find(|(account, _)| account.identity == *identity)
-            .map_or_else(|| ENVIRONMENT_ACCOUNT.into(), |(account, _)| account.name);
+        let name = self.account_named(space, identity).await?;
         let session = self.session(space, &name).await?;
         if session.account.identity != *identity {
             return Err(EngineError::AccountMissing(AccountName(identity.to_string())));

@@ -78,6 +78,8 @@ pub struct EngineConfig {
     pub revisions_kept: u32,
     /// An account from the environment (`ONECLOUD_API_KEY`, `ONECLOUD_URL`), called `onecloud`.
     pub environment_account: Option<EnvironmentAccount>,
+    /// Why the account `local` (machines of this computer) is not to be used here; none = it may be.
+    pub local_refused: Option<String>,
     /// The person's ssh-agent, if one runs.
     pub ssh_agent: Option<PathBuf>,
     /// The person's private keys, tried after Muster's own.
@@ -103,6 +105,7 @@ impl EngineConfig {
             lane_targets: LANE_TARGETS_MAX,
             revisions_kept: REVISIONS_KEPT,
             environment_account: None,
+            local_refused: None,
             ssh_agent: None,
             ssh_keys: Vec::new(),
             known_hosts: Vec::new(),

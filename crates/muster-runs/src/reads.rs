@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_model::account::{Account, AccountIdentity, Provider};
+use muster_model::account::{Account, AccountIdentity, LOCAL_ACCOUNT, Provider};
 use muster_model::id::{
     InfrastructureName, LaneNumber, PlanId, RevisionNumber, RunId, SecretName, Sequence, SpaceName,
 };
@@ -181,7 +181,8 @@ impl Reads {
         Ok(self.engine.inner.store.lanes(run).await?.into_iter().map(|row| row.lane).collect())
     }
 
-    /// Registered accounts, and the one from the environment unless a registered one has its name.
+    /// Registered accounts; the one from the environment unless a registered one has its name; and this computer's own
+    /// machines once they were used.
     pub async fn accounts(&self, space: &SpaceName) -> ReadResult<Vec<Account>> {
         let inner = &self.engine.inner;
         let mut accounts: Vec<Account> =
@@ -205,6 +206,9 @@ impl Reads {
                 },
             };
             accounts.push(account);
+        }
+        if !accounts.iter().any(|account| account.name.as_str() == LOCAL_ACCOUNT) {
+            accounts.extend(inner.local_account(space).await);
         }
         Ok(accounts)
     }

@@ -21,7 +21,6 @@ use muster_model::rights::{Authority, Wish, may};
 use muster_planner::BundleFacts;
 use muster_store::{NewPlan, PlanInputs, PlanState, PlannedAs};
 
-use crate::account::ENVIRONMENT_ACCOUNT;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::rollback::GoesBack;
@@ -224,13 +223,7 @@ impl Inner {
         let record = owned.iter().find(|record| record.infrastructure == proposal.infrastructure);
         let account = match (&proposal.account, record) {
             (Some(account), _) => account.clone(),
-            (None, Some(record)) => self
-                .store
-                .accounts(&proposal.space)
-                .await?
-                .into_iter()
-                .find(|(account, _)| account.identity == record.account)
-                .map_or_else(|| ENVIRONMENT_ACCOUNT.into(), |(account, _)| account.name),
+            (None, Some(record)) => self.account_named(&proposal.space, &record.account).await?,
             (None, None) => {
                 return Err(EngineError::NotFound(format!(
                     "nothing is known of an infrastructure called {}: no file, no records",

@@ -38,8 +38,8 @@ pub use check::{Checked, Form, Inputs, Need, load};
 pub(crate) use legacy::bases as ict_bases;
 
 pub use image::{IMAGE_ID_PREFIX, image_id};
-pub use size::onecloud_size_problems;
-pub use syntax::{ACCOUNT_DEFAULT, LOCATION_DEFAULT, SERVERS_MAX, VERSION};
+pub use size::{local_size_problems, onecloud_size_problems};
+pub use syntax::{ACCOUNT_DEFAULT, LOCATION_DEFAULT, LOCATION_LOCAL, SERVERS_MAX, VERSION};
 
 use crate::code::{Build, CodeSource, Health, Shared};
 use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName};

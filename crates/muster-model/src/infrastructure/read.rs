@@ -1,5 +1,6 @@
 //! Reading the tree of a file in the present format (`version: 1`) into its entries.
 
+use crate::account::LOCAL_ACCOUNT;
 use crate::diagnostic::{Diagnostic, shown};
 use crate::document::walk::{Walk, blame, blame_item, field};
 use crate::document::{Entry, Node, Span, Value};
@@ -48,7 +49,10 @@ pub(crate) fn read(walk: &mut Walk<'_>, root: &Node, around: &mut Surroundings<'
     if let Some(text) = text_of(walk, entries, "account") {
         written.account = text;
     }
-    let location = text_of(walk, entries, "location").unwrap_or_else(|| LOCATION_DEFAULT.to_owned());
+    let location = text_of(walk, entries, "location").unwrap_or_else(|| {
+        let default = if written.account == LOCAL_ACCOUNT { LOCATION_LOCAL } else { LOCATION_DEFAULT };
+        default.to_owned()
+    });
     let names = Names {
         prefix: prefix_of(walk, entries).unwrap_or_default(),
         separator: separator_of(walk, entries).unwrap_or(SEPARATOR_DEFAULT),

@@ -17,6 +17,8 @@ pub const ACCOUNT_DEFAULT: &str = "onecloud";
 pub const LOCATION_DEFAULT: &str = "SdnSpb";
 /// What stands between a server's key and its number where the file does not say.
 pub const SEPARATOR_DEFAULT: char = '-';
+/// The one place of the account `local`.
+pub const LOCATION_LOCAL: &str = "local";
 /// Releases kept besides the current one where the file does not say.
 pub const KEEP_DEFAULT: u32 = 3;
 /// The most releases kept.

@@ -2,6 +2,7 @@
 
 mod ansible;
 mod build;
+mod conformance;
 mod local;
 mod onecloud;
 mod secret;

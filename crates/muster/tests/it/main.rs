@@ -13,6 +13,7 @@ mod flow;
 mod history;
 mod kill;
 mod limit;
+mod local;
 mod machines;
 mod machines_code;
 mod metrics;
