@@ -220,6 +220,7 @@ fn output_words(output: &Output) -> String {
         Output::None => String::new(),
         Output::Object { kind, id } => format!("{kind} {id}"),
         Output::File { path } => path.clone(),
+        Output::Built { files, bytes, .. } => format!("{files} files, {bytes} bytes"),
         Output::Hosts { changed, unchanged } => format!("{changed} changed, {unchanged} unchanged"),
     }
 }

@@ -22,6 +22,21 @@ impl Said for ExecRequest {
     const TYPE: &'static str = "execs";
 }
 
+/// Ask for a plan that gives servers another password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordRequest {
+    /// The Space.
+    #[serde(default = "crate::plan::default_space")]
+    pub space: String,
+    /// Names of owned servers.
+    pub servers: Vec<String>,
+}
+
+impl Said for PasswordRequest {
+    const TYPE: &'static str = "password-changes";
+}
+
 /// How to log in to a server with the system's `ssh`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SshAccessAttributes {

@@ -6,20 +6,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::AccountName;
 
+/// The account of this computer's own machines: it exists without registration and without a key.
+pub const LOCAL_ACCOUNT: &str = "local";
+
 /// Which kind of cloud an account belongs to. A provider is data and a trait, never a variant of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provider {
     /// 1cloud.ru and its sibling brand.
     Onecloud,
+    /// Sandboxes on this computer, which need no account anywhere.
+    Local,
 }
 
 impl Provider {
+    /// Every one.
+    pub const ALL: &[Provider] = &[Provider::Onecloud, Provider::Local];
+
     /// The word used in documents and on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Provider::Onecloud => "onecloud",
+            Provider::Local => "local",
         }
+    }
+
+    /// The provider of this word.
+    pub fn parse(word: &str) -> Option<Provider> {
+        Provider::ALL.iter().copied().find(|provider| provider.word() == word)
     }
 }
 

@@ -117,4 +117,6 @@ number_id! {
     Attempt(u32);
     #[doc = "The generation of an observed world: rises with every observation of one subject."]
     Generation(u64);
+    #[doc = "The number of a revision of one infrastructure at one account, from 1 without gaps."]
+    RevisionNumber(u32);
 }

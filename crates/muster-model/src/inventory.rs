@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountIdentity;
 use crate::cloud::{SeenImage, SeenKey, SeenLocation, SeenNetwork};
+use crate::code::SeenReleases;
 use crate::id::{Generation, InfrastructureName, ProviderId};
 use crate::intent::CreationIntent;
 use crate::ownership::{ObjectKind, Ownership};
@@ -44,6 +45,9 @@ pub struct Inventory {
     pub intents: Vec<CreationIntent>,
     /// The account's own login key (OpenSSH line), where one exists; servers are made with it.
     pub login_key: Option<String>,
+    /// Releases that servers keep; looked at only for a plan that goes back to one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<SeenReleases>,
 }
 
 impl Inventory {

@@ -42,11 +42,11 @@ impl LimitKey {
             ));
         }
         match kind {
-            "provider" if name == Provider::Onecloud.word() => Ok(LimitKey::Provider(Provider::Onecloud)),
-            "provider" => Err(format!(
-                "there is no provider `{name}`; Muster knows `provider:{}`",
-                Provider::Onecloud.word()
-            )),
+            "provider" => Provider::parse(name).map(LimitKey::Provider).ok_or_else(|| {
+                let known: Vec<String> =
+                    Provider::ALL.iter().map(|provider| format!("`provider:{}`", provider.word())).collect();
+                format!("there is no provider `{name}`; Muster knows {}", known.join(", "))
+            }),
             "account" => Ok(LimitKey::Account(space.clone(), name.into())),
             "space" => Ok(LimitKey::Space(name.into())),
             "host" if name == EACH => Ok(LimitKey::EachHost(space.clone())),
@@ -117,7 +117,9 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_kept() {
         let space = SpaceName::from("shop");
-        for text in ["provider:onecloud", "account:prod", "space:shop", "host:web-1", "host:*"] {
+        for text in
+            ["provider:onecloud", "provider:local", "account:prod", "space:shop", "host:web-1", "host:*"]
+        {
             let key = LimitKey::read(text, &space).unwrap();
             assert_eq!(key.to_string(), text);
             assert_eq!(LimitKey::from_stored(&key.stored()), Some(key));

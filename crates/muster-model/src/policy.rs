@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::code::ReleaseWish;
+
 /// What the plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,6 +46,9 @@ pub struct Policy {
     pub skip_tags: Vec<String>,
     /// Extra variables for playbooks. Secrets do not belong here.
     pub extra_vars: BTreeMap<String, serde_json::Value>,
+    /// Instead of everything else: go back to this release of the file's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_release: Option<ReleaseWish>,
     /// How long a create without an answer may stay invisible, in ms (from the account's settings).
     pub settle_ms: u64,
 }
@@ -61,6 +66,7 @@ impl Default for Policy {
             tags: Vec::new(),
             skip_tags: Vec::new(),
             extra_vars: BTreeMap::new(),
+            to_release: None,
             settle_ms: 140_000,
         }
     }

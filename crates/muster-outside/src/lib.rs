@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 pub mod ansible;
+pub mod build;
 pub mod cloud;
 pub mod host;
 pub mod secret;
@@ -20,6 +21,8 @@ pub struct Outside {
     pub hosts: Arc<dyn host::ssh::Hosts>,
     /// Playbooks.
     pub ansible: Arc<dyn ansible::Ansible>,
+    /// Builds on this machine.
+    pub builder: Arc<dyn build::Builder>,
 }
 
 impl Outside {
@@ -33,6 +36,7 @@ impl Outside {
             transport: Arc::new(transport),
             hosts: Arc::new(host::ssh::SshHosts::new(host::ssh::SshSettings::default())),
             ansible: Arc::new(ansible::AnsibleRunner::new(ansible::RunnerSettings::new(work))),
+            builder: Arc::new(build::RealBuilder::new(supervise::Launcher::muster())),
         })
     }
 }

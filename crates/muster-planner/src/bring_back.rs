@@ -187,7 +187,7 @@ fn change_in_place<'a>(
     } else if !difference.resize.is_empty() {
         // A server that stays at another place for now is resized there, so its own place's pools count.
         let here = scene.locations.find(&seen.location).unwrap_or(location);
-        let problems = size::problems(&wanted.size, &seen.family, here);
+        let problems = size::problems(scene.provider(), &wanted.size, &seen.family, here);
         if problems.is_empty() {
             decision.resize = Some((seen.size.clone(), difference.resize));
         }

@@ -51,7 +51,8 @@ pub(crate) fn create<'a>(
         Ok(image) => image,
         Err(problem) => return says.refuse(problem.0, name, problem.1.clone()),
     };
-    let problems = size::creation_problems(&wanted.size, wanted.backup_days, image, location);
+    let problems =
+        size::creation_problems(scene.provider(), &wanted.size, wanted.backup_days, image, location);
     if !problems.is_empty() {
         for (code, message) in problems {
             says.refuse(code, name, message);

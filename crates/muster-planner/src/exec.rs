@@ -1,4 +1,5 @@
-//! One command on several servers, as a plan like any other: one opaque step a server, none after another.
+//! One command, or another password, on several servers, as a plan like any other: one step a server, none after
+//! another.
 
 use muster_model::account::AccountIdentity;
 use muster_model::id::{Generation, InfrastructureName, ProviderId, ServerName, StepNumber};
@@ -17,6 +18,30 @@ pub fn plan_exec(
     servers: &[(ServerName, ProviderId)],
     argv: &[String],
 ) -> PlanDraft {
+    on_each(infrastructure, account, servers, LockMode::Shared, |name, server| HostAction::Exec {
+        name,
+        server,
+        argv: argv.to_vec(),
+    })
+}
+
+/// Plans another password on servers that are ours, each of its own. Nothing else may change them meanwhile.
+pub fn plan_passwords(
+    infrastructure: &InfrastructureName,
+    account: &AccountIdentity,
+    servers: &[(ServerName, ProviderId)],
+) -> PlanDraft {
+    let password = |name, server| HostAction::Password { name, server };
+    on_each(infrastructure, account, servers, LockMode::Exclusive, password)
+}
+
+fn on_each(
+    infrastructure: &InfrastructureName,
+    account: &AccountIdentity,
+    servers: &[(ServerName, ProviderId)],
+    lock: LockMode,
+    action: impl Fn(ServerName, ObjectRef) -> HostAction,
+) -> PlanDraft {
     let steps: Vec<Step> = servers
         .iter()
         .zip(1..)
@@ -24,20 +49,14 @@ pub fn plan_exec(
             number: StepNumber(number),
             after: Vec::new(),
             target: name.to_string(),
-            action: Action::Host(HostAction::Exec {
-                name: name.clone(),
-                server: ObjectRef::Seen(id.clone()),
-                argv: argv.to_vec(),
-            }),
+            action: Action::Host(action(name.clone(), ObjectRef::Seen(id.clone()))),
             reason: Reason::Asked,
             changes: Vec::new(),
             risk: Risk::Interrupts,
         })
         .collect();
-    let mut locks: Vec<(LockKey, LockMode)> = servers
-        .iter()
-        .map(|(_, id)| (LockKey::Server(account.to_string(), id.clone()), LockMode::Shared))
-        .collect();
+    let mut locks: Vec<(LockKey, LockMode)> =
+        servers.iter().map(|(_, id)| (LockKey::Server(account.to_string(), id.clone()), lock)).collect();
     locks.sort();
     let text: String = steps.iter().map(|step| format!("{:?}\n", step.action)).collect();
     PlanDraft {

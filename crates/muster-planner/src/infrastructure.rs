@@ -1,6 +1,6 @@
 //! The way through: index, decide, order, judge, hash. Each part is a file of its own.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use muster_model::diagnostic::nearest;
@@ -17,7 +17,7 @@ use crate::scene::{NetworkPlaces, Scene};
 use crate::selector::{matches_name, matches_server};
 use crate::steps::Steps;
 use crate::why::{Says, did_you_mean, names};
-use crate::{adopt, budget, disown, hash, locks, network, provision, server, surplus};
+use crate::{adopt, budget, code, disown, hash, locks, network, provision, release, server, surplus};
 
 /// Decides what should change, and why, so that the account's servers are as the file says.
 ///
@@ -33,9 +33,21 @@ pub fn plan_infrastructure(
     let scene = Scene::new(wanted, seen, policy, bundle, now);
     let mut says = Says::default();
     check_file(&scene, &mut says);
+    if let Some(wish) = &policy.to_release {
+        let mut steps = Steps::default();
+        release::release(&scene, &mut says, wish, &mut steps);
+        say_left_out(&scene, &mut says);
+        return finish(&scene, says, &Decisions::default(), steps);
+    }
     let (decisions, places) = decide(&scene, &mut says);
-    let (mut steps, tracks) = order(&scene, &places, &decisions);
-    provision::provision(&scene, &places, &mut says, &decisions.servers, &tracks, &mut steps);
+    let mut steps = Steps::default();
+    let releases = match policy.purpose == Purpose::Deploy && !policy.skip_provision {
+        true => code::releases(&scene, &mut says, &decisions.servers, &mut steps),
+        false => BTreeMap::new(),
+    };
+    let (mut steps, tracks) = order(&scene, &places, &decisions, steps);
+    let servers = &decisions.servers;
+    provision::provision(&scene, &places, &mut says, servers, &tracks, &releases, &mut steps);
     budget::judge(&scene, &mut says, &steps.list);
     say_strangers(&scene, &mut says, &decisions);
     say_left_out(&scene, &mut says);

@@ -40,7 +40,11 @@ pub(crate) fn locks(scene: &Scene<'_>, steps: &[Step]) -> Vec<(LockKey, LockMode
                 ObjectKind::Server => server(id),
                 ObjectKind::Network | ObjectKind::Object => None,
             },
-            Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => seen(server),
+            Action::Host(
+                HostAction::Reach { server, .. }
+                | HostAction::Exec { server, .. }
+                | HostAction::Password { server, .. },
+            ) => seen(server),
             Action::Host(HostAction::Configure(configure)) => seen(&configure.server),
             Action::Host(HostAction::Release(release)) => seen(&release.server),
             // The file's own lock covers its networks; hosts of a playbook are reached by a step each.

@@ -50,16 +50,17 @@ struct Orderer<'s, 'a> {
     deleted: HashMap<&'a ProviderId, StepNumber>,
 }
 
-/// Numbers the steps of everything up to the inside of servers.
+/// Numbers the steps of everything up to the inside of servers, behind those that come first.
 pub(crate) fn order<'a>(
     scene: &Scene<'a>,
     places: &NetworkPlaces<'a>,
     decisions: &Decisions<'a>,
+    steps: Steps,
 ) -> (Steps, Vec<Track>) {
     let mut orderer = Orderer {
         scene,
         places,
-        steps: Steps::default(),
+        steps,
         tracks: decisions
             .servers
             .iter()

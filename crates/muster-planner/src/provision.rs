@@ -13,6 +13,7 @@ use muster_model::plan::{
 use muster_model::policy::Purpose;
 use muster_model::server::WantedServer;
 
+use crate::code::{self, Meant};
 use crate::interface::{self, Members};
 use crate::scene::{NetworkPlaces, Scene};
 use crate::server::{Inside, ServerDecision};
@@ -34,6 +35,7 @@ pub(crate) fn provision(
     says: &mut Says,
     servers: &[ServerDecision<'_>],
     tracks: &[Track],
+    releases: &BTreeMap<usize, Meant>,
     steps: &mut Steps,
 ) {
     let deploys = scene.policy.purpose == Purpose::Deploy && has_deploy(scene);
@@ -49,7 +51,7 @@ pub(crate) fn provision(
     let hosts: Vec<Option<ProvisionHost>> =
         servers.iter().zip(tracks).map(|(decision, track)| host(decision, track)).collect();
     let running: Vec<ProvisionHost> = hosts.iter().flatten().cloned().collect();
-    let entries = if deploys { deploy_entries(scene, says, servers, &running) } else { Vec::new() };
+    let entries = if deploys { deploy_entries(scene, says, servers, releases, &running) } else { Vec::new() };
     let targets: HashSet<&str> = entries.iter().flat_map(host_names).collect();
     let mut measured = Vec::new();
     let mut only_failed = true;
@@ -105,13 +107,7 @@ fn host(decision: &ServerDecision<'_>, track: &Track) -> Option<ProvisionHost> {
 }
 
 fn host_names(action: &ProvisionAction) -> impl Iterator<Item = &str> {
-    let hosts = match action {
-        ProvisionAction::Inventory { hosts }
-        | ProvisionAction::Playbook { hosts, .. }
-        | ProvisionAction::Code { hosts, .. } => hosts.as_slice(),
-        ProvisionAction::CheckNetwork { .. } => &[],
-    };
-    hosts.iter().map(|host| host.name.as_str())
+    action.hosts().iter().map(|host| host.name.as_str())
 }
 
 fn reach(
@@ -167,6 +163,7 @@ fn deploy_entries(
     scene: &Scene<'_>,
     says: &mut Says,
     servers: &[ServerDecision<'_>],
+    releases: &BTreeMap<usize, Meant>,
     hosts: &[ProvisionHost],
 ) -> Vec<ProvisionAction> {
     let meant = |server: &WantedServer| {
@@ -189,8 +186,8 @@ fn deploy_entries(
         says.note(NoteKind::Skipped, scene.file(), message);
     }
     let mut entries = Vec::new();
-    for entry in &scene.wanted.deploy {
-        entries.extend(entry_action(scene, says, entry, hosts));
+    for (place, entry) in scene.wanted.deploy.iter().enumerate() {
+        entries.extend(entry_action(scene, says, entry, releases.get(&place), hosts));
     }
     for (playbook, bound) in bound_playbooks(hosts) {
         entries.extend(playbook_action(scene, says, &playbook, bound, false, &BTreeMap::new()));
@@ -202,6 +199,7 @@ fn entry_action(
     scene: &Scene<'_>,
     says: &mut Says,
     entry: &DeployEntry,
+    meant: Option<&Meant>,
     hosts: &[ProvisionHost],
 ) -> Option<ProvisionAction> {
     match entry {
@@ -211,21 +209,13 @@ fn entry_action(
         }
         DeployEntry::Code(entry) => {
             let hosts = matching(&entry.hosts, hosts);
-            let Some(digest) = scene.bundle.code_digest(&entry.from) else {
-                let near = nearest(&spelled(&entry.from), scene.bundle.paths());
-                says.refuse(
-                    "code-missing",
-                    scene.file(),
-                    format!("`deploy:` delivers the directory {}, and the bundle holds no file below it.{} Paths are relative to the root, the directory that holds `muster.yaml`.", entry.from, did_you_mean(near)),
-                );
-                return None;
-            };
+            // Without one it was refused already.
+            let meant = meant?;
             if hosts.is_empty() {
-                skip(scene, says, &entry.from);
+                skip(scene, says, &entry.from.to_string());
                 return None;
             }
-            let (from, to) = (entry.from.clone(), entry.to.clone());
-            Some(ProvisionAction::Code { from, digest, to, hosts, keep: entry.keep })
+            Some(code::delivery(entry, meant, hosts))
         }
     }
 }
@@ -265,7 +255,7 @@ fn playbook_action(
 }
 
 /// A path as the bundle spells it, as far as it can be spelled.
-fn spelled(written: &str) -> String {
+pub(crate) fn spelled(written: &str) -> String {
     path::normal(written).unwrap_or_else(|_| written.to_owned())
 }
 
@@ -278,7 +268,8 @@ fn matching(wanted: &Hosts, hosts: &[ProvisionHost]) -> Vec<ProvisionHost> {
     hosts.iter().filter(|host| includes(wanted, &host.name, &host.groups)).cloned().collect()
 }
 
-fn includes(hosts: &Hosts, name: &ServerName, groups: &BTreeSet<GroupName>) -> bool {
+/// Whether an entry is for this server.
+pub(crate) fn includes(hosts: &Hosts, name: &ServerName, groups: &BTreeSet<GroupName>) -> bool {
     match hosts {
         Hosts::All => true,
         Hosts::Groups(wanted) => {

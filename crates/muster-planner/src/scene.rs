@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use muster_model::account::Provider;
 use muster_model::cloud::SeenNetwork;
 use muster_model::id::ProviderId;
 use muster_model::infrastructure::Infrastructure;
@@ -89,6 +90,11 @@ impl<'a> Scene<'a> {
             server_names,
             left_out_earlier,
         }
+    }
+
+    /// The kind of cloud that was looked at.
+    pub(crate) fn provider(&self) -> Provider {
+        self.seen.world.account.provider
     }
 
     /// The file's name.

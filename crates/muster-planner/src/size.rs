@@ -4,8 +4,9 @@
 //! ranges are the model's; here stands what depends on the place, the image and the system.
 //! Source: `spec/onecloud-api.md` §1.3.
 
+use muster_model::account::Provider;
 use muster_model::cloud::{SeenImage, SeenLocation};
-use muster_model::infrastructure::onecloud_size_problems;
+use muster_model::infrastructure::{local_size_problems, onecloud_size_problems};
 use muster_model::server::{Performance, Size};
 
 use crate::location::Problem;
@@ -29,7 +30,23 @@ pub(crate) fn is_linux(family: &str) -> bool {
 }
 
 /// Every limit that a size breaks at a place.
-pub(crate) fn problems(size: &Size, family: &str, location: &SeenLocation) -> Vec<Problem> {
+pub(crate) fn problems(
+    provider: Provider,
+    size: &Size,
+    family: &str,
+    location: &SeenLocation,
+) -> Vec<Problem> {
+    let messages = match provider {
+        Provider::Onecloud => onecloud_messages(size, family, location),
+        Provider::Local => local_size_problems(size),
+    };
+    let limits = messages
+        .into_iter()
+        .map(|message| ("size-limit", format!("{message}. Write another size in the file.")));
+    limits.chain(pool(size.performance, location)).collect()
+}
+
+fn onecloud_messages(size: &Size, family: &str, location: &SeenLocation) -> Vec<String> {
     let mut messages = onecloud_size_problems(size);
     if is_windows(family) && size.ram_mb < RAM_MB_MIN_WINDOWS {
         messages
@@ -45,10 +62,7 @@ pub(crate) fn problems(size: &Size, family: &str, location: &SeenLocation) -> Ve
     } else if kind != "SSD" && location.technical.to_lowercase().starts_with(SSD_ONLY_LOCATION_PREFIX) {
         messages.push(format!("{} has disks of the type SSD only, not {kind}", location.technical));
     }
-    let limits = messages
-        .into_iter()
-        .map(|message| ("size-limit", format!("{message}. Write another size in the file.")));
-    limits.chain(pool(size.performance, location)).collect()
+    messages
 }
 
 /// A pool that the place lacks.
@@ -70,12 +84,13 @@ fn pool(performance: Performance, location: &SeenLocation) -> Option<Problem> {
 
 /// What only a creation asks of an image and a place.
 pub(crate) fn creation_problems(
+    provider: Provider,
     size: &Size,
     backup_days: u32,
     image: &SeenImage,
     location: &SeenLocation,
 ) -> Vec<Problem> {
-    let mut found = problems(size, &image.family, location);
+    let mut found = problems(provider, size, &image.family, location);
     if size.disk_gb < image.disk_min_gb {
         found.push((
             "image-disk-minimum",
@@ -85,7 +100,7 @@ pub(crate) fn creation_problems(
             ),
         ));
     }
-    if !BACKUP_DAYS.contains(&backup_days) {
+    if provider == Provider::Onecloud && !BACKUP_DAYS.contains(&backup_days) {
         found.push((
             "size-limit",
             format!("1cloud makes backups every 7, 14, 21 or 28 days, not every {backup_days}. Write one of these in the file."),

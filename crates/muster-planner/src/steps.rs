@@ -10,6 +10,8 @@ use crate::server::ServerDecision;
 pub(crate) struct Steps {
     /// All of them.
     pub(crate) list: Vec<Step>,
+    /// What everything else waits for.
+    first: Vec<StepNumber>,
 }
 
 impl Steps {
@@ -21,12 +23,20 @@ impl Steps {
         action: Action,
         why: Why,
     ) -> StepNumber {
+        if after.is_empty() {
+            after.clone_from(&self.first);
+        }
         after.sort_unstable();
         after.dedup();
         let number = StepNumber(self.list.len() as u32 + 1);
         let Why { reason, changes, risk } = why;
         self.list.push(Step { number, after, target: target.to_owned(), action, reason, changes, risk });
         number
+    }
+
+    /// What was appended so far comes first: every later step waits for it.
+    pub(crate) fn close_first(&mut self) {
+        self.first = self.list.iter().map(|step| step.number).collect();
     }
 
     /// Steps that no other step waits for.

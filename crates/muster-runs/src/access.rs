@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use muster_model::account::AccountIdentity;
-use muster_model::id::{AccountName, Generation, InfrastructureName, PlanId, ServerName, SpaceName};
+use muster_model::id::{
+    AccountName, Generation, InfrastructureName, PlanId, ProviderId, ServerName, SpaceName,
+};
 use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::{Inventory, SeenWorld};
 use muster_model::ownership::{ObjectKind, Ownership};
-use muster_model::plan::{Plan, Subject};
+use muster_model::plan::{Plan, PlanDraft, Subject};
 use muster_model::policy::Policy;
 use muster_model::rights::{Authority, Wish, may};
 use muster_model::server::{SeenServer, ServerState};
@@ -29,7 +31,10 @@ const SCRAPES_AT_ONCE: usize = 32;
 const SAMPLE_GAP: Duration = Duration::from_secs(1);
 /// node_exporter's port (`spec/ict.md` §2.7).
 const EXPORTER_PORT: u16 = 9100;
-/// The purpose of a plan that is one command.
+/// A server of ours by its name and id.
+type Target = (ServerName, ProviderId);
+
+/// The purpose that commands are saved under.
 pub(crate) const EXEC_PURPOSE: &str = "exec";
 /// The most servers one command may go to.
 const EXEC_SERVERS_MAX: usize = 10_000;
@@ -158,6 +163,31 @@ impl Engine {
         if argv.is_empty() || argv[0].is_empty() {
             return Err(EngineError::Invalid("which command? give it after `--`".into()));
         }
+        let plan = |file: &InfrastructureName, account: &AccountIdentity, targets: &[Target]| {
+            muster_planner::plan_exec(file, account, targets, &argv)
+        };
+        self.submit_on(authority, space, servers, plan).await
+    }
+
+    /// Proposes another password for the login users of owned servers, each its own.
+    pub async fn submit_passwords(
+        &self,
+        authority: &Authority,
+        space: &SpaceName,
+        servers: Vec<ServerName>,
+    ) -> Result<PlanId, EngineError> {
+        // Whoever may read them back afterwards.
+        may(authority, Wish::Set, space).map_err(EngineError::Denied)?;
+        self.submit_on(authority, space, servers, muster_planner::plan_passwords).await
+    }
+
+    async fn submit_on(
+        &self,
+        authority: &Authority,
+        space: &SpaceName,
+        servers: Vec<ServerName>,
+        plan: impl Fn(&InfrastructureName, &AccountIdentity, &[Target]) -> PlanDraft,
+    ) -> Result<PlanId, EngineError> {
         if servers.is_empty() || servers.len() > EXEC_SERVERS_MAX {
             return Err(EngineError::Invalid(format!(
                 "a command goes to 1 to {EXEC_SERVERS_MAX} servers, not to {}",
@@ -178,7 +208,7 @@ impl Engine {
         }
         let session = inner.session_of(space, &first.account).await?;
         let targets: Vec<_> = records.iter().map(|record| (record.name.clone(), record.id.clone())).collect();
-        let mut draft = muster_planner::plan_exec(&first.infrastructure, &first.account, &targets, &argv);
+        let mut draft = plan(&first.infrastructure, &first.account, &targets);
         draft.lanes = muster_planner::cut(&draft.steps, inner.config.lane_targets);
         let id = PlanId(inner.world.ids.next());
         let new = NewPlan {
@@ -193,6 +223,7 @@ impl Engine {
             at: inner.world.clock.now(),
             node: inner.node,
             idempotency_key: None,
+            source: None,
         };
         inner.store.insert_plan(new).await?;
         let plan = Plan {
@@ -201,6 +232,7 @@ impl Engine {
             account: session.account.name.clone(),
             identity: first.account.clone(),
             draft,
+            cost: None,
         };
         let planned = PlannedAs {
             state: PlanState::Ready,
@@ -219,11 +251,7 @@ impl Inner {
         space: &SpaceName,
         identity: &AccountIdentity,
     ) -> Result<Arc<Session>, EngineError> {
-        let stored = self.store.accounts(space).await?;
-        let name = stored
-            .into_iter()
-            .find(|(account, _)| account.identity == *identity)
-            .map_or_else(|| ENVIRONMENT_ACCOUNT.into(), |(account, _)| account.name);
+        let name = self.account_named(space, identity).await?;
         let session = self.session(space, &name).await?;
         if session.account.identity != *identity {
             return Err(EngineError::AccountMissing(AccountName(identity.to_string())));
@@ -231,7 +259,11 @@ impl Inner {
         Ok(session)
     }
 
-    async fn record_named(&self, space: &SpaceName, name: &ServerName) -> Result<Ownership, EngineError> {
+    pub(crate) async fn record_named(
+        &self,
+        space: &SpaceName,
+        name: &ServerName,
+    ) -> Result<Ownership, EngineError> {
         let owned = self.store.owned(space).await?;
         let mut named =
             owned.into_iter().filter(|record| record.kind == ObjectKind::Server && record.name == *name);
@@ -276,6 +308,7 @@ impl Inner {
                 owned: Vec::new(),
                 intents: Vec::new(),
                 login_key: None,
+                releases: Vec::new(),
             },
             policy: Policy::default(),
             bundle: serde_json::Value::Null,

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster_model::Secret;
-use muster_model::account::{Account, AccountIdentity, AccountSettings, Provider};
+use muster_model::account::{Account, AccountIdentity, AccountSettings, LOCAL_ACCOUNT, Provider};
 use muster_model::cloud::Balance;
 use muster_model::id::{AccountName, SpaceName};
 use muster_model::rights::{Authority, Wish, may};
+use muster_outside::cloud::local::{self, LocalCloud, LocalPlace};
 use muster_outside::cloud::{self, Cloud, Watch};
+use muster_outside::secret::Sealer;
 use muster_store::Audit;
 use tokio::sync::Mutex;
 
@@ -17,6 +19,12 @@ use crate::error::EngineError;
 
 /// The account that the environment makes, and the default one.
 pub const ENVIRONMENT_ACCOUNT: &str = "onecloud";
+
+/// How long an open intent at this computer's own machines may stay invisible: a create is written down before it is
+/// answered, so it is seen at once.
+const LOCAL_SETTLE_MS: u64 = 1_000;
+/// The longest wait for one of this computer's own machines. The root that they share may have to be built first.
+const LOCAL_WAIT_MS: u64 = 1_800_000;
 
 /// An opened account.
 pub(crate) struct Session {
@@ -75,7 +83,60 @@ impl Inner {
             };
             return Ok(self.watched(account, cloud));
         }
+        if name.as_str() == LOCAL_ACCOUNT {
+            return self.local_session(name).await;
+        }
         Err(EngineError::AccountMissing(name.clone()))
+    }
+
+    /// The account of this computer's own machines.
+    async fn local_session(&self, name: &AccountName) -> Result<Session, EngineError> {
+        if let Some(why) = &self.config.local_refused {
+            return Err(EngineError::Refused(format!(
+                "the account {name} is the machines of the computer that Muster runs on: {why}"
+            )));
+        }
+        let home = self.home.root();
+        let place = LocalPlace::usual(home).map_err(EngineError::Refused)?;
+        let sealer = Sealer::open(&self.home.key(), self.world.clone())
+            .map_err(|error| EngineError::Store(crate::error::chain(&error)))?;
+        let cloud = LocalCloud::open(&place, sealer, self.world.clone()).await;
+        let cloud = cloud.map_err(|error| EngineError::Refused(error.to_string()))?;
+        let identity = cloud.identify().await.map_err(|error| EngineError::Outside(error.to_string()))?;
+        let settings = AccountSettings {
+            poll_ms: local::POLL.as_millis() as u64,
+            settle_ms: LOCAL_SETTLE_MS,
+            wait_timeout_ms: LOCAL_WAIT_MS,
+            ..AccountSettings::default()
+        };
+        let url = home.join(local::FOLDER).display().to_string();
+        let account = Account { name: name.clone(), identity, url, settings };
+        Ok(self.watched(account, Arc::new(cloud)))
+    }
+
+    /// The account of this computer's own machines, if this home has ever had any.
+    pub(crate) async fn local_account(&self, space: &SpaceName) -> Option<Account> {
+        if self.config.local_refused.is_some() || !LocalPlace::is_used(self.home.root()) {
+            return None;
+        }
+        // Where machines cannot run any more, the others must still be told.
+        let session = self.session(space, &LOCAL_ACCOUNT.into()).await.ok()?;
+        Some(session.account.clone())
+    }
+
+    /// The name of the account with this identity; the environment's where no other has it.
+    pub(crate) async fn account_named(
+        &self,
+        space: &SpaceName,
+        identity: &AccountIdentity,
+    ) -> Result<AccountName, EngineError> {
+        let stored = self.store.accounts(space).await?;
+        let registered = stored.into_iter().find(|(account, _)| account.identity == *identity);
+        Ok(match (registered, identity.provider) {
+            (Some((account, _)), _) => account.name,
+            (None, Provider::Local) => LOCAL_ACCOUNT.into(),
+            (None, Provider::Onecloud) => ENVIRONMENT_ACCOUNT.into(),
+        })
     }
 
     fn cloud(
@@ -121,6 +182,11 @@ impl Engine {
             return Err(EngineError::Invalid(format!(
                 "request_timeout_ms is {}; it must be from 1 to 20000",
                 settings.request_timeout_ms
+            )));
+        }
+        if name.as_str() == LOCAL_ACCOUNT {
+            return Err(EngineError::Invalid(format!(
+                "{LOCAL_ACCOUNT} is the account of this computer's own machines and needs no key; choose another name"
             )));
         }
         let inner = &self.inner;

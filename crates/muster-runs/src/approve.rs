@@ -114,6 +114,7 @@ impl Engine {
         let inner = &self.inner;
         how.check()?;
         let row = inner.ready_plan(authority, plan).await?;
+        let new = row.new;
         let plan =
             row.plan.ok_or_else(|| EngineError::Store(format!("the body of plan {plan} is not there")))?;
         inner.bury_the_dead().await?;
@@ -140,6 +141,7 @@ impl Engine {
             priority: how.priority.number(),
             locks: plan.draft.locks.clone(),
             idempotency_key: how.idempotency_key,
+            revision: crate::revision::new_revision(&new, &plan)?,
         };
         let approved = inner.store.approve(approval).await?;
         match inner.config.role {
@@ -295,19 +297,6 @@ impl Engine {
             .ok_or_else(|| EngineError::NotFound(format!("there is no run {run}")))?;
         may(authority, Wish::Run, &row.space).map_err(EngineError::Denied)?;
         Ok(row)
-    }
-
-    /// Resolves when something was committed after sequence number `after`, or a poll interval has passed; a hint
-    /// for followers, who then read [`crate::Reads::entries`].
-    pub async fn committed(&self, run: RunId, after: u64) {
-        let hint = self.inner.committed.notified();
-        if let Ok(entries) = self.reads().entries(run, after, 1).await
-            && !entries.is_empty()
-        {
-            return;
-        }
-        // Another process may be the writer; then only looking again helps.
-        let _ = tokio::time::timeout(PLANNED_POLL, hint).await;
     }
 }
 

@@ -19,6 +19,7 @@ use muster_store::*;
 
 mod lanes;
 mod queue;
+mod revision;
 
 /// Decides what a process survives. Not returning is dying.
 #[async_trait]
@@ -187,8 +188,10 @@ impl Store for FatedStore {
         };
         let started: Vec<StepNumber> = records.iter().filter_map(started).collect();
         let done = self.commit(self.store.append(claim, records)).await;
-        for step in started {
-            self.fate.started(step).await;
+        if done.is_ok() {
+            for step in started {
+                self.fate.started(step).await;
+            }
         }
         done
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use muster_model::id::{LaneNumber, RunId};
-use muster_store::{ClaimNext, FORM, Hint, Lease as Heard, Opened, PRUNE_RUNS_MAX, StoreError};
+use muster_store::{ClaimNext, FORM, Hint, Keep, Lease as Heard, Opened, PRUNE_RUNS_MAX, StoreError};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
@@ -62,7 +62,8 @@ async fn retention(inner: Weak<Inner>) {
         for _ in 0..PRUNE_ROUNDS_MAX {
             let now = inner.world.clock.now();
             let before = now.checked_sub(KEPT_FOR).unwrap_or(now);
-            match opened.prune(before, KEPT_AT_LEAST, now).await {
+            let keep = Keep { runs: KEPT_AT_LEAST, revisions: inner.config.revisions_kept };
+            match opened.prune(before, keep, now).await {
                 Ok(runs) if runs.len() < PRUNE_RUNS_MAX as usize => break,
                 Ok(_) => {}
                 Err(error) => {

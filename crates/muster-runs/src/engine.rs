@@ -12,7 +12,7 @@ use muster_model::id::{LaneNumber, NodeId, RunId};
 use muster_model::{Secret, World};
 use muster_outside::Outside;
 use muster_outside::secret::Sealer;
-use muster_store::{Contents, Folders, NodeRow, Opened, Store, WriterMode};
+use muster_store::{Contents, Folders, NodeRow, Opened, REVISIONS_KEPT, Store, WriterMode};
 use ring::digest::{SHA256, digest};
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -74,8 +74,12 @@ pub struct EngineConfig {
     pub parallel_waits: usize,
     /// The most targets of one lane; a plan with more is cut.
     pub lane_targets: usize,
+    /// Revisions of each infrastructure at each account whose files and inputs are kept, however old they are.
+    pub revisions_kept: u32,
     /// An account from the environment (`ONECLOUD_API_KEY`, `ONECLOUD_URL`), called `onecloud`.
     pub environment_account: Option<EnvironmentAccount>,
+    /// Why the account `local` (machines of this computer) is not to be used here; none = it may be.
+    pub local_refused: Option<String>,
     /// The person's ssh-agent, if one runs.
     pub ssh_agent: Option<PathBuf>,
     /// The person's private keys, tried after Muster's own.
@@ -99,7 +103,9 @@ impl EngineConfig {
             parallel_steps: 64,
             parallel_waits: 512,
             lane_targets: LANE_TARGETS_MAX,
+            revisions_kept: REVISIONS_KEPT,
             environment_account: None,
+            local_refused: None,
             ssh_agent: None,
             ssh_keys: Vec::new(),
             known_hosts: Vec::new(),

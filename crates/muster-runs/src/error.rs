@@ -40,8 +40,8 @@ impl fmt::Display for EngineError {
             | EngineError::Store(message) => out.write_str(message),
             EngineError::AccountMissing(name) => write!(
                 out,
-                "no account is called {name}: register it with `muster register {name}`, or set ONECLOUD_API_KEY for \
-                 the account `onecloud`"
+                "no account is called {name}: register it with `muster register {name}`, set ONECLOUD_API_KEY for the \
+                 account `onecloud`, or write `account: local` for sandboxes on this computer"
             ),
             EngineError::Document(problems) => write!(out, "the document has problems: {problems}"),
             EngineError::Denied(denied) => denied.fmt(out),

@@ -19,9 +19,13 @@ mod metrics;
 pub mod objects;
 mod observe;
 pub mod offers;
+pub mod price;
 pub mod queue;
 mod reach;
 pub mod reads;
+mod releases;
+pub mod revision;
+mod rollback;
 mod runner;
 pub mod search;
 mod secret;
@@ -43,6 +47,7 @@ pub use error::EngineError;
 pub use lease::LeaseTimes;
 pub use limits::Limit;
 pub use reads::Reads;
+pub use rollback::RollBack;
 pub use submit::Proposal;
 
 /// The real sink, as the executable sets it up.

@@ -240,14 +240,12 @@ pub(crate) fn keys_of(plan: &Plan, step: &Step) -> Vec<LimitKey> {
             LimitKey::Provider(plan.identity.provider),
         ],
         Action::Host(_) => vec![host(&step.target)],
-        Action::Provision(ProvisionAction::Playbook { hosts, .. } | ProvisionAction::Code { hosts, .. }) => {
-            hosts.iter().map(|to| host(to.name.as_str())).collect()
-        }
         Action::Provision(ProvisionAction::CheckNetwork { pairs, .. }) => {
             pairs.iter().map(|pair| host(pair.from.name.as_str())).collect()
         }
         // Nothing outside is asked or changed.
         Action::Record(_) | Action::Provision(ProvisionAction::Inventory { .. }) => Vec::new(),
+        Action::Provision(action) => action.hosts().iter().map(|to| host(to.name.as_str())).collect(),
     };
     keys.push(LimitKey::Space(space.clone()));
     keys.sort_unstable();

@@ -64,6 +64,17 @@ impl Engine {
         let session = self.inner.session(space, account).await?;
         match (class, of) {
             (ObjectClass::Record, Some(zone)) => Ok(records_of(&session, zone).await?.1),
+            (ObjectClass::Action, Some(server)) => {
+                let servers = session.cloud.servers().await.map_err(failed)?;
+                let named = servers.iter().find(|seen| seen.id.as_str() == server || seen.name == server);
+                let named = named.ok_or_else(|| {
+                    EngineError::NotFound(format!("account {account} has no server {server}"))
+                })?;
+                session.cloud.objects(class, Some(&named.id)).await.map_err(failed)
+            }
+            (ObjectClass::Action, None) => {
+                Err(EngineError::Invalid("actions are listed by their server; say which".into()))
+            }
             (ObjectClass::Record, None) => {
                 Err(EngineError::Invalid("records are listed by their domain; say which".into()))
             }

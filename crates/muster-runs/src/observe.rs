@@ -46,6 +46,7 @@ impl Inner {
                 .filter(|intent| !matches!(intent.wanted, Created::Object(_)))
                 .collect(),
             login_key: Some(login_key),
+            releases: Vec::new(),
         })
     }
 }

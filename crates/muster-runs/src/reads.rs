@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_model::account::{Account, AccountIdentity, Provider};
-use muster_model::id::{InfrastructureName, LaneNumber, PlanId, RunId, SecretName, Sequence, SpaceName};
+use muster_model::account::{Account, AccountIdentity, LOCAL_ACCOUNT, Provider};
+use muster_model::id::{
+    InfrastructureName, LaneNumber, PlanId, RevisionNumber, RunId, SecretName, Sequence, SpaceName,
+};
 use muster_model::ownership::Ownership;
 use muster_model::plan::{Plan, Subject};
 use muster_model::run::{Entry, Run};
@@ -37,6 +39,8 @@ pub struct PlanView {
     pub message: Option<String>,
     /// The plan, once it was made.
     pub plan: Option<Plan>,
+    /// The revision that it goes back to.
+    pub back_to: Option<RevisionNumber>,
     /// Warnings of the document (old spellings), rendered.
     pub warnings: Vec<String>,
     /// Who proposed it.
@@ -89,6 +93,7 @@ impl Reads {
             state: row.state,
             message: row.message,
             plan: row.plan,
+            back_to: row.new.source.and_then(|source| source.back_to),
             warnings: row.new.warnings,
             actor: row.new.actor,
             created_at: row.new.at,
@@ -127,11 +132,6 @@ impl Reads {
             begins_at,
             run,
         })
-    }
-
-    /// Journal entries of a run's first lane with a sequence number above this one, in order.
-    pub async fn entries(&self, run: RunId, after: u64, limit: u32) -> ReadResult<Vec<Entry>> {
-        Ok(self.engine.inner.store.entries(run, Sequence(after), limit.min(PAGE_MAX)).await?)
     }
 
     /// Journal entries of all lanes behind a cursor: in order within each lane, lanes side by side. A lane that the
@@ -181,7 +181,8 @@ impl Reads {
         Ok(self.engine.inner.store.lanes(run).await?.into_iter().map(|row| row.lane).collect())
     }
 
-    /// Registered accounts, and the one from the environment unless a registered one has its name.
+    /// Registered accounts; the one from the environment unless a registered one has its name; and this computer's own
+    /// machines once they were used.
     pub async fn accounts(&self, space: &SpaceName) -> ReadResult<Vec<Account>> {
         let inner = &self.engine.inner;
         let mut accounts: Vec<Account> =
@@ -205,6 +206,9 @@ impl Reads {
                 },
             };
             accounts.push(account);
+        }
+        if !accounts.iter().any(|account| account.name.as_str() == LOCAL_ACCOUNT) {
+            accounts.extend(inner.local_account(space).await);
         }
         Ok(accounts)
     }

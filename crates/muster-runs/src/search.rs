@@ -3,13 +3,12 @@
 //! No step waits for the index. Whoever searches first brings it up to date, within a bound; on a server the scheduler
 //! does it for ended runs meanwhile, in small batches with rests, so that the store's writer belongs to the runs.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_model::id::{RunId, Sequence, SpaceName};
-use muster_model::plan::{Plan, Step, text};
+use muster_model::plan::{Plan, text};
 use muster_model::run::{Entry, EntryKind};
 use muster_store::{EventQuery, EventWords, INDEX_EVENTS_MAX, Phrase, Unindexed};
 
@@ -118,7 +117,8 @@ impl Inner {
     /// Indexes up to about so many events; says whether any are left.
     async fn index(&self, ended_only: bool, limit: u32, rest: Duration) -> Result<bool, EngineError> {
         let mut left = limit;
-        let mut plans: BTreeMap<RunId, Option<Arc<Plan>>> = BTreeMap::new();
+        // Lanes come run by run: one plan at a time is enough.
+        let mut known: Option<(RunId, Option<Plan>)> = None;
         loop {
             let lanes = self.store.unindexed(ended_only, LANES_AT_ONCE).await?;
             if lanes.is_empty() {
@@ -128,25 +128,19 @@ impl Inner {
                 if left == 0 {
                     return Ok(true);
                 }
-                let plan = match plans.get(&lane.run) {
-                    Some(plan) => plan.clone(),
-                    None => {
-                        // Lanes come run by run: one plan at a time is enough.
-                        plans.clear();
-                        let plan = self.plan_of(lane.run).await?;
-                        plans.insert(lane.run, plan.clone());
-                        plan
-                    }
-                };
-                left = left.saturating_sub(self.index_lane(lane, plan.as_deref()).await?);
+                if known.as_ref().is_none_or(|(run, _)| *run != lane.run) {
+                    known = Some((lane.run, self.plan_of(lane.run).await?));
+                }
+                let plan = known.as_ref().and_then(|(_, plan)| plan.as_ref());
+                left = left.saturating_sub(self.index_lane(lane, plan).await?);
                 tokio::time::sleep(rest).await;
             }
         }
     }
 
-    async fn plan_of(&self, run: RunId) -> Result<Option<Arc<Plan>>, EngineError> {
+    async fn plan_of(&self, run: RunId) -> Result<Option<Plan>, EngineError> {
         let Some(row) = self.store.run(run).await? else { return Ok(None) };
-        Ok(self.store.plan(row.plan).await?.and_then(|row| row.plan).map(Arc::new))
+        Ok(self.store.plan(row.plan).await?.and_then(|row| row.plan))
     }
 
     /// Indexes the next events of a lane; gives how many.
@@ -161,32 +155,24 @@ impl Inner {
 
 /// What is found of an entry. That a step was begun is not: its outcome says the same names.
 fn words_of(entry: &Entry, plan: Option<&Plan>) -> Option<EventWords> {
-    let of_step = |number| plan.and_then(|plan| step_of(plan, number));
+    let of_step = |number| plan.and_then(|plan| plan.draft.step(number));
     let (step, host, words) = match &entry.kind {
         EntryKind::Started { .. } => return None,
         EntryKind::Run { state, message } => {
             (None, None, vec![state.word(), message.as_deref().unwrap_or_default()])
         }
         EntryKind::Succeeded { step, already, .. } => {
-            (of_step(step.0), None, vec![if *already { "already" } else { "succeeded" }])
+            (of_step(*step), None, vec![if *already { "already" } else { "succeeded" }])
         }
-        EntryKind::Failed { step, message, .. } => (of_step(step.0), None, vec!["failed", message.as_str()]),
-        EntryKind::Skipped { step, message } => (of_step(step.0), None, vec!["skipped", message.as_str()]),
-        EntryKind::Progress { step, message } => {
-            (step.and_then(|step| of_step(step.0)), None, vec![message.as_str()])
-        }
+        EntryKind::Failed { step, message, .. } => (of_step(*step), None, vec!["failed", message.as_str()]),
+        EntryKind::Skipped { step, message } => (of_step(*step), None, vec!["skipped", message.as_str()]),
+        EntryKind::Progress { step, message } => (step.and_then(of_step), None, vec![message.as_str()]),
         EntryKind::Task { step, host, task, outcome, message } => {
-            (of_step(step.0), Some(host.as_str()), vec![task.as_str(), outcome.as_str(), message.as_str()])
+            (of_step(*step), Some(host.as_str()), vec![task.as_str(), outcome.as_str(), message.as_str()])
         }
     };
     let target = host.or(step.map(|step| step.target.as_str()));
     let action = step.map(|step| text::describe(&step.action)).unwrap_or_default();
     let text = [&[target.unwrap_or_default(), action.as_str()], &words[..]].concat().join(" ");
     Some(EventWords { seq: entry.seq, at: entry.at, target: target.map(str::to_owned), text })
-}
-
-fn step_of(plan: &Plan, number: u32) -> Option<&Step> {
-    let steps = &plan.draft.steps;
-    let near = steps.get((number as usize).saturating_sub(1)).filter(|step| step.number.0 == number);
-    near.or_else(|| steps.iter().find(|step| step.number.0 == number))
 }

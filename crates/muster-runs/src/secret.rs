@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use muster_model::Secret;
-use muster_model::account::Account;
-use muster_model::id::{PlanId, SecretName, SpaceName};
+use muster_model::account::{Account, AccountIdentity};
+use muster_model::id::{PlanId, ProviderId, SecretName, ServerName, SpaceName};
 use muster_model::rights::{Authority, Wish, may};
 use muster_outside::secret::LoginKey;
 use muster_store::Audit;
@@ -15,12 +15,15 @@ use crate::error::{EngineError, chain};
 /// The Space of Muster's own secrets; no person's Space can be called so.
 pub(crate) const OWN_SPACE: &str = "(muster)";
 
+/// The environment variable in which the password for sudo travels with a plan.
+pub(crate) const BECOME_PASSWORD: &str = "ANSIBLE_BECOME_PASS";
+
 /// Where a plan's environment values are kept.
 fn environment_secret(plan: PlanId, name: &str) -> (SpaceName, SecretName) {
     (SpaceName::from(OWN_SPACE), SecretName(format!("environment/{plan}/{name}")))
 }
 
-fn sealed_name(space: &SpaceName, name: &SecretName) -> String {
+pub(crate) fn sealed_name(space: &SpaceName, name: &SecretName) -> String {
     format!("secret/{space}/{name}")
 }
 
@@ -59,7 +62,77 @@ impl Engine {
     }
 }
 
+/// Which password of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// The one it has.
+    Current,
+    /// The one it is about to get; still there only where nobody heard whether it did.
+    Next,
+}
+
+fn server_password(account: &AccountIdentity, id: &ProviderId, kept: Kept) -> (SpaceName, SecretName) {
+    let which = match kept {
+        Kept::Current => "current",
+        Kept::Next => "next",
+    };
+    (SpaceName::from(OWN_SPACE), SecretName(format!("server-password/{account}/{id}/{which}")))
+}
+
+impl Engine {
+    /// The passwords of a server that was given one here, with the word for each: `current`, and `next` where the
+    /// answer to a change was lost, so that it is one of the two.
+    pub async fn server_password(
+        &self,
+        authority: &Authority,
+        space: &SpaceName,
+        server: &ServerName,
+    ) -> Result<Vec<(&'static str, Secret)>, EngineError> {
+        may(authority, Wish::Set, space).map_err(EngineError::Denied)?;
+        let inner = &self.inner;
+        let record = inner.record_named(space, server).await?;
+        let mut found = Vec::new();
+        for (word, kept) in [("current", Kept::Current), ("next", Kept::Next)] {
+            let (own, name) = server_password(&record.account, &record.id, kept);
+            if let Some(password) = inner.secret_value(&own, &name).await? {
+                found.push((word, password));
+            }
+        }
+        if found.is_empty() {
+            return Err(EngineError::NotFound(format!(
+                "{server} was given no password here; `muster server password {server} --rotate` gives it one"
+            )));
+        }
+        Ok(found)
+    }
+}
+
 impl Inner {
+    /// Seals a password of a server. The one that it has ends the wait for the next one.
+    pub(crate) async fn keep_server_password(
+        &self,
+        account: &AccountIdentity,
+        id: &ProviderId,
+        kept: Kept,
+        password: &Secret,
+    ) -> Result<(), EngineError> {
+        let audit = || Audit {
+            space: SpaceName::from(OWN_SPACE),
+            at: self.world.clock.now(),
+            actor: "muster".into(),
+            what: "password.kept".into(),
+            about: format!("of server {id} at {account}"),
+        };
+        let (own, name) = server_password(account, id, kept);
+        let sealed = self.seal(&own, &name, password);
+        self.store.put_secret(own, name, sealed, audit()).await?;
+        if kept == Kept::Current {
+            let (own, name) = server_password(account, id, Kept::Next);
+            self.store.delete_secret(own, name, audit()).await?;
+        }
+        Ok(())
+    }
+
     fn audit(&self, authority: &Authority, space: &SpaceName, what: &str, about: String) -> Audit {
         Audit {
             space: space.clone(),

@@ -1,6 +1,6 @@
 //! Proposals: what somebody asks the engine to plan, from the document to the saved plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_model::Secret;
@@ -10,18 +10,20 @@ use muster_model::bundle::documents_to_read;
 use muster_model::diagnostic::{Diagnostics, Style};
 use muster_model::document::Files;
 use muster_model::id::{AccountName, InfrastructureName, PlanId, SpaceName};
-use muster_model::infrastructure::check::{self, Inputs};
+use muster_model::infrastructure::check::{self, Inputs, Need};
+use muster_model::infrastructure::find::ROOT_MARKER;
 use muster_model::infrastructure::{Checked, Infrastructure};
 use muster_model::inventory::Inventory;
-use muster_model::plan::{Plan, PlanDraft, Subject};
+use muster_model::plan::{NoteKind, Plan, PlanDraft, Subject};
 use muster_model::policy::{Policy, Purpose};
+use muster_model::revision::Source;
 use muster_model::rights::{Authority, Wish, may};
 use muster_planner::BundleFacts;
 use muster_store::{NewPlan, PlanInputs, PlanState, PlannedAs};
 
-use crate::account::ENVIRONMENT_ACCOUNT;
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
+use crate::rollback::GoesBack;
 
 /// Ask for a plan about one infrastructure file.
 #[derive(Clone, Debug)]
@@ -49,28 +51,42 @@ pub struct Proposal {
 }
 
 /// A proposal whose document was read.
-struct Wanted {
-    infrastructure: Infrastructure,
+pub(crate) struct Wanted {
+    pub(crate) infrastructure: Infrastructure,
     warnings: Vec<String>,
-    bundle: BundleFacts,
+    pub(crate) bundle: BundleFacts,
+    /// Documents whose text decided.
+    pub(crate) documents: BTreeSet<String>,
 }
 
 impl Engine {
     /// Checks the document, saves a plan that is *observing*, and looks at the world in the background.
     pub async fn submit(&self, authority: &Authority, proposal: Proposal) -> Result<PlanId, EngineError> {
+        self.propose(authority, proposal, None).await
+    }
+
+    /// The same; a plan that goes back to a revision also says what that does not bring back.
+    pub(crate) async fn propose(
+        &self,
+        authority: &Authority,
+        proposal: Proposal,
+        back: Option<GoesBack>,
+    ) -> Result<PlanId, EngineError> {
         may(authority, Wish::Run, &proposal.space).map_err(EngineError::Denied)?;
+        if proposal.policy.to_release.is_some() && proposal.policy.purpose != Purpose::Deploy {
+            return Err(EngineError::Invalid("only a deploy goes back to a release".into()));
+        }
         let inner = &self.inner;
         let wanted = inner.read_document(&proposal).await?;
         let account = proposal.account.clone().unwrap_or_else(|| wanted.infrastructure.account.clone());
         inner.session(&proposal.space, &account).await?;
         let id = PlanId(inner.world.ids.next());
-        let subject = Subject::Infrastructure(proposal.infrastructure.clone());
         let saved = inner
             .store
             .insert_plan(NewPlan {
                 id,
                 space: proposal.space.clone(),
-                subject: subject.clone(),
+                subject: Subject::Infrastructure(proposal.infrastructure.clone()),
                 account: account.clone(),
                 purpose: purpose_word(proposal.policy.purpose).to_owned(),
                 bundle: serde_json::to_string(&proposal.bundle)
@@ -80,6 +96,14 @@ impl Engine {
                 at: inner.world.clock.now(),
                 node: inner.node,
                 idempotency_key: proposal.idempotency_key.clone(),
+                source: Some(Source {
+                    entry: proposal.entry.clone(),
+                    vars: proposal.vars.clone(),
+                    var_files: proposal.var_files.clone(),
+                    env: proposal.env.keys().cloned().collect(),
+                    documents: wanted.documents.clone(),
+                    back_to: back.as_ref().map(|back| back.number),
+                }),
             })
             .await?;
         if saved != id {
@@ -90,7 +114,7 @@ impl Engine {
         let space = proposal.space.clone();
         let mut policy = proposal.policy;
         tokio::spawn(async move {
-            let planned = inner.look_and_plan(id, &space, &account, &subject, wanted, &mut policy).await;
+            let planned = inner.look_and_plan(id, &space, &account, wanted, &mut policy, back).await;
             let planned = planned.unwrap_or_else(|error| PlannedAs {
                 state: PlanState::Refused,
                 message: Some(error.to_string()),
@@ -106,7 +130,7 @@ impl Engine {
 }
 
 impl Inner {
-    async fn read_document(&self, proposal: &Proposal) -> Result<Wanted, EngineError> {
+    pub(crate) async fn read_document(&self, proposal: &Proposal) -> Result<Wanted, EngineError> {
         let bundle =
             BundleFacts::of(&proposal.bundle, muster_outside::ansible::builtin::node_exporter_digest());
         let Some(entry) = &proposal.entry else {
@@ -114,6 +138,7 @@ impl Inner {
                 infrastructure: self.nothing(proposal).await?,
                 warnings: Vec::new(),
                 bundle,
+                documents: BTreeSet::new(),
             });
         };
         proposal.bundle.check().map_err(|problem| EngineError::Invalid(problem.to_string()))?;
@@ -137,11 +162,17 @@ impl Inner {
             vars: proposal.vars.clone(),
             var_files: proposal.var_files.clone(),
             env: proposal.env.clone(),
-            need: proposal.policy.purpose.into(),
+            // A release that the servers keep needs nothing that the file delivers.
+            need: match proposal.policy.to_release {
+                Some(_) => Need::Servers,
+                None => proposal.policy.purpose.into(),
+            },
         };
         let checked = check::load(&proposal.infrastructure, &files, entry, &inputs)
             .map_err(|problems| EngineError::Document(Box::new(problems)))?;
         let playbooks = self.playbook_problems(proposal, &checked).await?;
+        let mut documents = checked.files_used;
+        documents.extend(proposal.bundle.files.contains_key(ROOT_MARKER).then(|| ROOT_MARKER.to_owned()));
         let mut infrastructure = checked.infrastructure;
         if proposal.policy.purpose == Purpose::Destroy {
             infrastructure.servers.clear();
@@ -151,7 +182,7 @@ impl Inner {
         let mut warnings = checked.warnings;
         warnings.append(playbooks);
         let warnings = warnings.sorted().items.iter().map(|item| item.render(Style::Plain)).collect();
-        Ok(Wanted { infrastructure, warnings, bundle })
+        Ok(Wanted { infrastructure, warnings, bundle, documents })
     }
 
     /// What may be wrong with the playbooks that a deploy would run.
@@ -164,7 +195,7 @@ impl Inner {
         checked: &Checked,
     ) -> Result<Diagnostics, EngineError> {
         let policy = &proposal.policy;
-        if policy.purpose != Purpose::Deploy || policy.skip_provision {
+        if policy.purpose != Purpose::Deploy || policy.skip_provision || policy.to_release.is_some() {
             return Ok(Diagnostics::new());
         }
         let mut files = Files::new();
@@ -192,13 +223,7 @@ impl Inner {
         let record = owned.iter().find(|record| record.infrastructure == proposal.infrastructure);
         let account = match (&proposal.account, record) {
             (Some(account), _) => account.clone(),
-            (None, Some(record)) => self
-                .store
-                .accounts(&proposal.space)
-                .await?
-                .into_iter()
-                .find(|(account, _)| account.identity == record.account)
-                .map_or_else(|| ENVIRONMENT_ACCOUNT.into(), |(account, _)| account.name),
+            (None, Some(record)) => self.account_named(&proposal.space, &record.account).await?,
             (None, None) => {
                 return Err(EngineError::NotFound(format!(
                     "nothing is known of an infrastructure called {}: no file, no records",
@@ -221,23 +246,33 @@ impl Inner {
         id: PlanId,
         space: &SpaceName,
         account: &AccountName,
-        subject: &Subject,
-        wanted: Wanted,
+        mut wanted: Wanted,
         policy: &mut Policy,
+        back: Option<GoesBack>,
     ) -> Result<PlannedAs, EngineError> {
         let session = self.session(space, account).await?;
         policy.settle_ms = session.account.settings.settle_time_ms();
-        let seen = self.observe(space, &session, subject).await?;
+        let subject = Subject::Infrastructure(wanted.infrastructure.name.clone());
+        let seen = self.observe_for(space, &session, &subject, &wanted.infrastructure, policy).await?;
         let now = self.world.clock.now();
+        let kept = match &back {
+            Some(back) => back.fit(&mut wanted.infrastructure, &seen),
+            None => Vec::new(),
+        };
         let mut draft =
             muster_planner::plan_infrastructure(&wanted.infrastructure, &seen, policy, &wanted.bundle, now);
         draft.lanes = muster_planner::cut(&draft.steps, self.config.lane_targets);
+        if let Some(back) = &back {
+            back.say(&kept, &wanted.infrastructure, &seen, &mut draft);
+        }
+        let cost = self.cost_of(space, account, &wanted.infrastructure, &seen, &draft).await;
         let plan = Plan {
             id,
             space: space.clone(),
             account: account.clone(),
             identity: session.account.identity.clone(),
             draft,
+            cost,
         };
         let bundle =
             serde_json::to_value(&wanted.bundle).map_err(|error| EngineError::Store(error.to_string()))?;
@@ -255,6 +290,9 @@ impl Inner {
         mut inputs: PlanInputs,
     ) -> Result<PlanId, EngineError> {
         draft.lanes = muster_planner::cut(&draft.steps, self.config.lane_targets);
+        // What going back means was said when it was asked for.
+        let of_rollback = |kind| matches!(kind, NoteKind::Rollback | NoteKind::NotRestored);
+        draft.notes.extend(before.draft.notes.iter().filter(|note| of_rollback(note.kind)).cloned());
         let id = PlanId(self.world.ids.next());
         let row = self
             .store
@@ -268,14 +306,15 @@ impl Inner {
         let state = if draft.refusals.is_empty() { PlanState::Ready } else { PlanState::Refused };
         inputs.seen = seen;
         inputs.now = at;
-        let plan = Plan { id, draft, ..before.clone() };
+        let cost = self.cost_of(&before.space, &before.account, &inputs.wanted, &inputs.seen, &draft).await;
+        let plan = Plan { id, draft, cost, ..before.clone() };
         let planned = PlannedAs { state, message: None, plan: Some((plan, inputs)) };
         self.store.finish_plan(id, planned).await?;
         Ok(id)
     }
 }
 
-fn purpose_word(purpose: Purpose) -> &'static str {
+pub(crate) fn purpose_word(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Update => "update",
         Purpose::Deploy => "deploy",

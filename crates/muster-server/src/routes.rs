@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::handler::{
-    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, object, plan, queue, run,
-    secret, server,
+    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, object, plan, queue,
+    revision, run, secret, server,
 };
 use crate::refusal::Refusal;
 use crate::{layers, openapi, signin};
@@ -54,16 +54,26 @@ fn native() -> OpenApiRouter<App> {
         .routes(routes!(object::propose))
         .routes(routes!(object::undo))
         .routes(routes!(object::details))
+        .routes(routes!(account::prices::show, account::prices::set, account::prices::remove))
+        .routes(routes!(account::cost::cost))
         .routes(routes!(server::list::list))
         .routes(routes!(server::ssh::ssh))
         .routes(routes!(infrastructure::list::list))
         .routes(routes!(infrastructure::show::show))
+        .routes(routes!(infrastructure::releases::releases))
         .routes(routes!(infrastructure::stats::stats))
+        .routes(routes!(revision::list::list))
+        .routes(routes!(revision::show::show))
+        .routes(routes!(revision::file::file))
+        .routes(routes!(revision::difference::between, revision::difference::from_now))
+        .routes(routes!(revision::rollback::rollback))
         .routes(routes!(secret::list::list))
         .routes(routes!(secret::set::set, secret::unset::unset))
         .routes(routes!(limit::list::list))
         .routes(routes!(limit::set::set, limit::remove::remove))
         .routes(routes!(exec::create::create))
+        .routes(routes!(exec::password::change))
+        .routes(routes!(exec::password::show))
 }
 
 /// The published description of the API (OpenAPI 3.1).

@@ -49,8 +49,8 @@ pub trait Contents: Send + Sync {
     async fn has(&self, digest: &str) -> StoreResult<bool>;
     /// Keeps a content. The caller has checked that the digest is that of the content.
     async fn put(&self, digest: &str, content: &[u8]) -> StoreResult<()>;
-    /// Forgets contents that are not among these digests and that nobody put or asked for within `idle`. Gives how
-    /// many. One that is asked for meanwhile either stays, or is not here for whoever asks.
+    /// Forgets contents that are not among these digests and that nobody put or asked for within `idle`, which is some
+    /// hours: uses within one hour may be noted once. Gives how many. One that is asked for meanwhile either stays, or is not here for whoever asks.
     async fn forget_unused(&self, kept: &BTreeSet<String>, idle: Duration) -> StoreResult<u64>;
     /// Reads a content.
     async fn get(&self, digest: &str) -> StoreResult<Vec<u8>>;

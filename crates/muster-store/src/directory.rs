@@ -34,8 +34,8 @@ pub struct DirectoryContents {
     ends: Arc<Mutex<Ends>>,
 }
 
-/// Where reads of a file ended last: the next one mostly goes on there, and need not look for its place from the
-/// file's beginning.
+/// Where reads and writes of a file ended last: the next one mostly goes on there, and need not look for its place from
+/// the file's beginning.
 #[derive(Debug, Default)]
 struct Ends(VecDeque<(PathBuf, u64, u64)>);
 
@@ -139,11 +139,6 @@ impl Contents for DirectoryContents {
             while let Some(place) = file.next()? {
                 end = OutputEnd { lines: place.end(), bytes: end.bytes + u64::from(place.raw) };
             }
-            if file.at < file.length {
-                let cut = fs::OpenOptions::new().write(true).open(&path);
-                cut.and_then(|cut| cut.set_len(file.at))
-                    .map_err(|source| file_error(format!("cut {}", path.display()), source))?;
-            }
             Ok(end)
         })
     }
@@ -159,14 +154,22 @@ impl Contents for DirectoryContents {
             bytes.extend_from_slice(&block.first.to_le_bytes());
             bytes.extend_from_slice(&block.body);
         }
-        aside(|| {
+        let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return Ok(()) };
+        let start = self.ends.lock().map_or(0, |ends| ends.before(&path, first.first));
+        let at = aside(|| -> Result<u64, StoreError> {
+            let whole = cut(&path, start)?;
             let write = || -> std::io::Result<()> {
                 let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
                 file.write_all(&bytes)?;
                 file.sync_data()
             };
-            write().map_err(|source| file_error(format!("write {}", path.display()), source))
-        })
+            write().map_err(|source| file_error(format!("write {}", path.display()), source))?;
+            Ok(whole + bytes.len() as u64)
+        })?;
+        if let Ok(mut ends) = self.ends.lock() {
+            ends.remember(&path, last.end(), at);
+        }
+        Ok(())
     }
 
     async fn output(&self, run: RunId, lane: LaneNumber, from: u64, limit: u32) -> StoreResult<Vec<Block>> {
@@ -270,6 +273,19 @@ impl OutputFile<'_> {
         let read = self.file.read_exact_at(bytes, at);
         read.map_err(|source| file_error(format!("read {}", self.path.display()), source))
     }
+}
+
+/// Cuts off what a writer left unfinished, looking from a place on; gives where the file ends then. Only whoever writes
+/// may do that: a block that a reader finds unfinished may be about to be whole.
+fn cut(path: &Path, start: u64) -> Result<u64, StoreError> {
+    let Some(mut file) = OutputFile::open(path)? else { return Ok(0) };
+    file.at = if start <= file.length { start } else { 0 };
+    while file.next()?.is_some() {}
+    if file.at < file.length {
+        let cut = fs::OpenOptions::new().write(true).open(path).and_then(|cut| cut.set_len(file.at));
+        cut.map_err(|source| file_error(format!("cut {}", path.display()), source))?;
+    }
+    Ok(file.at)
 }
 
 /// Skips from header to header, from a place that is not behind line `from`; gives also where the last block ends.

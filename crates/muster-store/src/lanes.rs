@@ -14,6 +14,7 @@ use muster_model::plan::{LockKey, LockMode};
 use muster_model::run::Entry;
 use tokio::sync::broadcast;
 
+use crate::revision::Keep;
 use crate::store::{Audit, Claim, NodeRow, StoreResult, Want};
 
 /// The most runs that one call of [`Lanes::prune`] empties.
@@ -288,15 +289,15 @@ pub trait Lanes: Send + Sync {
     async fn hold_quota(&self, holder: Holder, wish: QuotaWish) -> StoreResult<u32>;
     /// Every limit, and every key of which something is held.
     async fn quotas(&self) -> StoreResult<Vec<QuotaRow>>;
-    /// Ended runs older than a time, except the newest `keep_at_least` of each subject; at most
-    /// [`PRUNE_RUNS_MAX`], oldest first.
-    async fn prunable(&self, before: Timestamp, keep_at_least: u32) -> StoreResult<Vec<RunId>>;
-    /// Empties these runs, as far as they have ended: their journal and their plans' inputs go; the run, its
-    /// counts and the audit stay.
+    /// Ended runs older than a time, except the newest ones that are to be kept, and those of the newest revisions; at
+    /// most [`PRUNE_RUNS_MAX`], oldest first.
+    async fn prunable(&self, before: Timestamp, keep: Keep) -> StoreResult<Vec<RunId>>;
+    /// Empties these runs, as far as they have ended: their journal, their plans' inputs and what their revisions left
+    /// behind go; the run, its counts, the revision's row and the audit stay.
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()>;
     /// Manifests of plans that may still be carried out or taken up, with the plan's number, after a number and in
     /// order: neither of plans whose run was emptied, nor of plans that a newer one of the same subject replaced
-    /// before they were approved.
+    /// before they were approved, unless they wait in the queue.
     async fn manifests(&self, after: u64, limit: u32) -> StoreResult<Vec<(u64, String)>>;
     /// Listens. May lag, and then says [`Hint::Any`] by an error of the channel: look at everything.
     fn hints(&self) -> broadcast::Receiver<Hint>;

@@ -12,6 +12,7 @@ use crate::contents::{Contents, digests_in};
 use crate::directory::DirectoryContents;
 use crate::error::StoreError;
 use crate::postgres::PostgresStore;
+use crate::revision::Keep;
 use crate::sqlite::{SqliteStore, WriterMode};
 use crate::store::{Store, StoreResult};
 
@@ -54,16 +55,11 @@ pub async fn open(url: &str, folders: &Folders, mode: WriterMode) -> StoreResult
 }
 
 impl Opened {
-    /// Ended runs older than a time lose their journal, output and inputs, except the newest `keep_at_least` of each
-    /// subject; the runs, their counts and the audit stay. Gives the runs; fewer than
+    /// Ended runs older than a time lose their journal, output and inputs, except the newest ones that are to be kept; the
+    /// runs, their counts and the audit stay. Gives the runs; fewer than
     /// [`crate::PRUNE_RUNS_MAX`] means that nothing is left to do.
-    pub async fn prune(
-        &self,
-        before: Timestamp,
-        keep_at_least: u32,
-        at: Timestamp,
-    ) -> StoreResult<Vec<RunId>> {
-        let runs = self.store.prunable(before, keep_at_least).await?;
+    pub async fn prune(&self, before: Timestamp, keep: Keep, at: Timestamp) -> StoreResult<Vec<RunId>> {
+        let runs = self.store.prunable(before, keep).await?;
         // The output first: a crash between the two leaves a run that is pruned again, not files that nobody finds.
         for run in &runs {
             self.contents.forget_output(*run).await?;

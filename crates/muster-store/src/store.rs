@@ -13,6 +13,7 @@ use muster_model::inventory::Inventory;
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{LockKey, LockMode, Plan, Subject};
 use muster_model::policy::Policy;
+use muster_model::revision::Source;
 use muster_model::run::{Entry, EntryKind, Fact, Run, RunState};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ use crate::commits::CommitCounts;
 use crate::error::StoreError;
 use crate::lanes::{LanePlan, Lanes};
 use crate::queue::Queue;
+use crate::revision::{NewRevision, Revisions};
 use crate::search::Search;
 
 /// The result of a store's verb.
@@ -77,6 +79,8 @@ pub struct NewPlan {
     pub node: NodeId,
     /// The same key twice is the same request.
     pub idempotency_key: Option<String>,
+    /// What it was asked with; none for what is about no file.
+    pub source: Option<Source>,
 }
 
 /// A plan row.
@@ -123,6 +127,8 @@ pub struct Approval {
     pub locks: Vec<(LockKey, LockMode)>,
     /// The same key twice is the same request.
     pub idempotency_key: Option<String>,
+    /// The revision that it makes, where its plan applies a file.
+    pub revision: Option<NewRevision>,
 }
 
 /// A claimed lane: whoever holds it is the only writer of its journal.
@@ -243,9 +249,10 @@ pub struct StepTally {
     pub skipped: u32,
 }
 
-/// Everything Muster remembers. How several nodes share the work is [`Lanes`], how events are found [`Search`].
+/// Everything Muster remembers. How several nodes share the work is [`Lanes`], how events are found [`Search`], which
+/// files were applied [`Revisions`].
 #[async_trait]
-pub trait Store: Lanes + Queue + Search {
+pub trait Store: Lanes + Queue + Search + Revisions {
     /// A node begins: its row appears. Its lease is as long as `lease_until` is after `started_at`; where the
     /// database has a clock, it counts from the database's time.
     async fn join(&self, node: NodeRow) -> StoreResult<()>;

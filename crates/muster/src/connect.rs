@@ -37,6 +37,10 @@ pub const DATABASE_URL: &str = "MUSTER_DATABASE_URL";
 pub const LEASE_SECONDS: &str = "MUSTER_LEASE_SECONDS";
 /// The most servers of one lane.
 pub const LANE_TARGETS: &str = "MUSTER_LANE_TARGETS";
+/// How many revisions of each file stay whole, however old they are.
+pub const REVISIONS_KEPT: &str = "MUSTER_REVISIONS_KEPT";
+/// The most of them.
+const REVISIONS_KEPT_MAX: u32 = muster_runs::revision::REVISIONS_MAX;
 
 /// Private keys that OpenSSH tries by itself, below `~/.ssh`.
 const KEY_FILES: &[&str] = &["id_ed25519", "id_ecdsa", "id_rsa"];
@@ -151,9 +155,12 @@ pub async fn open_engine(home: &Path, role: Role, database: Option<String>) -> R
         url: account.url,
         settings: account.settings,
     });
+    let database = database.or_else(|| home::variable(DATABASE_URL));
+    let shared = database.as_ref().is_some_and(|database| !database.starts_with("sqlite:"));
     let person = Person::here();
     let config = EngineConfig {
         environment_account,
+        local_refused: local_refused(role, shared),
         ssh_agent: person.agent,
         ssh_keys: person.keys,
         known_hosts: person.known_hosts,
@@ -161,10 +168,32 @@ pub async fn open_engine(home: &Path, role: Role, database: Option<String>) -> R
         role,
         lease: lease_times()?,
         lane_targets: lane_targets()?,
-        database: database.or_else(|| home::variable(DATABASE_URL)),
+        revisions_kept: revisions_kept()?,
+        database,
         ..EngineConfig::new(PathBuf::from(home))
     };
     Engine::open(config, muster_runs::world::real(), hands(home)?).await.map_err(engine_failure)
+}
+
+/// The variable that lets a server make machines of its own computer for whoever may change infrastructures.
+pub const LOCAL_MACHINES: &str = "MUSTER_LOCAL_MACHINES";
+
+/// Why the account `local` is not for this engine. A person's own commands make machines of the computer they run on;
+/// a server does so only if whoever started it said so, and never where its runs may go to another node.
+fn local_refused(role: Role, shared: bool) -> Option<String> {
+    match role {
+        Role::Foreground => None,
+        Role::Server { .. } if shared => Some(
+            "the nodes of this control plane share a database, and each is another computer; register a provider's \
+             account instead"
+                .to_owned(),
+        ),
+        Role::Server { .. } if home::variable(LOCAL_MACHINES).as_deref() == Some("1") => None,
+        Role::Server { .. } => Some(format!(
+            "this control plane does not lend its own; start it as root with {LOCAL_MACHINES}=1 to let it, or run the \
+             command without it"
+        )),
+    }
 }
 
 /// How long a lease lasts, as the environment says.
@@ -186,6 +215,16 @@ fn lane_targets() -> Result<usize, Failure> {
         Failure::usage(format!(
             "{LANE_TARGETS}: `{text}` is no number of servers from 1 to {}",
             LANE_TARGETS_MAX
+        ))
+    })
+}
+
+/// How many revisions of each file stay whole, as the environment says.
+fn revisions_kept() -> Result<u32, Failure> {
+    let Some(text) = home::variable(REVISIONS_KEPT) else { return Ok(muster_runs::revision::REVISIONS_KEPT) };
+    text.parse().ok().filter(|kept| (1..=REVISIONS_KEPT_MAX).contains(kept)).ok_or_else(|| {
+        Failure::usage(format!(
+            "{REVISIONS_KEPT}: `{text}` is no number of revisions from 1 to {REVISIONS_KEPT_MAX}"
         ))
     })
 }

@@ -26,7 +26,9 @@ pub const ACCOUNT_DEFAULT: &str = "onecloud";
 /// The directory of all of Muster's files; not made yet.
 pub fn directory() -> Result<PathBuf, Failure> {
     if let Some(home) = variable(HOME) {
-        return Ok(PathBuf::from(home));
+        // Processes that outlive this one begin elsewhere.
+        return std::path::absolute(&home)
+            .map_err(|error| Failure::usage(format!("{HOME}: `{home}` is no directory: {error}")));
     }
     if let Some(data) = variable("XDG_DATA_HOME").filter(|path| Path::new(path).is_absolute()) {
         return Ok(PathBuf::from(data).join("muster"));

@@ -11,7 +11,7 @@ use crate::about::VersionAttributes;
 use crate::account::{AccountAttributes, AccountRegistration, AccountTestAttributes, OffersAttributes};
 use crate::blob::{BlobAttributes, BlobCheck};
 use crate::document::{Many, One, Resource};
-use crate::exec::{ExecRequest, SshAccessAttributes};
+use crate::exec::{ExecRequest, PasswordRequest, SshAccessAttributes};
 use crate::infrastructure::InfrastructureAttributes;
 use crate::limit::{LimitAttributes, LimitNumber};
 use crate::log::{LogFilter, OutputFrom};
@@ -19,6 +19,7 @@ use crate::media::{BASE, IDEMPOTENCY_KEY, JSON_API, OCTETS};
 use crate::object::{AccountDetails, ObjectAttributes, ObjectsRequest, PasswordAttributes};
 use crate::plan::{PlanAttributes, PlanRequest};
 use crate::queue::{QueueRequest, QueuedAttributes};
+use crate::release::ReleasesAttributes;
 use crate::run::{CheckupAttributes, OutputAttributes, RunAttributes, RunRequest, StandingAttributes};
 use crate::secret::{SecretAttributes, SecretText, SecretValue};
 use crate::server::ServerAttributes;
@@ -251,6 +252,11 @@ impl Client {
         self.one(&format!("{BASE}/infrastructures/{}", encoded(name))).await
     }
 
+    /// Releases that the servers of a file keep.
+    pub async fn releases(&self, infrastructure: &str) -> Answer<Vec<Resource<ReleasesAttributes>>> {
+        self.list(&format!("{BASE}/infrastructures/{}/releases", encoded(infrastructure))).await
+    }
+
     /// One scrape of every running server of a file.
     pub async fn stats(&self, infrastructure: &str) -> Answer<Vec<Resource<StatsAttributes>>> {
         self.list(&format!("{BASE}/infrastructures/{}/stats", encoded(infrastructure))).await
@@ -289,6 +295,17 @@ impl Client {
     pub async fn remove_limit(&self, key: &str) -> Answer<()> {
         let path = format!("{BASE}/limits/{}", encoded(key));
         self.send(Self::request(Method::DELETE, &path, JSON_API, None)?).await.map(drop)
+    }
+
+    /// Asks for a plan that gives servers another password.
+    pub async fn change_passwords(&self, request: PasswordRequest) -> Answer<Resource<PlanAttributes>> {
+        let path = format!("{BASE}/password-changes");
+        Ok(self.keyed::<_, One<PlanAttributes>>(&path, request, None).await?.data)
+    }
+
+    /// The password that a server was given; two where it is not known which of them it has.
+    pub async fn server_password(&self, server: &str) -> Answer<Vec<Resource<PasswordAttributes>>> {
+        self.list(&format!("{BASE}/servers/{}/password", encoded(server))).await
     }
 
     /// Asks for a plan that runs one command on servers.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::document::Said;
+use crate::price::PlanCostSaid;
 
 mod request;
 pub mod words;
@@ -32,6 +33,9 @@ pub struct PlanAttributes {
     pub state: String,
     /// Why it was refused, where that is not under `refusals`.
     pub message: Option<String>,
+    /// The revision that it goes back to.
+    #[serde(default)]
+    pub rollback_to: Option<u32>,
     /// The account it acts on; none while observing.
     pub account: Option<String>,
     /// Who that account is at the provider; none while observing.
@@ -50,6 +54,9 @@ pub struct PlanAttributes {
     pub refusals: Vec<RefusalSaid>,
     /// How many of what.
     pub summary: SummarySaid,
+    /// What it does to the monthly cost; none where the account has no prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<PlanCostSaid>,
     /// Warnings about the document.
     pub warnings: Vec<String>,
     /// Who proposed it.
@@ -103,6 +110,7 @@ impl PlanAttributes {
             .collect();
         self.refusals = refusals.iter().map(RefusalSaid::from).collect();
         self.summary = SummarySaid::from(plan.draft.summary());
+        self.cost = plan.cost.as_ref().map(PlanCostSaid::from);
     }
 }
 
@@ -255,11 +263,15 @@ impl From<&Waiting> for WaitingSaid {
 pub struct NoteSaid {
     /// What it is about.
     pub target: String,
-    /// `stranger`, `late-duplicate`, `meaning-changed`, `claimed`, `old`, `renamed`, `open-intent`, `skipped`.
+    /// `stranger`, `late-duplicate`, `meaning-changed`, `claimed`, `old`, `renamed`, `open-intent`, `skipped`,
+    /// `rollback` (which revision the plan goes back to), `not-restored` (what that does not bring back).
     pub kind: String,
     /// In words.
     pub message: String,
 }
+
+/// The kind of a note that says what going back to a revision does not bring back.
+pub const NOT_RESTORED: &str = "not-restored";
 
 fn note_word(kind: NoteKind) -> &'static str {
     match kind {
@@ -271,6 +283,8 @@ fn note_word(kind: NoteKind) -> &'static str {
         NoteKind::Renamed => "renamed",
         NoteKind::OpenIntent => "open-intent",
         NoteKind::Skipped => "skipped",
+        NoteKind::Rollback => "rollback",
+        NoteKind::NotRestored => NOT_RESTORED,
     }
 }
 

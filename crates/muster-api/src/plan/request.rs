@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use muster_model::code::ReleaseWish;
 use muster_model::policy::{Policy, Purpose};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 use super::default_space;
 use crate::blob::ManifestSaid;
 use crate::document::Said;
+use crate::release::ReleaseWishSaid;
 use crate::secret::SecretText;
 
 /// Ask for a plan about one infrastructure file.
@@ -72,6 +74,9 @@ pub struct PolicySaid {
     pub skip_tags: Vec<String>,
     /// Extra variables for playbooks.
     pub extra_vars: BTreeMap<String, serde_json::Value>,
+    /// Instead of everything else: go back to this release of the file's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_release: Option<ReleaseWishSaid>,
 }
 
 /// What a plan is for.
@@ -110,6 +115,7 @@ impl From<PolicySaid> for Policy {
             tags: said.tags,
             skip_tags: said.skip_tags,
             extra_vars: said.extra_vars,
+            to_release: said.to_release.map(ReleaseWish::from),
             // The settle time is the account's; the engine puts it in.
             ..Policy::default()
         }

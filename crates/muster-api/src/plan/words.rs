@@ -1,5 +1,6 @@
 //! Actions and reasons in words. With the step table of the runner, the only place that tells actions apart.
 
+use muster_model::code::short;
 use muster_model::field::Field;
 use muster_model::object::{FieldValue, Fields, ObjectClass};
 use muster_model::ownership::{Claim, ObjectKind};
@@ -42,6 +43,9 @@ pub fn action(action: &Action, reason: &Reason) -> ActionWords {
                 if keys.is_empty() { String::new() } else { format!("and install {} keys", keys.len()) };
             said("wait for SSH", detail, "host.reach", Sign::Provision)
         }
+        Action::Host(HostAction::Password { .. }) => {
+            said("change password", "a new one, sealed here".into(), "host.password", Sign::Provision)
+        }
         Action::Host(HostAction::Exec { argv, .. }) => {
             said("run command", argv.join(" "), "host.exec", Sign::Provision)
         }
@@ -67,10 +71,11 @@ pub fn inside(action: &Action) -> bool {
             false
         }
         Action::Host(_) => true,
-        Action::Provision(ProvisionAction::Inventory { .. }) => false,
+        Action::Provision(ProvisionAction::Inventory { .. } | ProvisionAction::Build(_)) => false,
         Action::Provision(
             ProvisionAction::Playbook { .. }
-            | ProvisionAction::Code { .. }
+            | ProvisionAction::Code(_)
+            | ProvisionAction::Release(_)
             | ProvisionAction::CheckNetwork { .. },
         ) => true,
     }
@@ -231,16 +236,39 @@ fn provision(action: &ProvisionAction) -> ActionWords {
                 Sign::Provision,
             )
         }
-        ProvisionAction::Code { from, to, hosts, .. } => said(
-            "deliver code",
-            format!("{from} to {to} on {}", of_hosts(hosts)),
-            "provision.code",
-            Sign::Provision,
-        ),
         ProvisionAction::CheckNetwork { network_name, pairs, .. } => {
             let from: Vec<&str> = pairs.iter().map(|pair| pair.from.name.as_str()).collect();
             let detail = format!("{network_name}, from {}", named(&from));
             said("check network", detail, "provision.check-network", Sign::Provision)
+        }
+        ProvisionAction::Build(build) => {
+            let of = build.revision.as_ref().map_or_else(String::new, |id| format!(" ({})", short(id)));
+            let command = build.build.command.join(" ");
+            said(
+                "build code",
+                format!("{}{of} here, by `{command}`, before anything else", build.source),
+                "provision.build",
+                Sign::Record,
+            )
+        }
+        ProvisionAction::Code(code) => {
+            let of = code.revision.as_ref().map_or_else(String::new, |id| format!(" ({})", short(id)));
+            said(
+                "deliver code",
+                format!("{}{of} to {} on {}", code.source(), code.to, of_hosts(&code.hosts)),
+                "provision.code",
+                Sign::Provision,
+            )
+        }
+        ProvisionAction::Release(back) => {
+            let number = back.number.map_or_else(String::new, |number| format!("{number} "));
+            let release = format!("{number}{}", short(&back.release));
+            said(
+                "go back to release",
+                format!("{release} in {} on {}", back.to, of_hosts(&back.hosts)),
+                "provision.release",
+                Sign::Provision,
+            )
         }
     }
 }

@@ -23,6 +23,9 @@ pub const FILES_MAX: usize = 20_000;
 pub const FILE_BYTES_MAX: u64 = 104_857_600;
 /// The largest bundle, in bytes (1 GiB).
 pub const TOTAL_BYTES_MAX: u64 = 1_073_741_824;
+/// The mode of a symbolic link inside exported or built code, as git writes it; its content is where it leads, and that
+/// is inside the code. Other links are followed when a bundle is gathered.
+pub const LINK: u32 = 0o120000;
 /// The length of a SHA-256 in hex.
 const DIGEST_CHARS: usize = 64;
 
@@ -31,7 +34,7 @@ const DIGEST_CHARS: usize = 64;
 pub struct ManifestFile {
     /// SHA-256 of its contents, lower-case hex: the name of its blob.
     pub sha256: String,
-    /// Its permissions; of them only "may be executed" is kept: 0o644 or 0o755.
+    /// Its permissions; of them only "may be executed" is kept: 0o644 or 0o755. Or [`LINK`].
     pub mode: u32,
     /// Its length in bytes.
     pub size: u64,
@@ -106,6 +109,11 @@ pub enum BundleProblem {
 }
 
 impl ManifestFile {
+    /// The entry of a symbolic link to this place.
+    pub fn link(target: &str) -> ManifestFile {
+        ManifestFile { mode: LINK, ..ManifestFile::of(target.as_bytes(), false) }
+    }
+
     /// The entry of a file's contents.
     pub fn of(contents: &[u8], executable: bool) -> ManifestFile {
         ManifestFile {
@@ -186,6 +194,32 @@ fn digest_of<'m>(files: impl Iterator<Item = (&'m str, &'m ManifestFile)>) -> St
         context.update(format!("{:o} {} {} {path}\n", entry.mode, entry.sha256, entry.size).as_bytes());
     }
     hex(context.finish().as_ref())
+}
+
+/// SHA-256 of bytes that come in pieces.
+pub struct Digester(ring::digest::Context);
+
+impl Digester {
+    /// Of nothing yet.
+    pub fn new() -> Digester {
+        Digester(ring::digest::Context::new(&ring::digest::SHA256))
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of them, lower-case hex.
+    pub fn hex(self) -> String {
+        hex(self.0.finish().as_ref())
+    }
+}
+
+impl Default for Digester {
+    fn default() -> Self {
+        Digester::new()
+    }
 }
 
 /// SHA-256 of some bytes, lower-case hex.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Secret;
+use crate::code::{ArchiveSource, CodeSource};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, nearest, shown};
 use crate::document::walk::{Walk, field};
 use crate::document::{Files, Span, parse_bytes, path};
@@ -80,7 +81,7 @@ pub struct Checked {
     pub files_used: BTreeSet<String>,
     /// Playbooks it names, whether they are there or not.
     pub playbooks: BTreeSet<String>,
-    /// Code directories it names, whether they are there or not.
+    /// Directories of the bundle with the code it names, whether they are there or not.
     pub code: BTreeSet<String>,
 }
 
@@ -156,7 +157,7 @@ pub(crate) struct Surroundings<'f> {
 }
 
 impl<'f> Surroundings<'f> {
-    fn new(files: &'f Files, need: Need, entry: &'f str) -> Surroundings<'f> {
+    pub fn new(files: &'f Files, need: Need, entry: &'f str) -> Surroundings<'f> {
         Surroundings {
             files,
             entry,
@@ -190,6 +191,18 @@ impl<'f> Surroundings<'f> {
             });
             self.missing(walk, at, format!("the directory `{}` is not there", shown(path)), help);
         }
+    }
+
+    /// Notes an archive of code and says so if it is not there. A server has what a client exported from it instead.
+    pub fn want_archive(&mut self, walk: &mut Walk<'_>, source: &CodeSource, at: Span) {
+        let CodeSource::Archive(ArchiveSource { archive, .. }) = source else { return };
+        let exported = source.bundle_directory();
+        if !self.files.contains(archive) && !self.files.contains_directory(&exported) {
+            let near = nearest(archive, self.files.paths()).map(|near| format!("did you mean `{near}`?"));
+            let help = near.unwrap_or_else(|| "paths are relative to the root".to_owned());
+            self.missing(walk, at, format!("the archive `{}` is not there", shown(archive)), help);
+        }
+        self.code.insert(exported);
     }
 
     fn missing(&self, walk: &mut Walk<'_>, at: Span, message: String, help: String) {

@@ -6,7 +6,7 @@ use crate::diagnostic::shown;
 use crate::document::walk::{Walk, blame, field};
 use crate::document::{Entry, Node, Span, Value, path};
 use crate::infrastructure::check::Surroundings;
-use crate::infrastructure::{CodeEntry, DeployEntry, Hosts, PlaybookEntry};
+use crate::infrastructure::{DeployEntry, Hosts, PlaybookEntry};
 
 use super::syntax::*;
 
@@ -62,7 +62,7 @@ pub(crate) fn deploy(
         }
         (None, Some(code)) => {
             walk.only(entries, "a code entry", CODE, DEPLOY_LATER);
-            code_entry(walk, code, around)
+            super::code::code_entry(walk, code, around)
         }
         (Some(_), Some(code)) => {
             let message = "an entry of `deploy` has either `playbook` or `code`, not both";
@@ -132,66 +132,4 @@ fn playbook_entry(
     let path = file_path(walk, &written, at)?;
     around.want_file(walk, &path, at, "playbook");
     Some(DeployEntry::Playbook(PlaybookEntry { playbook: path, hosts: Hosts::All, repeatable, vars }))
-}
-
-fn code_entry(walk: &mut Walk<'_>, code: &Entry, around: &mut Surroundings<'_>) -> Option<DeployEntry> {
-    let body = walk.map(&code.node, blame(code), "`code`")?;
-    walk.only(body, "`code`", CODE_BODY, &[]);
-    let keep = field(body, "keep")
-        .and_then(|entry| walk.whole(entry, "`keep`", 0..=KEEP_MAX))
-        .unwrap_or(KEEP_DEFAULT);
-    let from = match field(body, "from") {
-        None => {
-            walk.error_help(
-                code.key.at,
-                "missing-field",
-                "`code` does not say `from` where",
-                "e.g. `from: ./app`",
-            );
-            None
-        }
-        Some(entry) => walk.text(&entry.node, blame(entry), "`from`").and_then(|written| {
-            let path = file_path(walk, &written, blame(entry))?;
-            around.want_directory(walk, &path, blame(entry));
-            Some(path)
-        }),
-    };
-    let to = match field(body, "to") {
-        None => {
-            walk.error_help(
-                code.key.at,
-                "missing-field",
-                "`code` does not say `to` where",
-                "e.g. `to: /srv/app`",
-            );
-            None
-        }
-        Some(entry) => walk.text(&entry.node, blame(entry), "`to`").and_then(|written| {
-            let target = target_directory(&written);
-            if let Err(problem) = target {
-                walk.error_help(
-                    blame(entry),
-                    "bad-path",
-                    format!("`{}` {problem}", shown(&written)),
-                    "write a directory of its own, e.g. `/srv/app`",
-                );
-            }
-            target.ok()
-        }),
-    };
-    Some(DeployEntry::Code(CodeEntry { from: from?, to: to?, hosts: Hosts::All, keep }))
-}
-
-/// An absolute directory on a server, in its one spelling.
-fn target_directory(written: &str) -> Result<String, &'static str> {
-    let Some(below) = written.strip_prefix('/') else { return Err("is not absolute") };
-    if written.split('/').any(|part| part == ".." || part == ".") {
-        return Err("has `.` or `..` in it");
-    }
-    let parts: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
-    match parts.first() {
-        None => Err("is the whole machine"),
-        Some(&("proc" | "sys" | "dev")) => Err("belongs to the system's kernel"),
-        Some(_) => Ok(format!("/{}", parts.join("/"))),
-    }
 }

@@ -11,6 +11,7 @@ use crate::infrastructure::check::Surroundings;
 use crate::server::Performance;
 
 use super::deploy::bind_playbook;
+use super::legacy_habit as habit;
 use super::legacy_network::private_networks;
 use super::read::PERFORMANCE;
 use super::syntax::{ACCOUNT_DEFAULT, ServerEntry, TOP, Written};
@@ -19,7 +20,7 @@ use super::template::{ServerTemplate, template};
 /// The public title of the place where an old file does not say.
 const DC_DEFAULT: &str = "Xelent";
 /// The server template where an old file does not say.
-const TEMPLATE_DEFAULT: &str = "min_02";
+pub(crate) const TEMPLATE_DEFAULT: &str = "min_02";
 /// The playbook where an old file does not say.
 const PLAYBOOK_DEFAULT: &str = "Nginx_install";
 
@@ -31,13 +32,13 @@ const ROLE: &[&str] = &["template", "playbook", "value"];
 /// Whether a file is an old ict one: no word of the present format at the top, and a task somewhere.
 pub(crate) fn is_ict(root: &Node) -> bool {
     let Some(entries) = root.entries() else { return false };
+    const ALONE: &[&str] = &["VDC_options", "Servers", "servers", "priv_net", "template"];
+    // A word of its own is enough; the others only say so together.
     let is_task = |entry: &Entry| {
-        entry.node.entries().is_some_and(|inner| {
-            inner.iter().any(|inner| {
-                ["VDC_options", "Servers", "servers", "priv_net", "template"]
-                    .contains(&inner.key.text.as_str())
-            })
-        })
+        let words: Vec<&str> =
+            entry.node.entries().unwrap_or_default().iter().map(|inner| inner.key.text.as_str()).collect();
+        words.iter().any(|word| ALONE.contains(word))
+            || (!words.is_empty() && words.iter().all(|word| TASK.contains(word)))
     };
     !entries.iter().any(|entry| TOP.contains(&entry.key.text.as_str())) && entries.iter().any(is_task)
 }
@@ -53,12 +54,7 @@ pub(crate) fn read(walk: &mut Walk<'_>, root: &Node, around: &mut Surroundings<'
     };
     let tasks = root.entries().unwrap_or_default();
     if let Some(first) = tasks.first() {
-        walk.warn(
-            first.key.at,
-            "old-format",
-            "this is an old ict file; it is read as it stands",
-            "today's form starts with `version: 1` and has `servers:` by name; see `muster schema`",
-        );
+        habit::file(walk, first.key.at);
     }
     for task in tasks {
         let Some(entries) = walk.map(&task.node, blame(task), "a task") else { continue };
@@ -75,9 +71,10 @@ fn read_task(
     around: &mut Surroundings<'_>,
     written: &mut Written,
 ) {
-    let (location, performance) = vdc_options(walk, field(entries, "VDC_options"));
+    let (location, performance) = vdc_options(walk, task, field(entries, "VDC_options"));
     let first_role = written.servers.len();
     for entry in [field(entries, "Servers"), field(entries, "servers")].into_iter().flatten() {
+        habit::servers(walk, entry);
         for role in roles(walk, entry) {
             let body = match &role.node.value {
                 Value::Null => &[],
@@ -98,13 +95,7 @@ fn read_task(
     if let Some(name) = field(entries, "name")
         && let Some(text) = walk.text(&name.node, blame(name), "`name`")
     {
-        warn_once(
-            walk,
-            name.key.at,
-            "old-form",
-            "a task that is one role is an old form",
-            format!("today: `servers: {{ {}: {{ … }} }}`", shown(&text)),
-        );
+        habit::one_role(walk, name.key.at, &text);
         let key = (text, blame(name));
         add_role(walk, key, entries, &location, performance, around, written);
     } else if field(entries, "name").is_none()
@@ -112,6 +103,7 @@ fn read_task(
         && field(entries, "servers").is_none()
     {
         if ["template", "playbook", "value"].iter().any(|word| field(entries, word).is_some()) {
+            habit::one_role(walk, task.key.at, &task.key.text);
             let key = (task.key.text.clone(), task.key.at);
             add_role(walk, key, entries, &location, performance, around, written);
         } else if field(entries, "priv_net").is_none() {
@@ -156,36 +148,30 @@ fn roles<'n>(walk: &mut Walk<'_>, entry: &'n Entry) -> Vec<&'n Entry> {
     }
 }
 
-fn vdc_options(walk: &mut Walk<'_>, entry: Option<&Entry>) -> (String, Performance) {
+fn vdc_options(walk: &mut Walk<'_>, task: &Entry, entry: Option<&Entry>) -> (String, Performance) {
     let (mut location, mut performance) = (DC_DEFAULT.to_owned(), Performance::Base);
-    let Some(entry) = entry else { return (location, performance) };
+    let Some(entry) = entry else {
+        habit::no_location(walk, task.key.at, DC_DEFAULT);
+        return (location, performance);
+    };
     let Some(entries) = walk.map(&entry.node, blame(entry), "`VDC_options`") else {
         return (location, performance);
     };
     walk.only(entries, "`VDC_options`", VDC, &[]);
-    if let Some(dc) = field(entries, "DC")
-        && let Some(title) = walk.text(&dc.node, blame(dc), "`DC`")
-    {
-        warn_once(
-            walk,
-            dc.key.at,
-            "old-word",
-            "`DC` is an old word",
-            format!("today: `location: {}`", shown(&title)),
-        );
-        location = title;
+    match field(entries, "DC") {
+        Some(dc) => {
+            if let Some(title) = walk.text(&dc.node, blame(dc), "`DC`") {
+                habit::location(walk, dc.key.at, &title);
+                location = title;
+            }
+        }
+        None => habit::no_location(walk, entry.key.at, DC_DEFAULT),
     }
     if let Some(pull) = field(entries, "pull") {
         let words: Vec<(&'static str, Performance)> =
             [PERFORMANCE, &[("hight", Performance::High), ("low", Performance::Base)]].concat();
         if let Some(found) = walk.word(pull, "`pull`", &words, &[]) {
-            warn_once(
-                walk,
-                blame(pull),
-                "old-word",
-                "`pull` is an old word for the pool",
-                format!("today: `performance: {found}`"),
-            );
+            habit::pool(walk, blame(pull), pull.node.spelling().unwrap_or_default(), found);
             performance = found;
         }
     }
@@ -217,20 +203,13 @@ fn add_role(
         return;
     }
     let mut server = ServerEntry::new(key.clone(), "", location);
-    server.joint = '_';
+    server.separator = '_';
+    habit::names(walk, key.1, &key.0);
     if let Some(value) = field(body, "value")
         && let Some(count) = walk.whole(value, "`value`", 0..=COUNT_MAX)
     {
-        {
-            warn_once(
-                walk,
-                value.key.at,
-                "old-word",
-                "`value` is an old word for the number of servers",
-                format!("today: `count: {count}`"),
-            );
-            server.count = count;
-        }
+        habit::count(walk, value.key.at, count);
+        server.count = count;
     }
     let template_entry = field(body, "template");
     let (name, at) = match template_entry {
@@ -240,7 +219,10 @@ fn add_role(
         },
         None => (TEMPLATE_DEFAULT.to_owned(), key.1),
     };
-    if let Some(ServerTemplate { size, image }) = template(walk, around, &name, at) {
+    if let Some(read) = template(walk, around, &name, at) {
+        let habit_at = template_entry.map_or(key.1, |entry| entry.key.at);
+        habit::template(walk, habit_at, &name, template_entry.is_some(), &read);
+        let ServerTemplate { size, image } = read;
         server.size = size;
         server.image = image;
     }
@@ -278,6 +260,8 @@ fn bind(
             return walk.warn(at, "no-playbook", message, "nothing is run on these servers by `deploy`");
         }
     };
+    let habit_at = field(body, "playbook").map_or(server.key.1, |entry| entry.key.at);
+    habit::playbook(walk, habit_at, &server.key.0, &name, said, &path);
     around.want_file(walk, &path, at, "playbook");
     bind_playbook(&mut written.deploy, &path, &server.key);
     server.playbooks.push(path);
@@ -320,18 +304,4 @@ pub(crate) fn find_template(around: &Surroundings<'_>, folder: &str, name: &str)
         }
     }
     None
-}
-
-/// A warning about an old word, at its first place only: a file of thirty roles is not told thirty times.
-pub(crate) fn warn_once(
-    walk: &mut Walk<'_>,
-    at: Span,
-    code: &'static str,
-    message: impl Into<String>,
-    help: impl Into<String>,
-) {
-    let message = message.into();
-    if !walk.problems.items.iter().any(|known| known.message == message) {
-        walk.warn(at, code, message, help);
-    }
 }

@@ -4,7 +4,7 @@ use crate::diagnostic::{nearest, shown};
 use crate::document::walk::{Walk, blame, field};
 use crate::document::{Entry, Span, Value};
 
-use super::legacy::warn_once;
+use super::legacy_habit as habit;
 use super::syntax::{NetworkEntry, Written};
 
 const NET: &[&str] = &["IsDHCP", "servers"];
@@ -18,13 +18,7 @@ pub(crate) fn private_networks(
     written: &mut Written,
 ) {
     let Some(networks) = walk.map(&entry.node, blame(entry), "`priv_net`") else { return };
-    warn_once(
-        walk,
-        entry.key.at,
-        "old-word",
-        "`priv_net` is an old word",
-        "today: `networks:` at the top, and `networks: [NAME]` at a server",
-    );
+    habit::networks(walk, entry.key.at);
     for network in networks {
         let name = network.key.text.clone();
         let mut found = NetworkEntry {
@@ -42,10 +36,14 @@ pub(crate) fn private_networks(
                 .unwrap_or_default(),
         };
         walk.only(body, "a network", NET, &[]);
-        if let Some(dhcp) = field(body, "IsDHCP").and_then(|entry| old_boolean(walk, entry)) {
+        if let Some(entry) = field(body, "IsDHCP")
+            && let Some(dhcp) = old_boolean(walk, entry)
+        {
+            habit::dhcp(walk, entry.key.at, dhcp);
             found.dhcp = dhcp;
         }
         if let Some(servers) = field(body, "servers") {
+            habit::links(walk, servers.key.at, &name);
             for (word, at) in walk.texts(servers, "`servers`") {
                 link(walk, &word, at, &found.key, first_role, written);
             }
@@ -81,7 +79,7 @@ fn link(
                 shown(word),
                 role.count
             );
-            walk.warn(at, "old-form", message, "give that server a role of its own to link it alone");
+            walk.warn(at, "old-link", message, "give that server a role of its own to link it alone");
         }
         return;
     }

@@ -2,13 +2,16 @@
 //!
 //! This file holds the noun as checked. Beside it: `check.rs` turns files into it, or into all their problems
 //! with their places; `read.rs` and `legacy.rs` read the two forms into the entries of `syntax.rs`;
-//! `vars.rs` and `substitute.rs` deal with `${…}`; `expand.rs` checks what entries decide together; `find.rs` finds files by name.
+//! `vars.rs` and `substitute.rs` deal with `${…}`; `expand.rs` checks what entries decide together; `find.rs` finds
+//! files by name; `convert.rs` writes an old file in today's form.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub mod check;
+mod code;
+pub mod convert;
 mod deploy;
 mod expand;
 pub mod find;
@@ -16,6 +19,7 @@ mod groups;
 pub mod image;
 mod key;
 mod legacy;
+mod legacy_habit;
 mod legacy_network;
 pub mod names;
 mod read;
@@ -26,14 +30,18 @@ mod syntax;
 mod template;
 mod vars;
 mod was;
+mod write;
+
+pub use convert::{Converted, convert};
 
 pub use check::{Checked, Form, Inputs, Need, load};
 pub(crate) use legacy::bases as ict_bases;
 
 pub use image::{IMAGE_ID_PREFIX, image_id};
-pub use size::onecloud_size_problems;
-pub use syntax::{ACCOUNT_DEFAULT, LOCATION_DEFAULT, SERVERS_MAX, VERSION};
+pub use size::{local_size_problems, onecloud_size_problems};
+pub use syntax::{ACCOUNT_DEFAULT, LOCATION_DEFAULT, LOCATION_LOCAL, SERVERS_MAX, VERSION};
 
+use crate::code::{Build, CodeSource, Health, Shared};
 use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName};
 use crate::server::WantedServer;
 
@@ -88,7 +96,7 @@ pub enum DeployEntry {
     /// Run a playbook.
     Playbook(PlaybookEntry),
     /// Deliver code.
-    Code(CodeEntry),
+    Code(Box<CodeEntry>),
 }
 
 /// Run a playbook of the bundle.
@@ -104,17 +112,45 @@ pub struct PlaybookEntry {
     pub vars: BTreeMap<String, serde_json::Value>,
 }
 
-/// Deliver a directory of the bundle, with an atomic switch of a `current` link.
+/// Deliver code as a release, with an atomic switch of a `current` link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeEntry {
-    /// The directory below the root.
-    pub from: String,
+    /// Where it comes from.
+    pub from: CodeSource,
     /// The absolute directory on the server that holds `releases/` and `current`.
     pub to: String,
     /// On which servers.
     pub hosts: Hosts,
     /// Releases kept besides the current one.
     pub keep: u32,
+    /// How it is built first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Build>,
+    /// What its releases have in common.
+    #[serde(default, skip_serializing_if = "Shared::is_empty")]
+    pub shared: Shared,
+    /// When a release is healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Run on the server after each switch, forth and back; it may be run twice. Empty = nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart: Vec<String>,
+}
+
+impl CodeEntry {
+    /// Code that is only delivered.
+    pub fn new(from: impl Into<CodeSource>, to: impl Into<String>, hosts: Hosts, keep: u32) -> CodeEntry {
+        CodeEntry {
+            from: from.into(),
+            to: to.into(),
+            hosts,
+            keep,
+            build: None,
+            shared: Shared::default(),
+            health: None,
+            restart: Vec::new(),
+        }
+    }
 }
 
 impl Infrastructure {

@@ -1,5 +1,6 @@
 //! Reading the tree of a file in the present format (`version: 1`) into its entries.
 
+use crate::account::LOCAL_ACCOUNT;
 use crate::diagnostic::{Diagnostic, shown};
 use crate::document::walk::{Walk, blame, blame_item, field};
 use crate::document::{Entry, Node, Span, Value};
@@ -17,6 +18,7 @@ use super::syntax::*;
 pub(crate) const PERFORMANCE: &[(&str, Performance)] =
     &[("base", Performance::Base), ("high", Performance::High)];
 pub(crate) const PERFORMANCE_ALSO: &[(&str, &str)] = &[("low", "base"), ("hight", "high")];
+const SEPARATORS: &[(&str, char)] = &[("-", '-'), ("_", '_')];
 const POWER: &[(&str, Power)] = &[("running", Power::Running), ("stopped", Power::Stopped)];
 const POWER_ALSO: &[(&str, &str)] = &[
     ("on", "running"),
@@ -47,8 +49,14 @@ pub(crate) fn read(walk: &mut Walk<'_>, root: &Node, around: &mut Surroundings<'
     if let Some(text) = text_of(walk, entries, "account") {
         written.account = text;
     }
-    let location = text_of(walk, entries, "location").unwrap_or_else(|| LOCATION_DEFAULT.to_owned());
-    let prefix = prefix_of(walk, entries).unwrap_or_default();
+    let location = text_of(walk, entries, "location").unwrap_or_else(|| {
+        let default = if written.account == LOCAL_ACCOUNT { LOCATION_LOCAL } else { LOCATION_DEFAULT };
+        default.to_owned()
+    });
+    let names = Names {
+        prefix: prefix_of(walk, entries).unwrap_or_default(),
+        separator: separator_of(walk, entries).unwrap_or(SEPARATOR_DEFAULT),
+    };
     if let Some(stats) = field(entries, "stats").and_then(|entry| walk.boolean(entry, "`stats`")) {
         written.stats = stats;
     }
@@ -58,7 +66,7 @@ pub(crate) fn read(walk: &mut Walk<'_>, root: &Node, around: &mut Surroundings<'
         written.networks = networks
             .iter()
             .filter(|entry| !entry.key.text.starts_with("x-"))
-            .map(|entry| network(walk, entry, &location, &prefix))
+            .map(|entry| network(walk, entry, &location, &names.prefix))
             .collect();
     }
     if let Some(entry) = field(entries, "servers")
@@ -67,7 +75,7 @@ pub(crate) fn read(walk: &mut Walk<'_>, root: &Node, around: &mut Surroundings<'
         written.servers = servers
             .iter()
             .filter(|entry| !entry.key.text.starts_with("x-"))
-            .map(|entry| server(walk, entry, &location, &prefix, around))
+            .map(|entry| server(walk, entry, &location, &names, around))
             .collect();
     }
     for entry in &written.servers {
@@ -110,6 +118,17 @@ fn version(walk: &mut Walk<'_>, entry: Option<&Entry>) {
 fn text_of(walk: &mut Walk<'_>, entries: &[Entry], key: &str) -> Option<String> {
     let entry = field(entries, key)?;
     walk.text(&entry.node, blame(entry), &format!("`{key}`"))
+}
+
+/// How the file makes names where an entry does not say otherwise.
+struct Names {
+    prefix: String,
+    separator: char,
+}
+
+/// What stands between key and number.
+fn separator_of(walk: &mut Walk<'_>, entries: &[Entry]) -> Option<char> {
+    field(entries, "separator").and_then(|entry| walk.word(entry, "`separator`", SEPARATORS, &[]))
 }
 
 /// A prefix; an empty one is a value of its own (it takes the file's prefix away).
@@ -179,11 +198,12 @@ fn server(
     walk: &mut Walk<'_>,
     entry: &Entry,
     location: &str,
-    prefix: &str,
+    names: &Names,
     around: &mut Surroundings<'_>,
 ) -> ServerEntry {
     let what = format!("the server `{}`", shown(&entry.key.text));
-    let mut server = ServerEntry::new((entry.key.text.clone(), entry.key.at), prefix, location);
+    let mut server = ServerEntry::new((entry.key.text.clone(), entry.key.at), &names.prefix, location);
+    server.separator = names.separator;
     let Some(entries) = walk.map(&entry.node, blame(entry), &what) else { return server };
     walk.only(entries, "a server", SERVER, SERVER_LATER);
     if let Some(count) = field(entries, "count").and_then(|entry| walk.whole(entry, "`count`", 0..=COUNT_MAX))
@@ -205,6 +225,9 @@ fn server(
     }
     if let Some(prefix) = prefix_of(walk, entries) {
         server.prefix = prefix;
+    }
+    if let Some(separator) = separator_of(walk, entries) {
+        server.separator = separator;
     }
     for (key, list) in
         [("networks", &mut server.networks), ("groups", &mut server.groups), ("was", &mut server.was)]

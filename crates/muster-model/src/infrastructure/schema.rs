@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 
-use super::syntax::{BACKUP_DAYS_MAX, BANDWIDTH_MBIT_MAX, BANDWIDTH_MBIT_STEP, KEEP_MAX, VERSION};
+use super::syntax::{BACKUP_DAYS_MAX, BANDWIDTH_MBIT_MAX, BANDWIDTH_MBIT_STEP, VERSION};
 use crate::config::elastic::SPILL_MIB_MAX;
 use crate::infrastructure::COUNT_MAX;
 use crate::infrastructure::size::CPU_MAX;
@@ -46,7 +46,7 @@ macro_rules! needed {
 macro_rules! maps {
     ($($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $doc:literal])* $how:ident $field:ident: $of:ty,)+ })+) => {$(
         $(#[doc = $about])+
-        struct $name;
+        pub(super) struct $name;
 
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
@@ -69,7 +69,7 @@ macro_rules! maps {
 macro_rules! written {
     ($(#[doc = $doc:literal] $name:ident = $schema:tt;)*) => {$(
         #[doc = $doc]
-        struct $name;
+        pub(super) struct $name;
 
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
@@ -83,6 +83,10 @@ macro_rules! written {
         }
     )*};
 }
+
+mod code;
+
+use code::CodeBody;
 
 /// A text that is one `${…}` as a whole; it takes the type of what it stands for.
 const REFERENCE: &str = r"^\s*\$\{(var|env):[^}]*\}\s*$";
@@ -106,6 +110,8 @@ written! {
     Flag = {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "A prefix of names; empty for none."]
     Prefix = {"type": "string", "pattern": PREFIX};
+    #[doc = "What stands between a server's key and its number."]
+    Separator = {"anyOf": [{"enum": ["-", "_"]}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "An image by its name, or `id:NUMBER` for the provider's own number."]
     ImageWords = {"anyOf": [{"type": "string", "pattern": FILLED}, {"type": "number", "not": {"type": "integer"}}]};
     #[doc = "Memory with its unit: `4 GiB`, `4096 MiB`."]
@@ -115,10 +121,8 @@ written! {
     #[doc = "The pool."]
     PerformanceWord = {"anyOf": [{"enum": ["base", "high"]}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "The speed of a link in Mbit/s."]
-    Bandwidth = {"anyOf": [
-        {"type": "integer", "minimum": BANDWIDTH_MBIT_STEP, "maximum": BANDWIDTH_MBIT_MAX, "multipleOf": BANDWIDTH_MBIT_STEP},
-        {"type": "string", "pattern": REFERENCE}
-    ]};
+    Bandwidth = {"anyOf": [{"type": "string", "pattern": REFERENCE},
+        {"type": "integer", "minimum": BANDWIDTH_MBIT_STEP, "maximum": BANDWIDTH_MBIT_MAX, "multipleOf": BANDWIDTH_MBIT_STEP}]};
     #[doc = "Whether it runs."]
     PowerWord = {"anyOf": [{"enum": ["running", "stopped"]}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "The name of a network or group."]
@@ -287,6 +291,8 @@ maps! {
         may location: Text,
         /// Put before every name of servers and networks.
         may prefix: Prefix,
+        /// Between key and number: `_` makes web_1; `-` where nothing is said.
+        may separator: Separator,
         /// Variables, used as `${var:name}` and overridden by `--var name=value`.
         may vars: Vars,
         /// Private networks by name.
@@ -343,6 +349,8 @@ maps! {
         may was: OneOrMany<Text>,
         /// Instead of the file's prefix; empty for none.
         may prefix: Prefix,
+        /// Instead of the file's separator.
+        may separator: Separator,
         /// Days between the provider's backups; 0 = none.
         may backup_days: Whole<0, BACKUP_DAYS_MAX>,
         /// Playbooks that `deploy` runs on it before the entries of `deploy:`.
@@ -362,19 +370,11 @@ maps! {
         may vars: PlaybookVars,
     }
 
-    /// Deliver a directory, with an atomic switch of a `current` link.
+    /// Deliver code as a release, with an atomic switch of a `current` link.
     CodeEntry {
         must code: CodeBody,
         /// Groups or servers, or `all`.
         must hosts: OneOrMany<Name>,
-    }
-
-    /// What is delivered, and where to.
-    CodeBody {
-        must from: Path,
-        must to: Target,
-        /// Releases kept besides the current one; 3 where nothing is said.
-        may keep: Whole<0, KEEP_MAX>,
     }
 
     /// Settings of a root (`muster.yaml`) or of a person (`config.yaml`).

@@ -54,15 +54,23 @@ pub fn disk(text: &str) -> Result<(u32, String), SizeProblem> {
     if rest.is_empty() {
         return Ok((gb, DISK_TYPE_DEFAULT.to_owned()));
     }
-    let kind = rest.to_uppercase();
+    Ok((gb, disk_kind(rest)?))
+}
+
+/// A kind of disk, upper case.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn disk_kind(word: &str) -> Result<String, SizeProblem> {
+    let kind = word.to_uppercase();
     if DISK_TYPES.contains(&kind.as_str()) {
-        return Ok((gb, kind));
+        return Ok(kind);
     }
     let help = match nearest(&kind, DISK_TYPES.iter().copied()) {
         Some(near) => format!("did you mean `{}`?", near.to_lowercase()),
         None => "kinds of disk are `ssd`, `sas` and `hdd`".to_owned(),
     };
-    Err(problem(format!("`{}` is no kind of disk", shown(rest)), help))
+    Err(problem(format!("`{}` is no kind of disk", shown(word)), help))
 }
 
 fn within(value: u64, least: u32, most: u32, what: &str, unit: &str) -> Result<u32, SizeProblem> {
@@ -149,6 +157,28 @@ pub fn onecloud_size_problems(size: &Size) -> Vec<String> {
     problems
 }
 
+/// The least memory of a machine of this computer, in MB: below it systemd, sshd and Ansible's Python do not fit.
+pub const LOCAL_RAM_MB_MIN: u32 = 128;
+
+/// What a machine of this computer cannot be. Memory is a limit that it is given; cores, disk and pool are only
+/// written down, so that a file of a cloud account fits a laptop too.
+pub fn local_size_problems(size: &Size) -> Vec<String> {
+    let mut problems = Vec::new();
+    if size.cpu == 0 {
+        problems.push("a machine of this computer has at least 1 core, not 0".to_owned());
+    }
+    if size.ram_mb < LOCAL_RAM_MB_MIN {
+        problems.push(format!(
+            "a machine of this computer needs at least {LOCAL_RAM_MB_MIN} MB of memory, not {}",
+            size.ram_mb
+        ));
+    }
+    if size.disk_gb == 0 {
+        problems.push("a machine of this computer has a disk of at least 1 GB, not 0".to_owned());
+    }
+    problems
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,15 +224,18 @@ mod tests {
         assert!(disk("40").is_err());
     }
 
+    fn size(cpu: u32, ram_mb: u32, disk_gb: u32) -> Size {
+        Size { cpu, ram_mb, disk_gb, disk_type: "SSD".to_owned(), performance: Performance::Base }
+    }
+
+    #[test]
+    fn what_this_computer_cannot_hold() {
+        assert_eq!(local_size_problems(&size(64, 128, 45)), Vec::<String>::new());
+        assert_eq!(local_size_problems(&size(0, 127, 0)).len(), 3);
+    }
+
     #[test]
     fn what_1cloud_would_refuse() {
-        let size = |cpu, ram_mb, disk_gb| Size {
-            cpu,
-            ram_mb,
-            disk_gb,
-            disk_type: "SSD".to_owned(),
-            performance: Performance::Base,
-        };
         for good in [size(1, 512, 10), size(16, 16_384, 250), size(2, 768, 40), size(2, 3_072, 60)] {
             assert_eq!(onecloud_size_problems(&good), Vec::<String>::new(), "{good:?}");
         }

@@ -15,6 +15,10 @@ pub const VERSION: u32 = 1;
 pub const ACCOUNT_DEFAULT: &str = "onecloud";
 /// The place where the file does not say: 1cloud's own default (`spec/onecloud-api.md` §1.6).
 pub const LOCATION_DEFAULT: &str = "SdnSpb";
+/// What stands between a server's key and its number where the file does not say.
+pub const SEPARATOR_DEFAULT: char = '-';
+/// The one place of the account `local`.
+pub const LOCATION_LOCAL: &str = "local";
 /// Releases kept besides the current one where the file does not say.
 pub const KEEP_DEFAULT: u32 = 3;
 /// The most releases kept.
@@ -29,8 +33,18 @@ pub const BANDWIDTH_MBIT_MAX: u32 = 100;
 pub const SERVERS_MAX: usize = 20_000;
 
 /// Words at the top of a file.
-pub(crate) const TOP: &[&str] =
-    &["version", "account", "location", "prefix", "vars", "networks", "servers", "deploy", "stats"];
+pub(crate) const TOP: &[&str] = &[
+    "version",
+    "account",
+    "location",
+    "prefix",
+    "separator",
+    "vars",
+    "networks",
+    "servers",
+    "deploy",
+    "stats",
+];
 /// Words at the top that a later version reads.
 pub(crate) const TOP_LATER: &[&str] =
     &["alerts", "schedules", "channels", "rollout", "checks", "firewall", "dns"];
@@ -50,6 +64,7 @@ pub(crate) const SERVER: &[&str] = &[
     "protect",
     "was",
     "prefix",
+    "separator",
     "backup_days",
     "playbooks",
     "bandwidth",
@@ -65,7 +80,17 @@ pub(crate) const PLAYBOOK: &[&str] = &["playbook", "hosts", "repeatable", "vars"
 /// Words of a `deploy:` entry that delivers code.
 pub(crate) const CODE: &[&str] = &["code", "hosts"];
 /// Words of `code:`.
-pub(crate) const CODE_BODY: &[&str] = &["from", "to", "keep"];
+pub(crate) const CODE_BODY: &[&str] = &["from", "to", "keep", "build", "shared", "health", "restart"];
+/// Words of `from:` that is a commit of a git repository.
+pub(crate) const FROM_GIT: &[&str] = &["git", "revision", "path"];
+/// Words of `from:` that is an archive.
+pub(crate) const FROM_ARCHIVE: &[&str] = &["archive", "path"];
+/// Words of `build:`.
+pub(crate) const BUILD: &[&str] = &["command", "output", "env", "within"];
+/// Words of `shared:`.
+pub(crate) const SHARED: &[&str] = &["directories", "files"];
+/// Words of `health:`.
+pub(crate) const HEALTH: &[&str] = &["command", "http", "status", "within"];
 /// Words of a `deploy:` entry that a later version reads.
 pub(crate) const DEPLOY_LATER: &[&str] = &["rollout", "gate", "approve", "retry", "notify", "when"];
 
@@ -96,8 +121,8 @@ pub(crate) struct NetworkEntry {
 pub(crate) struct ServerEntry {
     pub key: (String, Span),
     pub prefix: String,
-    /// What stands between key and number: `-`, and `_` in old ict files.
-    pub joint: char,
+    /// What stands between key and number: `-` unless the file says `_`, as all old ict files do.
+    pub separator: char,
     pub count: u32,
     pub size: Size,
     pub location: String,
@@ -126,7 +151,7 @@ impl ServerEntry {
         ServerEntry {
             key,
             prefix: prefix.to_owned(),
-            joint: '-',
+            separator: SEPARATOR_DEFAULT,
             count: 1,
             size: Size {
                 cpu: 1,
@@ -151,6 +176,6 @@ impl ServerEntry {
 
     /// The name of its server with this number (from 1).
     pub fn name(&self, number: u32) -> String {
-        format!("{}{}{}{number}", self.prefix, self.key.0, self.joint)
+        format!("{}{}{}{number}", self.prefix, self.key.0, self.separator)
     }
 }

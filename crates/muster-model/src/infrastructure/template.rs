@@ -8,7 +8,7 @@ use crate::server::{Performance, Size};
 
 use super::image::{IMAGE_ID_PREFIX, image_of_id};
 use super::legacy::{bases, find_template};
-use super::size::{CPU_MAX, DISK_GB_MAX, DISK_TYPE_DEFAULT, RAM_MB_MAX};
+use super::size::{CPU_MAX, DISK_GB_MAX, DISK_TYPE_DEFAULT, RAM_MB_MAX, disk_kind};
 
 /// What a template says.
 #[derive(Clone, Debug)]
@@ -70,8 +70,17 @@ fn read(walk: &mut Walk<'_>, entries: &[Entry]) -> ServerTemplate {
     let (cpu, ram_mb, disk_gb) =
         (number("CPU", CPU_MAX), number("RAM", RAM_MB_MAX), number("HDD", DISK_GB_MAX));
     let disk_type = field(entries, "HDDType")
-        .and_then(|entry| walk.text(&entry.node, blame(entry), "`HDDType`"))
-        .map_or_else(|| DISK_TYPE_DEFAULT.to_owned(), |word| word.to_uppercase());
+        .and_then(|entry| {
+            let word = walk.text(&entry.node, blame(entry), "`HDDType`")?;
+            let kind = disk_kind(&word);
+            if let Err(problem) = &kind {
+                let place = walk.place(blame(entry));
+                let diagnostic = Diagnostic::error("bad-size", format!("`HDDType`: {}", problem.message));
+                walk.problems.push(diagnostic.at(place).help_maybe(problem.help.clone()));
+            }
+            kind.ok()
+        })
+        .unwrap_or_else(|| DISK_TYPE_DEFAULT.to_owned());
     let image = match field(entries, "ImageID") {
         Some(entry) => image(walk, entry),
         None => {

@@ -38,8 +38,8 @@ impl Earlier {
                 Some(_) => Vec::new(),
                 None => {
                     let mut all = vec![
-                        format!("{}{word}{}{number}", entry.prefix, entry.joint),
-                        format!("{word}{}{number}", entry.joint),
+                        format!("{}{word}{}{number}", entry.prefix, entry.separator),
+                        format!("{word}{}{number}", entry.separator),
                     ];
                     if entry.count == 1 {
                         all.push(word.clone());

@@ -24,6 +24,8 @@ pub enum ObjectClass {
     Storage,
     /// A user of that storage.
     StorageUser,
+    /// What the provider does, or did, to a server; only shown.
+    Action,
 }
 
 /// Whether a field is given when an object is made.
@@ -166,9 +168,12 @@ const STORAGE_USER: &[FieldRule] = &[
     shown("ftp", FieldForm::Text, "the address for FTP"),
 ];
 
+const ACTION: &[FieldRule] =
+    &[shown("started", FieldForm::Text, "when it began"), shown("ended", FieldForm::Text, "when it ended")];
+
 impl ObjectClass {
     /// All of them.
-    pub const ALL: [ObjectClass; 8] = [
+    pub const ALL: [ObjectClass; 9] = [
         ObjectClass::Image,
         ObjectClass::Network,
         ObjectClass::PublicNetwork,
@@ -177,6 +182,7 @@ impl ObjectClass {
         ObjectClass::Record,
         ObjectClass::Storage,
         ObjectClass::StorageUser,
+        ObjectClass::Action,
     ];
 
     /// The word for people and addresses.
@@ -190,6 +196,7 @@ impl ObjectClass {
             ObjectClass::Record => "record",
             ObjectClass::Storage => "storage",
             ObjectClass::StorageUser => "storage-user",
+            ObjectClass::Action => "action",
         }
     }
 
@@ -209,12 +216,18 @@ impl ObjectClass {
             ObjectClass::Record => RECORD,
             ObjectClass::Storage => STORAGE,
             ObjectClass::StorageUser => STORAGE_USER,
+            ObjectClass::Action => ACTION,
         }
     }
 
     /// The row of one field.
     pub fn field(self, word: &str) -> Option<&'static FieldRule> {
         self.fields().iter().find(|rule| rule.word == word)
+    }
+
+    /// Whether its objects are only shown.
+    pub fn is_only_shown(self) -> bool {
+        self == ObjectClass::Action
     }
 
     /// Whether its objects can be given another name.
@@ -238,7 +251,8 @@ impl ObjectClass {
             | ObjectClass::PublicNetwork
             | ObjectClass::Key
             | ObjectClass::Storage
-            | ObjectClass::StorageUser => one == other,
+            | ObjectClass::StorageUser
+            | ObjectClass::Action => one == other,
         }
     }
 

@@ -75,6 +75,12 @@ pub struct SeenObject {
 }
 
 impl SeenObject {
+    /// Whether the provider is still making it: its words for a thing that is not ready yet
+    /// (`spec/onecloud-api.md` §1.4).
+    pub fn is_in_the_making(&self) -> bool {
+        ["New", "FromPool", "InPool"].iter().any(|word| self.state.eq_ignore_ascii_case(word))
+    }
+
     /// A field's text; empty if it is not there.
     pub fn text(&self, word: &str) -> String {
         self.fields.get(word).map(ToString::to_string).unwrap_or_default()

@@ -258,6 +258,13 @@ pub enum HostAction {
     Configure(ConfigureInterface),
     /// Take that configuration away again.
     Release(ReleaseInterface),
+    /// Give the login user another password, which only we know (class *ensure*: asked again, it is another one).
+    Password {
+        /// Its name in the file.
+        name: ServerName,
+        /// Which server.
+        server: ObjectRef,
+    },
 }
 
 /// The key under which the further login keys that reached a server are recorded in its ownership record.
@@ -305,7 +312,12 @@ impl Action {
             | Action::Key(_)
             | Action::Object(_)
             | Action::Record(_)
-            | Action::Host(HostAction::Reach { .. } | HostAction::Configure(_) | HostAction::Release(_))
+            | Action::Host(
+                HostAction::Reach { .. }
+                | HostAction::Configure(_)
+                | HostAction::Release(_)
+                | HostAction::Password { .. },
+            )
             | Action::Provision(_) => EffectClass::Ensure,
         }
     }
@@ -322,30 +334,33 @@ impl Action {
                 WhichLink::Public => vec![&speed.server],
                 WhichLink::Network { network, .. } => vec![&speed.server, network],
             },
-            Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => vec![server],
+            Action::Host(
+                HostAction::Reach { server, .. }
+                | HostAction::Exec { server, .. }
+                | HostAction::Password { server, .. },
+            ) => vec![server],
             Action::Host(HostAction::Configure(configure)) => vec![&configure.server, &configure.network],
             Action::Host(HostAction::Release(release)) => vec![&release.server],
-            Action::Provision(
-                ProvisionAction::Inventory { hosts }
-                | ProvisionAction::Playbook { hosts, .. }
-                | ProvisionAction::Code { hosts, .. },
-            ) => hosts.iter().map(|host| &host.server).collect(),
             Action::Provision(ProvisionAction::CheckNetwork { network, pairs, .. }) => {
                 let hosts = pairs.iter().flat_map(|pair| [&pair.from.server, &pair.to.server]);
                 std::iter::once(network).chain(hosts).collect()
             }
+            Action::Provision(action) => action.hosts().iter().map(|host| &host.server).collect(),
             Action::Server(ServerAction::Delete(_))
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
             | Action::Record(_) => Vec::new(),
         };
-        refs.into_iter()
-            .filter_map(|reference| match reference {
-                ObjectRef::Made(step) => Some(*step),
-                ObjectRef::Seen(_) => None,
-            })
-            .collect()
+        let built = match self {
+            Action::Provision(ProvisionAction::Code(code)) => code.built_by,
+            _ => None,
+        };
+        let made = refs.into_iter().filter_map(|reference| match reference {
+            ObjectRef::Made(step) => Some(*step),
+            ObjectRef::Seen(_) => None,
+        });
+        made.chain(built).collect()
     }
 
     /// Whether carrying it out deletes something at the provider.

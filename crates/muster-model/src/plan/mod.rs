@@ -9,6 +9,7 @@ use crate::field::Field;
 use crate::id::{
     AccountName, Generation, InfrastructureName, LaneNumber, PlanId, ProviderId, SpaceName, StepNumber,
 };
+use crate::price::PlanCost;
 
 pub mod action;
 pub mod network;
@@ -102,6 +103,10 @@ pub struct Plan {
     pub identity: AccountIdentity,
     /// Everything that was decided.
     pub draft: PlanDraft,
+    /// What it does to the monthly cost, where the account has prices. Says nothing about what is done, and so is no
+    /// part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<PlanCost>,
 }
 
 /// One operation of a plan.
@@ -249,6 +254,10 @@ pub enum NoteKind {
     OpenIntent,
     /// Asked for, and there is nothing to do it on (no server of a `deploy:` entry runs).
     Skipped,
+    /// Which revision the plan goes back to, and what of it.
+    Rollback,
+    /// What going back does not bring back.
+    NotRestored,
 }
 
 /// Why a plan may not be carried out.
@@ -328,6 +337,12 @@ impl PlanDraft {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// The step of this number. Numbers begin with 1 and have no gaps; a plan of another make is searched.
+    pub fn step(&self, number: StepNumber) -> Option<&Step> {
+        let near = self.steps.get((number.0 as usize).wrapping_sub(1)).filter(|step| step.number == number);
+        near.or_else(|| self.steps.iter().find(|step| step.number == number))
     }
 
     /// The lane of a step.

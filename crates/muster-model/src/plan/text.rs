@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use crate::code::short;
 use crate::id::ServerName;
 use crate::plan::{
     Action, ConfigureInterface, HostAction, KeyAction, NetworkAction, ObjectAction, PlanDraft, PlaybookRef,
@@ -91,6 +92,7 @@ pub fn describe(action: &Action) -> String {
         Action::Host(HostAction::Reach { name, keys, .. }) => {
             format!("reach server {name} over SSH, with {} further keys", keys.len())
         }
+        Action::Host(HostAction::Password { name, .. }) => format!("change the password of {name}"),
         Action::Host(HostAction::Exec { name, argv, .. }) => {
             format!("run {} on {name}", argv.first().map_or("nothing", String::as_str))
         }
@@ -111,8 +113,21 @@ pub fn describe(action: &Action) -> String {
             };
             format!("{what} on {}", host_names(hosts))
         }
-        Action::Provision(ProvisionAction::Code { from, to, hosts, .. }) => {
-            format!("deliver {from} to {to} on {}", host_names(hosts))
+        Action::Provision(ProvisionAction::Build(build)) => {
+            let of = build.revision.as_ref().map_or_else(String::new, |id| format!(" ({})", short(id)));
+            format!("build {}{of} on the controller: {}", build.source, build.build.command.join(" "))
+        }
+        Action::Provision(ProvisionAction::Code(code)) => {
+            let of = code.revision.as_ref().map_or_else(String::new, |id| format!(" ({})", short(id)));
+            format!("deliver {}{of} to {} on {}", code.source(), code.to, host_names(&code.hosts))
+        }
+        Action::Provision(ProvisionAction::Release(back)) => {
+            format!(
+                "go back to release {} in {} on {}",
+                short(&back.release),
+                back.to,
+                host_names(&back.hosts)
+            )
         }
         Action::Provision(ProvisionAction::CheckNetwork { network_name, pairs, .. }) => {
             format!("check network {network_name} from {}", shown(pairs.iter().map(|pair| &pair.from.name)))

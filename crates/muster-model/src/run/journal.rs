@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Attempt, Fence, LaneNumber, ProviderId, RunId, Sequence, ServerName, StepNumber};
 use crate::intent::{CreationIntent, IntentState};
 use crate::ownership::{ObjectKind, Ownership, Provisioned};
+use crate::revision::Applied;
 use crate::run::RunState;
 
 /// One entry. `seq` is dense per lane and assigned by the lane's owner at commit.
@@ -121,6 +122,15 @@ pub enum Output {
         /// Hosts on which nothing needed to change.
         unchanged: u32,
     },
+    /// Code that was built here.
+    Built {
+        /// SHA-256 of its manifest, hex: the content that says what it holds.
+        manifest: String,
+        /// How many files it has.
+        files: u32,
+        /// How large they are together.
+        bytes: u64,
+    },
 }
 
 /// What kind of failure.
@@ -192,4 +202,6 @@ pub enum Fact {
         /// The OpenSSH line.
         host_key: String,
     },
+    /// What the run's revision brought about (with the run's good end). A run without a revision forgets it.
+    Applied(Box<Applied>),
 }

@@ -13,6 +13,7 @@ pub const CASES: &[(&str, &str)] = &[
         "later_field",
         "version: 1\nalerts: []\nservers:\n  web: {image: x}\ndeploy:\n  - {playbook: playbooks/base.yml, hosts: web, rollout: {batch: 1}}\n",
     ),
+    ("bad_separator", "version: 1\nseparator: +\nservers:\n  web: {image: x, separator: .}\n"),
     ("no_version", "servers:\n  web: {image: x}\n"),
     ("wrong_version", "version: 2\nservers: {}\n"),
     ("not_a_map", "- a\n- b\n"),
@@ -66,6 +67,38 @@ pub const CASES: &[(&str, &str)] = &[
     (
         "missing_code",
         "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: ./ap, to: /srv/app}, hosts: all}\n",
+    ),
+    (
+        "code_words",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, shard: {}, helth: {}, keep: 500}, hosts: all}\n  - {code: {from: {gti: ., revison: main}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: ., archive: a.tar.gz}, to: /srv/app}, hosts: all}\n",
+    ),
+    (
+        "code_git",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: {git: '-upload-pack=x', revision: main}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: 'ext::sh -c x'}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: 'https://me:word@example.org/a.git'}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: 'gopher://example.org/a'}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: ., revision: --output=x}, to: /srv/app}, hosts: all}\n  - {code: {from: {git: ., revision: main..next, path: ../x}, to: /srv/app}, hosts: all}\n",
+    ),
+    (
+        "code_archive",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: {archive: ./app.zip}, to: /srv/app}, hosts: all}\n  - {code: {from: {archive: ../app.tar.gz}, to: /srv/app}, hosts: all}\n",
+    ),
+    (
+        "code_build",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, build: make dist}, hosts: all}\n  - {code: {from: app, to: /srv/app, build: {comand: [make], within: soon, env: {PATH: /x, a-b: c}}}, hosts: all}\n  - {code: {from: app, to: /srv/app, build: []}, hosts: all}\n",
+    ),
+    (
+        "code_shared",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, shared: [uploads, .env]}, hosts: all}\n  - {code: {from: app, to: /srv/app, shared: {directory: [x], files: [../x, /etc/passwd]}}, hosts: all}\n",
+    ),
+    (
+        "code_shared_twice",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, shared: {directories: [var, var/log, '.'], files: [var]}}, hosts: all}\n",
+    ),
+    (
+        "code_health",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, health: {within: 5s}}, hosts: all}\n  - {code: {from: app, to: /srv/app, health: {command: bin/check, status: 200}}, hosts: all}\n  - {code: {from: app, to: /srv/app, health: {http: 'https://127.0.0.1/'}}, hosts: all}\n  - {code: {from: app, to: /srv/app, health: {http: 'http://example.org/', status: 20}}, hosts: all}\n  - {code: {from: app, to: /srv/app, restart: systemctl restart app}, hosts: all}\n",
+    ),
+    (
+        "missing_archive",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: {archive: ./app.tar.gz}, to: /srv/app}, hosts: all}\n",
     ),
     (
         "path_leaves_root",

@@ -187,3 +187,38 @@ fn json_anchors_line_ends_and_own_keys() {
     let found = load_text(text).unwrap().infrastructure;
     assert_eq!(found.servers.iter().map(|server| server.size.cpu).collect::<Vec<_>>(), [2, 2]);
 }
+
+/// What `code:` says in full, and what it means where it says little.
+#[test]
+fn code_in_full() {
+    let text = "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  \
+                - {code: {from: {git: 'git@example.org:a.git', path: web/}, to: /srv/a/, build: [make]}, hosts: web}\n  \
+                - {code: {from: app, to: /srv/b, shared: {directories: [up, var/log/], files: [.env]}, health: {command: [bin/check, 1], http: 'http://localhost/up', within: 2m}, restart: [systemctl, restart, b]}, hosts: web}\n";
+    let checked = load_text(text).unwrap_or_else(|problems| panic!("{problems}"));
+    let code = |at: usize| match &checked.infrastructure.deploy[at] {
+        DeployEntry::Code(entry) => entry.clone(),
+        DeployEntry::Playbook(_) => panic!("it delivers code"),
+    };
+    let (git, full) = (code(0), code(1));
+    assert_eq!(git.from.to_string(), "web of git@example.org:a.git at HEAD");
+    assert_eq!(git.to, "/srv/a");
+    let build = git.build.unwrap();
+    assert_eq!((build.command.join(" ").as_str(), build.within_s), ("make", 900));
+    assert!(git.shared.is_empty() && git.health.is_none() && git.restart.is_empty());
+    assert_eq!(full.shared.directories, ["up", "var/log"]);
+    assert_eq!(full.shared.files, [".env"]);
+    let health = full.health.unwrap();
+    assert_eq!((health.command.join(" ").as_str(), health.within_s), ("bin/check 1", 120));
+    assert_eq!(health.http.unwrap().to_string(), "http://127.0.0.1:80/up");
+    assert_eq!(full.restart, ["systemctl", "restart", "b"]);
+}
+
+/// ICT-61: what stands between key and number is the file's, or one server's own.
+#[test]
+fn names_with_another_separator() {
+    let text = "version: 1\nseparator: _\nprefix: p-\nservers:\n  Web: {image: x, count: 2}\n  db: {image: x, separator: '-', was: [www]}\n";
+    let found = load_text(text).unwrap().infrastructure;
+    let names: Vec<&str> = found.servers.iter().map(|server| server.name.as_str()).collect();
+    assert_eq!(names, ["p-Web_1", "p-Web_2", "p-db-1"]);
+    assert_eq!(found.servers[2].was, ["p-www-1".into(), "www-1".into(), "www".into()]);
+}

@@ -18,6 +18,8 @@ const BEYOND: &[&str] = &[
     "unknown_hosts",
     "missing_playbook",
     "missing_code",
+    "missing_archive",
+    "code_shared_twice",
     "name_too_long",
     "reserved_group",
     "group_collision",
@@ -35,6 +37,7 @@ const BEYOND: &[&str] = &[
 ];
 
 const GOOD: &[&str] = &[
+    "version: 1\nseparator: _\nservers:\n  Web: {image: x}\n  db: {image: x, separator: '-'}\n",
     "version: 1\n",
     "version: 1\nservers: {}\nnetworks: {}\ndeploy: []\nvars: {}\n",
     "version: 1\nx-own: [1, {a: b}]\nnetworks: {back: , front: {dhcp: false, x-note: 1}}\n",
@@ -43,6 +46,7 @@ const GOOD: &[&str] = &[
     "version: 1\nprefix: acme-\nservers:\n  web: {image: 'id:3492', prefix: '', power: stopped, performance: high, was: [Web_1], backup_days: 7, networks: [], playbooks: playbooks/base.yml}\n",
     "version: 1\nvars: {speed: 20}\nnetworks:\n  back: {bandwidth: 100}\n  front: {bandwidth: '${var:speed}'}\nservers:\n  web: {image: x, bandwidth: 10}\n",
     "version: 1\nservers:\n  web: {image: x, keys: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me@home'}\n",
+    "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: {git: '.', revision: 1.10, path: web}, to: /srv/a, build: [make, 2], restart: [systemctl, restart, a]}, hosts: web}\n  - {code: {from: {git: 'ssh://git@example.org/a.git'}, to: /srv/b, build: {command: [make], output: dist, env: {A: b}, within: 10m}}, hosts: web}\n  - {code: {from: app, to: /srv/c, shared: {directories: uploads, files: [.env]}, health: {command: [bin/check], http: 'http://127.0.0.1:8080/healthz?x=1', status: 204, within: 5 s}}, hosts: web}\n",
     "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {playbook: ./playbooks/base.yml, hosts: all, repeatable: true, vars: {_a: {b: [1, null]}, s: '${secret:a/b}'}}\n  - {code: {from: ./app, to: /srv/app, keep: 0}, hosts: [web, web-1]}\nstats: false\n",
 ];
 
@@ -125,6 +129,9 @@ fn refuses(root: &Value, schema: &Value, value: &Value) -> Option<String> {
                 .is_some_and(|text| !Regex::new(rule.as_str().unwrap()).unwrap().is_match(text))),
             "not" => bad(sub(rule, value).is_none()),
             "anyOf" => bad(rule.as_array().unwrap().iter().all(|one| sub(one, value).is_some())),
+            "minItems" => {
+                bad(value.as_array().is_some_and(|list| (list.len() as u64) < rule.as_u64().unwrap()))
+            }
             "items" => value.as_array()?.iter().find_map(|item| sub(rule, item)),
             "required" => {
                 value.as_object().and_then(|map| bad(strings(rule).iter().any(|key| !map.contains_key(key))))

@@ -15,6 +15,7 @@ use muster_model::server::{Power, SeenServer, Size};
 
 mod error;
 mod keys;
+pub mod local;
 pub mod memory;
 pub mod objects;
 pub mod onecloud;

@@ -9,7 +9,7 @@ use muster_model::account::{AccountSettings, Provider};
 use muster_model::{Secret, World};
 
 use super::onecloud::OneCloud;
-use super::{Cloud, CloudError};
+use super::{Cloud, CloudError, CloudErrorKind};
 use crate::transport::Transport;
 
 /// Time between two polls of the one list, where the account does not say (`SEMANTICS.md` §12).
@@ -29,6 +29,12 @@ pub fn open(
 ) -> Result<Arc<dyn Cloud>, CloudError> {
     match provider {
         Provider::Onecloud => Ok(Arc::new(OneCloud::new(url, key, settings, transport, world)?)),
+        // It has no address and no key: `local::LocalCloud::open` makes it from a home.
+        Provider::Local => Err(CloudError::new(
+            CloudErrorKind::Refused,
+            "open the account",
+            "the machines of this computer have no address; their account is called `local`",
+        )),
     }
 }
 

@@ -6,6 +6,8 @@
 //! leave is the environment that they inherited, and in it their folder's path, which no other child ever has. (A
 //! shared connection overwrites its environment with a title: `ssh: SOCKET [mux]`; it is known by that.)
 
+use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use rustix::process::Pid;
@@ -14,8 +16,8 @@ use rustix::process::Pid;
 const MARK_VARIABLE: &str = "MUSTER_CHILD";
 
 /// What is put into a child's environment, so that it is known.
-pub(super) fn process_mark(folder: &Path) -> (String, String) {
-    (MARK_VARIABLE.to_owned(), folder.display().to_string())
+pub(super) fn process_mark(folder: &Path) -> (&'static str, &OsStr) {
+    (MARK_VARIABLE, folder.as_os_str())
 }
 
 /// What the kernel says of a process that runs (a zombie does not).
@@ -71,23 +73,22 @@ fn kill_if(_pid: i32, _is_meant: impl Fn(i32) -> bool) -> bool {
 
 /// Kills all that descend from this process, as they are now. Those they start meanwhile are found the next time.
 pub(super) fn kill_descendants(root: i32) {
-    let parents: std::collections::HashMap<i32, i32> =
-        everybody().filter_map(|pid| Some((pid, stat(pid)?.parent))).collect();
+    let all: HashMap<i32, Stat> = everybody().filter_map(|pid| Some((pid, stat(pid)?))).collect();
     let descends = |pid: i32| {
         let mut at = pid;
         // Deeper than any real tree; a table read while it changes may hold a ring.
         for _ in 0..1_000 {
-            match parents.get(&at) {
-                Some(&parent) if parent == root => return true,
-                Some(&parent) if parent > 1 => at = parent,
+            match all.get(&at).map(|found| found.parent) {
+                Some(parent) if parent == root => return true,
+                Some(parent) if parent > 1 => at = parent,
                 Some(_) | None => return false,
             }
         }
         false
     };
-    for pid in parents.keys().copied().filter(|pid| descends(*pid)) {
-        // Its parent may have died since, and then it is the subreaper's.
-        kill_if(pid, |pid| stat(pid).is_some());
+    for (pid, seen) in all.iter().filter(|(pid, _)| descends(**pid)) {
+        // Its parent may have died since, and then it is the subreaper's; its number may be another process's.
+        kill_if(*pid, |pid| stat(pid).is_some_and(|now| now.start_ticks == seen.start_ticks));
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Order {
     pub hidden: Vec<Secret>,
     /// A socket that the child tells events to, one a line, as Ansible's plugin does.
     pub events: Option<PathBuf>,
+    /// Whether everything it prints is kept in its folder, as it comes; else only the end of its standard error.
+    pub output: bool,
     /// A private agent: the directory below which it stands, its mark, and its keys.
     pub agent: Option<(PathBuf, String, Vec<LoginKey>)>,
     /// How long the child may take.
@@ -69,6 +71,8 @@ pub(super) struct Wire {
     pub input: Option<Clear>,
     pub hidden: Vec<Clear>,
     pub events: Option<PathBuf>,
+    #[serde(default)]
+    pub output: bool,
     pub agent: Option<(PathBuf, String, Vec<Clear>)>,
     pub limit_ms: u64,
     pub directories: Vec<PathBuf>,
@@ -89,6 +93,7 @@ impl Order {
             input: self.input.as_ref().map(exposed),
             hidden: self.hidden.iter().map(exposed).collect(),
             events: self.events.clone(),
+            output: self.output,
             agent: self.agent.as_ref().map(|(below, mark, all)| (below.clone(), mark.clone(), keys(all))),
             limit_ms: u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX),
             directories: self.directories.clone(),

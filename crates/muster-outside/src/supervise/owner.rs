@@ -115,7 +115,7 @@ impl Owned {
             return Err(StartError::Older { token: owner.token, newest });
         }
         let remaining = owner.lease.remaining().ok_or(StartError::Lapsed)?;
-        // With its content before it has its name: the supervisor must not meet an empty one.
+        // Until the deadline is in it the supervisor waits, as long as for any adoption.
         let path = folder.owner(owner.token);
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).write(true).mode(0o600).open(&path);

@@ -158,6 +158,11 @@ impl Folder {
         self.0.join("events")
     }
 
+    /// What the child printed, if that is kept.
+    pub(crate) fn output(&self) -> PathBuf {
+        self.0.join("output")
+    }
+
     /// What the child told, from its beginning, if it can have told anything.
     pub(crate) fn open_events(&self) -> io::Result<Option<File>> {
         match File::open(self.events()) {

@@ -182,19 +182,18 @@ impl Watched {
         if now >= self.limit_at {
             return Some(Why::TimedOut);
         }
-        // A file without a whole deadline is about to get one.
-        let held = held?;
-        match held {
-            Held::Until(Duration::ZERO) | Held::Free(Duration::ZERO) => Some(Why::Stopped),
-            Held::Until(deadline) => {
+        let deadline = match held {
+            Some(Held::Until(Duration::ZERO) | Held::Free(Duration::ZERO)) => return Some(Why::Stopped),
+            Some(Held::Until(deadline)) => {
                 self.free_since = None;
-                (deadline <= now).then_some(Why::Unrenewed)
+                return (deadline <= now).then_some(Why::Unrenewed);
             }
-            Held::Free(deadline) => {
-                let since = *self.free_since.get_or_insert(now);
-                (deadline <= now || since + ADOPTION_LIMIT <= now).then_some(Why::Unowned)
-            }
-        }
+            Some(Held::Free(deadline)) => deadline,
+            // A file without a whole deadline is about to get one, unless its owner died at just that moment.
+            None => Duration::MAX,
+        };
+        let since = *self.free_since.get_or_insert(now);
+        (deadline <= now || since + ADOPTION_LIMIT <= now).then_some(Why::Unowned)
     }
 }
 
@@ -219,6 +218,12 @@ fn prepare(folder: &Folder, wire: Wire) -> Result<Prepared, String> {
     command.args(&wire.arguments).env_clear().envs(&wire.environment).current_dir(&wire.directory);
     let (mark, path) = kin::process_mark(folder.path());
     command.env(mark, path).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    if wire.output {
+        let path = folder.output();
+        let failed = |error| format!("keeping its output in {}: {error}", path.display());
+        let file = talk::events_file(&path).map_err(failed)?;
+        command.stdout(file.try_clone().map_err(failed)?).stderr(file);
+    }
     command.process_group(0);
     let listener = match &wire.events {
         None => None,
@@ -330,6 +335,11 @@ mod tests {
         // A short lease is not made longer by the time to adopt.
         watched.free_since = None;
         assert_eq!(watched.judge(at(71), Some(Held::Free(at(70)))), Some(Why::Unowned));
+        // A new owner that dies before it has written its deadline is nobody.
+        watched.free_since = None;
+        assert_eq!(watched.judge(at(100), None), None);
+        assert_eq!(watched.judge(at(119), None), None);
+        assert_eq!(watched.judge(at(120), None), Some(Why::Unowned));
         assert_eq!(watched.judge(at(1_000), Some(Held::Until(at(2_000)))), Some(Why::TimedOut));
     }
 }

@@ -1,6 +1,8 @@
 //! Tests of this room, one binary.
 
 mod ansible;
+mod build;
+mod conformance;
 mod local;
 mod onecloud;
 mod secret;

@@ -41,6 +41,7 @@ fn order(directory: &Path, script: &str) -> Order {
         input: None,
         hidden: Vec::new(),
         events: None,
+        output: false,
         agent: None,
         limit: LONG,
         directories: Vec::new(),

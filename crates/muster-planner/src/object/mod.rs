@@ -7,9 +7,7 @@ use muster_model::cloud::{SeenImage, SeenLocation};
 use muster_model::diagnostic::nearest;
 use muster_model::id::{AccountName, Generation, ProviderId, StepNumber};
 use muster_model::intent::CreationIntent;
-use muster_model::object::{
-    FieldValue, Fields, ObjectClass, ObjectDraft, ObjectVerb, ObjectWish, SeenObject,
-};
+use muster_model::object::{Fields, ObjectClass, ObjectDraft, ObjectVerb, ObjectWish, SeenObject};
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{
     Action, HostAction, LockKey, LockMode, Note, NoteKind, ObjectAction, ObjectRef, OnFailure, PlanDraft,
@@ -19,9 +17,10 @@ use muster_model::server::SeenServer;
 use ring::digest::{SHA256, digest};
 
 use crate::hash::hex;
-use crate::location::Locations;
 use crate::why::did_you_mean;
 
+mod absent;
+mod present;
 mod records;
 mod server;
 mod undo;
@@ -122,12 +121,22 @@ pub fn plan_objects(
 ) -> PlanDraft {
     let mut made = Made::default();
     for wish in wishes {
+        if let Some(class) = wish.class().filter(|class| class.is_only_shown()) {
+            made.refuse(
+                class.word(),
+                "only-shown",
+                format!("an {} is the provider's own and only shown", class.word()),
+            );
+            continue;
+        }
         match wish {
-            ObjectWish::Present { class, name, fields } => present(seen, &mut made, *class, name, fields),
+            ObjectWish::Present { class, name, fields } => {
+                present::present(seen, &mut made, *class, name, fields)
+            }
             ObjectWish::Changed { class, name, rename, fields } => {
                 changed(seen, &mut made, *class, name, rename.as_deref(), fields);
             }
-            ObjectWish::Absent { class, name } => absent(seen, &mut made, *class, name),
+            ObjectWish::Absent { class, name } => absent::absent(seen, &mut made, *class, name),
             ObjectWish::Done { class, name, verb } => done(seen, &mut made, *class, name, *verb),
             ObjectWish::Records(set) => records::records(seen, &mut made, set),
             ObjectWish::Rebuilt { server, image, sysprep } => {
@@ -170,76 +179,6 @@ fn lock_word(step: &Step) -> String {
     }
 }
 
-fn present(seen: &SeenObjects, made: &mut Made, class: ObjectClass, name: &str, fields: &Fields) {
-    let name = name.trim();
-    let target = if class == ObjectClass::Storage { "storage" } else { name };
-    if target.is_empty() {
-        made.refuse(class.word(), "name-missing", format!("a {} needs a name", class.word()));
-        return;
-    }
-    let mut fields = match class.check(fields, true) {
-        Ok(fields) => fields,
-        Err(problems) => {
-            problems.into_iter().for_each(|problem| made.refuse(target, "field", problem));
-            return;
-        }
-    };
-    if class == ObjectClass::Zone
-        && let Err(problem) = zone_name(name)
-    {
-        made.refuse(target, "name", problem);
-        return;
-    }
-    if let Err((code, message)) = resolve(seen, class, &mut fields) {
-        made.refuse(target, code, message);
-        return;
-    }
-    let draft = ObjectDraft { class, name: name.to_owned(), of: None, fields };
-    let same: Vec<&SeenObject> = seen.of(class).filter(|object| is_the_one(class, object, name)).collect();
-    let is_open = |intent: &&CreationIntent| intent.name.as_str() == intent_name(&draft);
-    match same.as_slice() {
-        // What an unanswered create left is settled by the step, which looks before it acts.
-        [] => create(made, target, draft, Vec::new()),
-        _ if seen.intents.iter().any(|intent| is_open(&intent)) => {
-            let open = seen.intents.iter().find(is_open);
-            let known = open.map(|intent| intent.known_ids.clone()).unwrap_or_default();
-            create(made, target, draft, known);
-        }
-        [only] if class == ObjectClass::Image => made.refuse(
-            target,
-            "exists",
-            format!(
-                "there is an image {name} (id {}) already; choose another name, or delete that one first",
-                only.id
-            ),
-        ),
-        [only] if draft.fits(only) => {}
-        [only] => {
-            let differing = draft.fields.iter().filter(|(word, value)| {
-                only.fields.get(*word).is_some_and(|seen| seen.to_string() != value.to_string())
-            });
-            let differing: Vec<String> = differing
-                .map(|(word, value)| format!("{word} is {}, not {value}", only.text(word)))
-                .collect();
-            made.refuse(
-                target,
-                "exists",
-                format!(
-                    "there is a {} {name} (id {}) already and it is another one ({}); change or delete that one, or choose another name",
-                    class.word(),
-                    only.id,
-                    differing.join(", ")
-                ),
-            );
-        }
-        several => made.refuse(target, "ambiguous", several_said(class, name, several)),
-    }
-}
-
-fn create(made: &mut Made, target: &str, draft: ObjectDraft, known_ids: Vec<ProviderId>) {
-    made.step(target, ObjectAction::Create { draft, known_ids }, Reason::Asked, Risk::None);
-}
-
 /// Whether an object is meant by a name. The storage has none of its own.
 fn is_the_one(class: ObjectClass, object: &SeenObject, name: &str) -> bool {
     // People see one name of an image, and servers report another.
@@ -263,48 +202,6 @@ pub fn intent_name(draft: &ObjectDraft) -> String {
         }
     }
     name
-}
-
-/// Words of a person to what the provider calls it.
-fn resolve(
-    seen: &SeenObjects,
-    class: ObjectClass,
-    fields: &mut Fields,
-) -> Result<(), (&'static str, String)> {
-    if let Some(words) = fields.get("location").map(ToString::to_string) {
-        let place = Locations::new(&seen.locations).find(&words)?;
-        fields.insert("location".into(), FieldValue::Text(place.technical.clone()));
-    }
-    if class == ObjectClass::Image
-        && let Some(words) = fields.get("server").map(ToString::to_string)
-    {
-        let server = server::find(seen, &words).map_err(|message| ("server-unknown", message))?;
-        fields.insert("server".into(), FieldValue::Text(server.id.to_string()));
-    }
-    if class == ObjectClass::Network {
-        // As the file has it.
-        fields.entry("dhcp".into()).or_insert(FieldValue::Flag(true));
-    }
-    Ok(())
-}
-
-/// The provider keeps second-level domains only (`spec/onecloud-api.md` §1.8).
-fn zone_name(name: &str) -> Result<(), String> {
-    let labels: Vec<&str> = name.trim_end_matches('.').split('.').collect();
-    let good = labels.iter().all(|label| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    });
-    match (good, labels.len()) {
-        (true, 2) => Ok(()),
-        (true, 3..) => Err(format!(
-            "{name} is below another domain; the provider keeps domains of two parts only, as {}. Put records named {} into that one",
-            labels[labels.len() - 2..].join("."),
-            labels[..labels.len() - 2].join(".")
-        )),
-        _ => Err(format!("\"{name}\" is no domain, as example.com (an international one is written xn--…)")),
-    }
 }
 
 /// The one object that a name or id means.
@@ -362,6 +259,15 @@ fn changed(
         Ok(None) => return made.refuse(name, "unknown", unknown(seen, class, name)),
         Err(message) => return made.refuse(name, "ambiguous", message),
     };
+    if object.is_in_the_making() && class != ObjectClass::Record {
+        let message = format!(
+            "{} {} is still being made ({}); try again in a minute",
+            class.word(),
+            object.name,
+            object.state
+        );
+        return made.refuse(name, "state", message);
+    }
     let rename = rename.map(str::trim).filter(|new| *new != object.name);
     if let Some(new) = rename {
         if !class.can_be_renamed() {
@@ -422,68 +328,6 @@ fn owned_said(class: ObjectClass, name: &str, record: &Ownership, what: &str) ->
     )
 }
 
-fn absent(seen: &SeenObjects, made: &mut Made, class: ObjectClass, name: &str) {
-    let object = match find(seen, class, name) {
-        Ok(Some(object)) => object,
-        Ok(None) => {
-            // Gone is gone, but somebody who mistyped should hear of it.
-            return made.note(name, unknown(seen, class, name));
-        }
-        Err(message) => return made.refuse(name, "ambiguous", message),
-    };
-    if let Some(record) = owner(seen, object) {
-        return made.refuse(name, "owned", owned_said(class, &object.name, record, "deleted"));
-    }
-    let servers = object.text("servers");
-    if !servers.is_empty() {
-        let message = format!(
-            "{} {} still has servers in it (ids {servers}); unlink them first: a network is deleted only when it is empty",
-            class.word(),
-            object.name
-        );
-        return made.refuse(name, "in-use", message);
-    }
-    if class == ObjectClass::Image && object.text("type") == STOCK {
-        let message = format!(
-            "{} is the provider's own image; only images made in this account can be deleted",
-            object.name
-        );
-        return made.refuse(name, "stock", message);
-    }
-    if class == ObjectClass::Key
-        && let Some(login) = &seen.login_key
-    {
-        let ours =
-            Fields::from([(muster_model::object::PUBLIC_KEY.to_owned(), FieldValue::Text(login.clone()))]);
-        if object.has(&ours) {
-            let message = format!(
-                "key {} is the one Muster logs in with; without it no further server could be reached",
-                object.name
-            );
-            return made.refuse(name, "login-key", message);
-        }
-    }
-    let records = object.text("records");
-    if class == ObjectClass::Zone && !matches!(records.as_str(), "" | "0") {
-        made.note(
-            &object.name,
-            format!("its {records} records go with it; `muster dns zone export {}` keeps them", object.name),
-        );
-    }
-    let loses = class.holds_data() || class == ObjectClass::Zone;
-    let was = ObjectDraft {
-        class,
-        name: object.name.clone(),
-        of: object.of.clone(),
-        fields: object.fields.clone(),
-    };
-    let risk = if loses { Risk::Destroys } else { Risk::Interrupts };
-    made.step(&object.name, ObjectAction::Delete { was, id: object.id.clone() }, Reason::Asked, risk);
-}
-
-/// The `type` of the provider's own images (`spec/onecloud-api.md` §1.4).
-const STOCK: &str = "GoldServer";
-
 fn done(seen: &SeenObjects, made: &mut Made, class: ObjectClass, name: &str, verb: ObjectVerb) {
     if class != ObjectClass::StorageUser {
         return made.refuse(name, "verb", format!("a {} cannot be told to {}", class.word(), verb.word()));
@@ -518,6 +362,7 @@ pub fn needed(wishes: &[ObjectWish]) -> (Vec<ObjectClass>, Vec<String>) {
             zones.push(set.zone.clone());
         }
     }
+    classes.retain(|class, ()| !class.is_only_shown());
     if classes.remove(&ObjectClass::Record).is_some() {
         classes.insert(ObjectClass::Zone, ());
     }

@@ -121,7 +121,9 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                         .insert(reached_record(&network), provisioned(&digest, true));
                 }
             }
-            Action::Host(HostAction::Exec { .. }) => panic!("an infrastructure plan runs no command"),
+            Action::Host(HostAction::Exec { .. } | HostAction::Password { .. }) => {
+                panic!("an infrastructure plan runs no command")
+            }
             Action::Provision(ProvisionAction::Playbook { playbook, digest, hosts, .. }) => {
                 for host in hosts {
                     let id = resolve(&host.server);
@@ -129,7 +131,7 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                     own(setting, &id).provisioned.insert(playbook.key().into(), reached);
                 }
             }
-            Action::Provision(ProvisionAction::Inventory { .. } | ProvisionAction::Code { .. }) => {}
+            Action::Provision(_) => {}
         }
     }
 }

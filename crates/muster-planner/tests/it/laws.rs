@@ -6,7 +6,7 @@ use muster_model::intent::IntentState;
 use muster_model::ownership::{Claim, ObjectKind};
 use muster_model::plan::{
     Action, HostAction, KeyAction, NetworkAction, ObjectRef, PlanDraft, ProvisionAction, RecordAction,
-    ServerAction, WaitingReason, WhichLink,
+    ServerAction, WaitingReason,
 };
 use muster_model::policy::Purpose;
 use muster_model::server::{Power, ServerState, WantedServer};
@@ -14,6 +14,7 @@ use muster_planner::{DELETIONS_FREE_MIN, DELETIONS_FREE_PERCENT};
 use proptest::prelude::*;
 
 use crate::apply::apply;
+use crate::references::references;
 use crate::world::{Setting, intent, link, network, provisioned, record, server, wanted};
 
 /// How a name stands before the plan.
@@ -53,7 +54,7 @@ fn before() -> impl Strategy<Value = Before> {
         standing,
         claim,
         prop::bool::weighted(0.2),
-        prop::collection::btree_set(0u8..13, 0..3),
+        prop::collection::btree_set(0u8..14, 0..3),
         prop::collection::btree_set(0u8..9, 0..2),
         prop::bool::weighted(0.1),
         prop::option::weighted(0.15, open),
@@ -88,10 +89,8 @@ fn drift(setting: &mut Setting, id: &str, what: u8) {
             server.power_on = false;
         }
         9 => server.state = ServerState::Blocked,
-        11 => server.links.iter_mut().for_each(|link| {
-            link.mac = "00:50:56:00:00:0b".into();
-            link.bandwidth_mbit = Some(100);
-        }),
+        11 => server.links.iter_mut().for_each(|link| link.mac = "00:50:56:00:00:0b".into()),
+        12 => server.links.iter_mut().for_each(|link| link.bandwidth_mbit = Some(100)),
         10 => {
             let mut records = setting.seen.owned.iter_mut();
             if let Some(record) = records.find(|record| record.id.as_str() == id) {
@@ -223,52 +222,17 @@ fn touched(draft: &PlanDraft) -> HashSet<String> {
                 | RecordAction::Amend { id, .. }
                 | RecordAction::Forget { id, .. },
             ) => seen(&ObjectRef::Seen(id.clone())),
+            Action::Host(HostAction::Password { .. }) => panic!("a file's plan changes no password"),
             Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => seen(server),
             Action::Host(HostAction::Configure(configure)) => seen(&configure.server),
             Action::Host(HostAction::Release(release)) => seen(&release.server),
             Action::Provision(ProvisionAction::CheckNetwork { pairs, .. }) => {
                 pairs.iter().for_each(|pair| seen(&pair.from.server));
             }
-            Action::Provision(
-                ProvisionAction::Inventory { hosts }
-                | ProvisionAction::Playbook { hosts, .. }
-                | ProvisionAction::Code { hosts, .. },
-            ) => hosts.iter().for_each(|host| seen(&host.server)),
+            Action::Provision(action) => action.hosts().iter().for_each(|host| seen(&host.server)),
         }
     }
     ids
-}
-
-/// References to steps that an action makes.
-fn references(action: &Action) -> Vec<&ObjectRef> {
-    match action {
-        Action::Server(ServerAction::Create(create)) => create.keys.iter().collect(),
-        Action::Server(ServerAction::Resize(resize)) => vec![&resize.server],
-        Action::Server(ServerAction::Power(power)) => vec![&power.server],
-        Action::Server(ServerAction::Link(link)) => vec![&link.server, &link.network],
-        Action::Server(ServerAction::Unlink(unlink)) => vec![&unlink.server],
-        Action::Server(ServerAction::Bandwidth(speed)) => match &speed.link {
-            WhichLink::Public => vec![&speed.server],
-            WhichLink::Network { network, .. } => vec![&speed.server, network],
-        },
-        Action::Host(HostAction::Configure(configure)) => vec![&configure.server, &configure.network],
-        Action::Host(HostAction::Release(release)) => vec![&release.server],
-        Action::Provision(ProvisionAction::CheckNetwork { network, pairs, .. }) => {
-            let hosts = pairs.iter().flat_map(|pair| [&pair.from.server, &pair.to.server]);
-            std::iter::once(network).chain(hosts).collect()
-        }
-        Action::Host(HostAction::Reach { server, .. } | HostAction::Exec { server, .. }) => vec![server],
-        Action::Provision(
-            ProvisionAction::Inventory { hosts }
-            | ProvisionAction::Playbook { hosts, .. }
-            | ProvisionAction::Code { hosts, .. },
-        ) => hosts.iter().map(|host| &host.server).collect(),
-        Action::Server(ServerAction::Delete(_))
-        | Action::Network(_)
-        | Action::Key(_)
-        | Action::Object(_)
-        | Action::Record(_) => Vec::new(),
-    }
 }
 
 proptest! {

@@ -2,6 +2,8 @@
 
 mod apply;
 mod change;
+mod code;
+mod cost;
 mod create;
 mod hash;
 mod intent;
@@ -11,8 +13,10 @@ mod object;
 mod ownership;
 mod provision;
 mod purpose;
+mod references;
 mod refuse;
 mod replace;
+mod rollback;
 mod speed;
 mod state;
 mod world;

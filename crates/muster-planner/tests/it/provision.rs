@@ -19,12 +19,12 @@ fn deploying() -> Setting {
     let mut setting = Setting::standing(&["web-1", "web-2", "db-1"]);
     setting.policy.purpose = Purpose::Deploy;
     setting.file.deploy = vec![
-        DeployEntry::Code(CodeEntry {
-            from: "./app".into(),
-            to: "/srv/app".into(),
-            hosts: Hosts::Groups(vec!["web".into()]),
-            keep: 3,
-        }),
+        DeployEntry::Code(Box::new(CodeEntry::new(
+            "./app",
+            "/srv/app",
+            Hosts::Groups(vec!["web".into()]),
+            3,
+        ))),
         DeployEntry::Playbook(PlaybookEntry {
             playbook: "playbooks/site.yml".into(),
             hosts: Hosts::All,

@@ -246,6 +246,7 @@ impl Setting {
                 owned: Vec::new(),
                 intents: Vec::new(),
                 login_key: Some(LOGIN_KEY.into()),
+                releases: Vec::new(),
             },
             policy: Policy::default(),
             bundle: BundleFacts::of(&manifest(&["app/index.html", "playbooks/site.yml"]), "exporter-1"),

@@ -104,8 +104,8 @@ impl Lanes for FatedStore {
     async fn quotas(&self) -> StoreResult<Vec<QuotaRow>> {
         self.store.quotas().await
     }
-    async fn prunable(&self, before: Timestamp, keep_at_least: u32) -> StoreResult<Vec<RunId>> {
-        self.store.prunable(before, keep_at_least).await
+    async fn prunable(&self, before: Timestamp, keep: Keep) -> StoreResult<Vec<RunId>> {
+        self.store.prunable(before, keep).await
     }
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()> {
         self.commit(self.store.prune(runs, at)).await

@@ -15,10 +15,11 @@ impl Lane {
     /// None: as planned. Some: what moved, in words.
     pub(super) async fn has_moved(&self, session: &Arc<Session>) -> Result<Option<String>, String> {
         let inputs = self.inputs().await?;
-        let seen =
-            self.inner.observe(&self.plan.space, session, &self.plan.draft.subject).await.map_err(
-                |error| format!("looking at the world once more before the first change: {error}"),
-            )?;
+        let seen = self
+            .inner
+            .observe_for(&self.plan.space, session, &self.plan.draft.subject, &inputs.wanted, &inputs.policy)
+            .await
+            .map_err(|error| format!("looking at the world once more before the first change: {error}"))?;
         let bundle = serde_json::from_value(inputs.bundle.clone()).map_err(|error| error.to_string())?;
         let now = self.inner.world.clock.now();
         let plan =

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use muster_model::id::StepNumber;
 use muster_model::plan::{Action, HostAction, OnFailure, Plan, Step, Subject, WaitingReason};
-use muster_model::run::{Entry, EntryKind, Output, RunState};
+use muster_model::run::{Entry, EntryKind, Fact, Output, RunState};
 use muster_store::{OutputLog, PlanInputs, Wait, Want};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -57,10 +57,11 @@ impl Lane {
         if !graph.is_done()
             && let Some(leaving) = self.wish(&self.local).await
         {
-            if let (Some(others), Ending::Cancelled) = (&others, &leaving) {
-                self.others_end(others).await?;
-            }
-            return self.leave(leaving, graph).await;
+            let asked = match (&others, &leaving) {
+                (Some(others), Ending::Cancelled) => self.others_end(others).await?,
+                _ => None,
+            };
+            return self.leave(asked.unwrap_or(leaving), graph).await;
         }
         let session = match self.inner.session(&self.plan.space, &self.plan.account).await {
             Ok(session) => session,
@@ -122,18 +123,22 @@ impl Lane {
         finished.map_err(|error| Stop::Store(error.to_string()))
     }
 
-    /// Lane 0 waits here until every other lane has done what it will do.
-    async fn others_end(&self, others: &Others) -> Result<(), Stop> {
+    /// Lane 0 waits here until every other lane has done what it will do, or until this process asks something of it:
+    /// the other lanes are let go of then, and nobody here would end them.
+    async fn others_end(&self, others: &Others) -> Result<Option<Ending>, Stop> {
         if self.journal.claim().lane != COORDINATOR {
-            return Ok(());
+            return Ok(None);
         }
         while !others.are_done(&self.inner).await? {
             if *self.local.borrow() == Local::Drop {
                 return Err(Stop::Fenced);
             }
+            if let Some(ending) = local_wish(&self.local) {
+                return Ok(Some(ending));
+            }
             tokio::time::sleep(OTHERS_POLL).await;
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The graph of this lane, from its journal and, where others have what it needs, from theirs.
@@ -172,7 +177,12 @@ impl Lane {
         if claim.lane != COORDINATOR {
             return self.finish().await;
         }
-        self.others_end(&others).await?;
+        if let Some(asked) = self.others_end(&others).await? {
+            return match asked {
+                Ending::Interrupted => self.interrupt().await,
+                _ => self.hand_over().await,
+            };
+        }
         let graph = self.whole().await?;
         self.end(state, Some(message), &graph).await
     }
@@ -285,7 +295,10 @@ impl Lane {
     fn is_of_a_world(&self) -> bool {
         let steps = &self.plan.draft.steps;
         let is_of_a_file = matches!(self.plan.draft.subject, Subject::Infrastructure(_));
-        is_of_a_file && !steps.iter().all(|step| matches!(step.action, Action::Host(HostAction::Exec { .. })))
+        is_of_a_file
+            && !steps.iter().all(|step| {
+                matches!(step.action, Action::Host(HostAction::Exec { .. } | HostAction::Password { .. }))
+            })
     }
 
     pub(super) fn step(&self, number: StepNumber) -> Option<&Step> {
@@ -354,8 +367,16 @@ impl Lane {
             .into_iter()
             .map(|step| (EntryKind::Skipped { step, message: why.to_owned() }, Vec::new()))
             .collect();
-        entries.push((EntryKind::Run { state, message }, Vec::new()));
+        entries.push((EntryKind::Run { state, message }, self.brought_about(state).await?));
         self.journal.write_all(entries).await
+    }
+
+    /// What the run's revision brought about, where it ends well.
+    async fn brought_about(&self, state: RunState) -> Result<Vec<Fact>, Stop> {
+        if !matches!(state, RunState::Succeeded | RunState::Partly) || !self.is_of_a_world() {
+            return Ok(Vec::new());
+        }
+        self.inner.brought_about(&self.plan).await.map_err(|error| Stop::Store(error.to_string()))
     }
 
     pub(super) async fn inputs(&self) -> Result<PlanInputs, String> {

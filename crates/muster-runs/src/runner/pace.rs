@@ -68,7 +68,10 @@ impl Lane {
     /// The steps of this lane.
     pub(super) async fn steps(&self, pace: Pace<'_>) -> Ending {
         // Until nothing of this lane is under way any more.
-        let Ok(_following) = self.inner.follow_limits().await else { return Ending::Stopped };
+        let _following = match self.inner.follow_limits().await {
+            Ok(following) => following,
+            Err(error) => return self.stopped(&Stop::Store(error.to_string())),
+        };
         let mut under_way = JoinSet::new();
         let ending = self.carry_out(pace, &mut under_way).await;
         // Whoever goes on with this lane must not meet a step of ours.
@@ -84,7 +87,10 @@ impl Lane {
         let mut halt = Halt::default();
         let mut let_go_at: Option<Instant> = None;
         let goes_on_after_failures = self.plan.draft.on_failure == OnFailure::Continue;
-        let Ok(deaths) = self.deaths().await else { return Ending::Stopped };
+        let deaths = match self.deaths().await {
+            Ok(deaths) => deaths,
+            Err(stop) => return self.stopped(&stop),
+        };
         loop {
             if *local.borrow() == Local::Drop {
                 return Ending::Stopped;
@@ -106,6 +112,9 @@ impl Lane {
                 pace.halted.cancel();
             }
             let mut limited = Limited::default();
+            // Heard from here on, so that nothing is missed between a look for room and the wait for it.
+            let given_back = self.inner.rooms.given_back();
+            tokio::pin!(given_back);
             while halt.is_none() && pace.may_begin() && !self.journal.is_stopped() {
                 let rooms = &self.inner.rooms;
                 let may_begin = |pool| rooms.has_room(pool) && !limited.pools.contains(&pool);
@@ -115,8 +124,8 @@ impl Lane {
                 let set_aside = (died >= DEATHS_MAX).then(|| set_aside(step, died));
                 if let Some(message) = set_aside.or_else(|| may_not_repeat(step, &state)) {
                     pace.graph.fail(number, message.clone());
-                    if self.leave_unknown(number, &state, message.clone()).await.is_err() {
-                        return Ending::Stopped;
+                    if let Err(stop) = self.leave_unknown(number, &state, message.clone()).await {
+                        return self.stopped(&stop);
                     }
                     if !goes_on_after_failures {
                         halt.failure = Some(message);
@@ -146,13 +155,13 @@ impl Lane {
             limited.steps.into_iter().for_each(|number| pace.graph.put_back(number));
             if let (Some(failure), Some(others)) = (&halt.failure, pace.others.as_deref_mut()) {
                 let fence = self.journal.claim().fence.0;
-                if others.fail(&self.inner, fence, failure).await.is_err() {
-                    return Ending::Stopped;
+                if let Err(stop) = others.fail(&self.inner, fence, failure).await {
+                    return self.stopped(&stop);
                 }
             }
             if under_way.is_empty() {
                 match self.is_blocked(&mut pace, &halt).await {
-                    Err(_) => return Ending::Stopped,
+                    Err(stop) => return self.stopped(&stop),
                     Ok(Blocked::No) => break,
                     Ok(Blocked::ByOthers) if self.inner.config.role != Role::Foreground => {
                         return Ending::Waits(pace.signals_seen());
@@ -187,9 +196,9 @@ impl Lane {
                         Ok(made) => {
                             pace.graph.succeed(number, made);
                             if let Some(others) = pace.others.as_deref_mut()
-                                && others.succeeded(&self.inner, number).await.is_err()
+                                && let Err(stop) = others.succeeded(&self.inner, number).await
                             {
-                                return Ending::Stopped;
+                                return self.stopped(&stop);
                             }
                         }
                         Err(StepError::Failed(_, message)) => {
@@ -199,14 +208,11 @@ impl Lane {
                             }
                         }
                         Err(StepError::LetGo) => {}
-                        Err(StepError::Stop(stop)) => {
-                            tracing::error!(run = %self.journal.run(), "run {} stopped: {stop}", self.journal.run());
-                            return Ending::Stopped;
-                        }
+                        Err(StepError::Stop(stop)) => return self.stopped(&stop),
                     }
                 }
                 _ = local.changed() => {}
-                () = self.inner.rooms.given_back(), if wants_room => {}
+                () = &mut given_back, if wants_room => {}
                 () = tokio::time::sleep(poll) => {}
             }
         }
@@ -218,6 +224,13 @@ impl Lane {
             _ if pace.graph.is_settled() => Ending::Failed(self.failures_in_words(pace.graph)),
             _ => Ending::Failed("no step can go on; this is a defect of the plan's order".into()),
         }
+    }
+
+    /// Nothing further may be begun or written here, for this reason.
+    fn stopped(&self, stop: &Stop) -> Ending {
+        let run = self.journal.run();
+        tracing::error!(%run, lane = self.journal.claim().lane.0, "run {run} stopped: {stop}");
+        Ending::Stopped
     }
 
     /// Takes what a step needs to begin: what it counts towards, then the node's room.
@@ -335,11 +348,7 @@ fn may_not_repeat(step: &Step, state: &StepState) -> Option<String> {
     if step.action.effect() != EffectClass::Opaque || step::can_be_asked(&step.action) {
         return None;
     }
-    Some(format!(
-        "step {} ({}) was started (attempt {attempt}) and its outcome is not known; it is not marked `repeatable: \
-         true`, so it is not started again by itself. Look at {}, then say `muster run retry`",
-        step.number, step.target, step.target
-    ))
+    Some(step::outcome_unknown(step, *attempt))
 }
 
 /// Whether the process that executes a lane asks something of it.

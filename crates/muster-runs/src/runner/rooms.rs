@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::graph::Pool;
@@ -68,8 +69,8 @@ impl Rooms {
     }
 
     /// Resolves when a place was given back since this was called.
-    pub(super) async fn given_back(&self) {
-        self.given_back.notified().await;
+    pub(super) fn given_back(&self) -> Notified<'_> {
+        self.given_back.notified()
     }
 }
 

@@ -74,10 +74,7 @@ impl About<'_> {
     }
 
     fn step(&self, number: StepNumber) -> Option<&Step> {
-        // Numbers begin with 1 and have no gaps; a plan of another make is searched.
-        let steps = &self.plan?.draft.steps;
-        let near = steps.get((number.0 as usize).saturating_sub(1)).filter(|step| step.number == number);
-        near.or_else(|| steps.iter().find(|step| step.number == number))
+        self.plan?.draft.step(number)
     }
 
     fn of_step(&self, entry: &Entry, number: StepNumber) -> Fields {
@@ -105,9 +102,8 @@ fn method(action: &Action) -> String {
 /// Servers of a step that works on several.
 fn hosts(step: &Step) -> Vec<&str> {
     match &step.action {
-        Action::Provision(ProvisionAction::Playbook { hosts, .. } | ProvisionAction::Code { hosts, .. }) => {
-            hosts.iter().map(|host| host.name.as_str()).collect()
-        }
+        Action::Provision(ProvisionAction::Inventory { .. }) => Vec::new(),
+        Action::Provision(action) => action.hosts().iter().map(|host| host.name.as_str()).collect(),
         // Everything else is about one server, or about none; its target says which.
         _ => Vec::new(),
     }

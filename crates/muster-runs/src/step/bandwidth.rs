@@ -29,6 +29,14 @@ impl Link {
         })
     }
 
+    /// Where links have no speed (machines of this computer), a file that names one still works.
+    fn shows_no_speed(&self, server: &SeenServer) -> bool {
+        match self.find(server) {
+            Some(link) => link.bandwidth_mbit.is_none(),
+            None => matches!(self, Link::Public),
+        }
+    }
+
     fn has(&self, server: &SeenServer, mbit: u32) -> bool {
         self.find(server).is_some_and(|link| link.bandwidth_mbit == Some(mbit))
     }
@@ -38,7 +46,8 @@ pub(super) async fn look(ctx: &StepContext, speed: &SetBandwidth) -> Result<Look
     let id = ctx.resolve(&speed.server)?;
     let link = Link::of(ctx, &speed.link)?;
     let_actions_end(ctx, &speed.name, &id).await?;
-    if link.has(&find(ctx, &speed.name, &id).await?, speed.to_mbit) {
+    let seen = find(ctx, &speed.name, &id).await?;
+    if link.has(&seen, speed.to_mbit) {
         return Ok(Looked::Already(object(&id), Vec::new()));
     }
     Ok(Looked::Act(Intent::Plain, Vec::new()))
@@ -58,6 +67,11 @@ pub(super) async fn act(ctx: &StepContext, speed: &SetBandwidth) -> Result<(Outp
             speed.name
         ))
     };
+    if link.shows_no_speed(&seen) {
+        let said = format!("the provider shows no speed of this link of {}, so it is left alone", speed.name);
+        ctx.say(said, Vec::new()).await?;
+        return Ok((object(&id), Vec::new()));
+    }
     let found = link.find(&seen).ok_or_else(|| lacks("is gone at the provider"))?;
     let link_id = found.id.as_ref().ok_or_else(|| lacks("has no id at the provider"))?;
     let sent = ctx.session.cloud.set_bandwidth(&id, link_id, speed.to_mbit).await;

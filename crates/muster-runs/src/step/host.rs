@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use muster_model::Secret;
 use muster_model::id::{ServerName, StepNumber};
 use muster_model::ownership::Provisioned;
 use muster_model::plan::{HostAction, KEYS_RECORD, ObjectRef, keys_digest};
@@ -16,6 +17,7 @@ use super::{StepContext, StepError, interface};
 use crate::error::EngineError;
 use crate::reach::{ReachError, add_keys};
 use crate::runner::OutputSink;
+use crate::secret::Kept;
 
 /// The longest one command of `server exec` may take.
 const EXEC_LIMIT: std::time::Duration = std::time::Duration::from_secs(6 * 3600);
@@ -49,6 +51,7 @@ pub(super) async fn act(ctx: &StepContext, action: &HostAction) -> Result<(Outpu
         HostAction::Exec { name, server, argv } => exec(ctx, name, server, argv).await,
         HostAction::Configure(configure) => interface::configure(ctx, configure).await,
         HostAction::Release(release) => interface::release(ctx, release).await,
+        HostAction::Password { name, server } => password(ctx, name, server).await,
     }
 }
 
@@ -76,6 +79,45 @@ async fn reach(
     Ok((Output::Object { kind: "server".into(), id }, facts))
 }
 
+/// Reads `USER:PASSWORD` lines, as the superuser.
+const CHPASSWD: &str = "if [ \"$(id -u)\" = 0 ]; then exec chpasswd; else exec sudo -n chpasswd; fi";
+/// Random bytes of a password; it is written as twice as many hexadecimal digits.
+const PASSWORD_BYTES: usize = 16;
+
+/// Another password of the login user. It is sealed before the server hears of it, so that it can never be one that
+/// nobody knows.
+async fn password(
+    ctx: &StepContext,
+    name: &ServerName,
+    server: &ObjectRef,
+) -> Result<(Output, Vec<Fact>), StepError> {
+    let id = ctx.resolve(server)?;
+    let reached = ctx.engine.reach(&ctx.session, name, &id).await?;
+    let facts: Vec<Fact> =
+        reached.new_host_key.iter().map(|key| ctx.engine.host_key_fact(&ctx.session, &id, key)).collect();
+    let mut bytes = [0; PASSWORD_BYTES];
+    ctx.world().random.fill(&mut bytes);
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = Secret::new(text);
+    let failed = |error: EngineError| StepError::transient(error.to_string());
+    let account = &ctx.session.account.identity;
+    ctx.engine.keep_server_password(account, &id, Kept::Next, &secret).await.map_err(failed)?;
+    let line = format!("{}:{}\n", reached.host.user, secret.expose());
+    let script = ssh::quote::script(CHPASSWD, "change-password", &[] as &[&str]);
+    let mut said = ssh::Collected::default();
+    let finished =
+        ctx.engine.outside.hosts.exec(&reached.host, &Exec::new(script).stdin(line), &mut said).await?;
+    if !finished.success() {
+        let words = String::from_utf8_lossy(&said.stderr).trim().replace(secret.expose(), "…");
+        return Err(StepError::refused(format!(
+            "{name} did not take another password for {} ({}): {words}; it has the one it had",
+            reached.host.user, finished.end
+        )));
+    }
+    ctx.engine.keep_server_password(account, &id, Kept::Current, &secret).await.map_err(failed)?;
+    Ok((Output::Object { kind: "server".into(), id }, facts))
+}
+
 /// A command of which nobody knows what became is not begun again, until a person asks for it.
 pub(super) async fn may_begin(ctx: &StepContext) -> Result<(), StepError> {
     past(ctx).await?.unknown.map_or(Ok(()), |message| Err(StepError::unknown(message)))
@@ -98,7 +140,7 @@ async fn exec(
     let claim = ctx.journal.claim();
     let (run, lane) = (claim.run.to_string(), u32::from(claim.lane.0));
     let attempt_of = |number: u32| ssh::Attempt::new(&run, lane, ctx.step.number.0, number, claim.fence.0);
-    let mut lines = Lines::new(ctx.output.clone(), ctx.world().clock.clone(), ctx.step.number, name);
+    let mut lines = Lines::new(ctx.output.clone(), ctx.world().clock.clone(), ctx.step.number, name.as_str());
     // What was begun before a person asked for another try counts if it went well.
     let earlier = past.before_retry.iter().map(|attempt| attempt_of(attempt.0));
     let found = what_became_of(ctx, &reached.host, earlier, &mut lines).await?;
@@ -158,8 +200,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    fn new(sink: Arc<OutputSink>, clock: Arc<dyn Clock>, step: StepNumber, target: &ServerName) -> Lines {
-        Lines { sink, clock, step, target: target.to_string(), open: [Vec::new(), Vec::new()] }
+    pub(super) fn new(sink: Arc<OutputSink>, clock: Arc<dyn Clock>, step: StepNumber, target: &str) -> Lines {
+        Lines { sink, clock, step, target: target.to_owned(), open: [Vec::new(), Vec::new()] }
     }
 
     fn keep(&self, line: &[u8]) {
@@ -168,7 +210,7 @@ impl Lines {
     }
 
     /// The last line may have no end.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         for open in std::mem::take(&mut self.open) {
             if !open.is_empty() {
                 self.keep(&open);

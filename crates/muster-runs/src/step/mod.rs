@@ -20,6 +20,8 @@ use crate::journal::{LaneJournal, Stop};
 use crate::runner::{History, OutputSink};
 
 mod bandwidth;
+mod build;
+mod code;
 mod create;
 mod host;
 mod interface;
@@ -56,6 +58,23 @@ impl StepError {
 
     pub(crate) fn unknown(message: impl Into<String>) -> StepError {
         StepError::Failed(FailureClass::UnknownOutcome, message.into())
+    }
+
+    /// The same with more to say.
+    fn with(self, more: &str) -> StepError {
+        match self {
+            StepError::Failed(class, message) => StepError::Failed(class, message + more),
+            StepError::LetGo | StepError::Stop(_) => self,
+        }
+    }
+
+    /// What it says to people.
+    fn words(&self) -> String {
+        match self {
+            StepError::Failed(_, message) => message.clone(),
+            StepError::LetGo => "it was let go of".to_owned(),
+            StepError::Stop(stop) => format!("{stop:?}"),
+        }
     }
 }
 
@@ -150,7 +169,8 @@ impl StepContext {
             ObjectRef::Seen(id) => Ok(id.clone()),
             ObjectRef::Made(step) => match self.made.get(step) {
                 Some(Output::Object { id, .. }) => Ok(id.clone()),
-                Some(Output::None | Output::File { .. } | Output::Hosts { .. }) | None => {
+                Some(Output::None | Output::File { .. } | Output::Hosts { .. } | Output::Built { .. })
+                | None => {
                     Err(StepError::refused(format!("step {step} made nothing that this step could use")))
                 }
             },
@@ -177,7 +197,7 @@ pub(crate) async fn look(ctx: &StepContext) -> Result<Looked, StepError> {
         Action::Key(action) => key::look(ctx, action).await,
         Action::Object(action) => object::look(ctx, action).await,
         Action::Record(action) => record::look(ctx, action).await,
-        Action::Host(HostAction::Reach { .. } | HostAction::Release(_)) => {
+        Action::Host(HostAction::Reach { .. } | HostAction::Release(_) | HostAction::Password { .. }) => {
             Ok(Looked::Act(Intent::Plain, Vec::new()))
         }
         Action::Host(HostAction::Configure(configure)) => interface::look(ctx, configure).await,
@@ -204,9 +224,20 @@ pub(crate) async fn act(ctx: &StepContext, intent: Intent) -> Result<(Output, Ve
 
 /// The outcome is durable: what was kept, so that whoever came after us could have learned it, goes.
 pub(crate) fn settled(ctx: &StepContext) {
-    if let Action::Provision(ProvisionAction::Playbook { .. }) = &ctx.step.action {
-        playbook::settled(ctx);
+    match &ctx.step.action {
+        Action::Provision(ProvisionAction::Playbook { .. }) => playbook::settled(ctx),
+        Action::Provision(ProvisionAction::Build(_)) => build::settled(ctx),
+        _ => {}
     }
+}
+
+/// What is said of an attempt at an opaque step that nobody knows the end of.
+pub(crate) fn outcome_unknown(step: &Step, attempt: Attempt) -> String {
+    let Step { number, target, .. } = step;
+    format!(
+        "step {number} ({target}) was started (attempt {attempt}) and its outcome is not known; it is not marked \
+         `repeatable: true`, so it is not started again by itself. Look at {target}, then say `muster run retry`"
+    )
 }
 
 /// Whether an opaque action leaves a trace where it ran, so that a further attempt can ask what became of it.

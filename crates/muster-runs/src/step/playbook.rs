@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use muster_model::Secret;
 use muster_model::ansible::{Inventory, Question, check};
+use muster_model::code::EXPORTED;
 use muster_model::diagnostic::{Diagnostic, Severity};
 use muster_model::document::{Kind, Placeholder, resolve};
 use muster_model::id::{ProviderId, SecretName};
@@ -25,6 +26,7 @@ use self::told::Told;
 use super::provision::{Target, bundle_files, inventory_of, targets};
 use super::{StepContext, StepError};
 use crate::journal::Stop;
+use crate::secret::BECOME_PASSWORD;
 
 mod earlier;
 mod told;
@@ -34,7 +36,6 @@ const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The longest one playbook may take.
 const PLAYBOOK_LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// The name under which a client sends the password of `--ask-become-pass`.
-const BECOME_PASSWORD: &str = "ANSIBLE_BECOME_PASS";
 /// Problems of a playbook that are shown at once.
 const PROBLEMS_SHOWN_MAX: usize = 20;
 
@@ -203,6 +204,8 @@ async fn files_of(ctx: &StepContext, playbook: &PlaybookRef) -> Result<(String, 
             let files = bundle_files(ctx, "").await?;
             let files = files
                 .into_iter()
+                // Ansible reads none of the code that was exported for delivery.
+                .filter(|(path, _)| !path.starts_with(EXPORTED))
                 .map(|(path, file)| (path, RunFile { content: file.content, mode: file.mode }))
                 .collect();
             Ok((path.trim_start_matches("./").to_owned(), files, Vars::new()))

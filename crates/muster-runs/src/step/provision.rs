@@ -1,26 +1,23 @@
-//! Steps inside several servers: the Ansible inventory, playbooks, code delivery.
+//! Steps inside several servers: which ones, how they are reached, and the Ansible inventory. Playbooks, builds and
+//! code have files of their own.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt};
 use muster_model::ansible::{Inventory, InventoryHost};
 use muster_model::bundle::Manifest;
 use muster_model::id::{ProviderId, ServerName};
-use muster_model::ownership::{ObjectKind, Ownership, Provisioned};
+use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{ProvisionAction, ProvisionHost};
-use muster_model::run::{EntryKind, Fact, Output};
+use muster_model::run::{Fact, Output};
+use muster_outside::build::Tree;
 use muster_outside::host::ssh::Host;
-use muster_outside::host::ssh::deliver::{DeliveredFile, Delivery, deliver};
+use muster_outside::host::ssh::deliver::DeliveredFile;
 use muster_store::About;
 
-use super::playbook;
 use super::server::{recent, store_failed};
-use super::{Intent, Looked, StepContext, StepError, reachable};
+use super::{Intent, Looked, StepContext, StepError, build, code, playbook, reachable};
 
-/// Hosts that code is delivered to at once.
-const DELIVERIES_AT_ONCE: usize = 16;
 /// SSH's usual port.
 const SSH_PORT: u16 = 22;
 
@@ -28,7 +25,9 @@ pub(super) async fn look(ctx: &StepContext, action: &ProvisionAction) -> Result<
     match action {
         // Writing the same file twice is the same as once, and a delivery looks for its release by itself.
         ProvisionAction::Inventory { .. }
-        | ProvisionAction::Code { .. }
+        | ProvisionAction::Build(_)
+        | ProvisionAction::Code(_)
+        | ProvisionAction::Release(_)
         | ProvisionAction::CheckNetwork { .. } => {}
         ProvisionAction::Playbook { .. } => playbook::may_begin(ctx).await?,
     }
@@ -42,9 +41,9 @@ pub(super) async fn act(
     match action {
         ProvisionAction::Inventory { hosts } => write_inventory(ctx, hosts).await,
         ProvisionAction::Playbook { .. } => playbook::act(ctx, action).await,
-        ProvisionAction::Code { from, digest, to, hosts, keep } => {
-            code(ctx, from, digest, to, hosts, *keep).await
-        }
+        ProvisionAction::Build(action) => build::act(ctx, action).await,
+        ProvisionAction::Code(action) => code::deliver(ctx, action).await,
+        ProvisionAction::Release(action) => code::go_back(ctx, action).await,
         ProvisionAction::CheckNetwork { network_name, network, dhcp, pairs } => {
             let question =
                 reachable::Question { network: ctx.resolve(network)?, name: network_name, dhcp: *dhcp };
@@ -124,94 +123,20 @@ async fn write_inventory(
 }
 
 /// The files of the bundle, or of one directory of it.
-pub(super) async fn bundle_files(
-    ctx: &StepContext,
-    below: &str,
-) -> Result<BTreeMap<String, DeliveredFile>, StepError> {
+pub(super) async fn bundle_files(ctx: &StepContext, below: &str) -> Result<Tree, StepError> {
     let row = ctx.store().plan(ctx.plan.id).await.map_err(store_failed)?;
     let row = row.ok_or_else(|| StepError::refused("the plan of this run is gone"))?;
     let manifest: Manifest = serde_json::from_str(&row.new.bundle)
         .map_err(|error| StepError::refused(format!("the bundle's manifest cannot be read: {error}")))?;
-    let mut files = BTreeMap::new();
+    files_of(ctx, &manifest, below).await
+}
+
+/// The contents that a manifest names below a directory.
+pub(super) async fn files_of(ctx: &StepContext, manifest: &Manifest, below: &str) -> Result<Tree, StepError> {
+    let mut files = Tree::new();
     for (path, entry) in manifest.below(below) {
         let content = ctx.engine.contents.get(&entry.sha256).await.map_err(store_failed)?;
         files.insert(path.to_owned(), DeliveredFile { content: Bytes::from(content), mode: entry.mode });
     }
     Ok(files)
-}
-
-async fn code(
-    ctx: &StepContext,
-    from: &str,
-    digest: &str,
-    to: &str,
-    hosts: &[ProvisionHost],
-    keep: u32,
-) -> Result<(Output, Vec<Fact>), StepError> {
-    let from = from.trim_start_matches("./").trim_end_matches('/');
-    let delivery = Arc::new(Delivery {
-        files: bundle_files(ctx, from).await?,
-        digest: digest.to_owned(),
-        to: to.to_owned(),
-        keep,
-    });
-    let deliveries: Vec<_> = targets(ctx, hosts)
-        .await?
-        .into_iter()
-        .map(|target| {
-            let (delivery, hosts) = (delivery.clone(), ctx.engine.outside.hosts.clone());
-            async move {
-                let outcome = deliver(hosts.as_ref(), &target.host, &delivery).await;
-                (target, outcome)
-            }
-            .boxed()
-        })
-        .collect();
-    let done: Vec<_> = futures::stream::iter(deliveries).buffered(DELIVERIES_AT_ONCE).collect().await;
-    let (mut changed, mut unchanged) = (0, 0);
-    let mut failed = None;
-    let mut entries = Vec::new();
-    let mut facts = Vec::new();
-    for (target, outcome) in done {
-        let (outcome, message, succeeded) = match outcome {
-            Ok(delivered) if delivered.changed => {
-                changed += 1;
-                let before = delivered.before.map_or_else(String::new, |before| format!("was {before}"));
-                ("changed", before, true)
-            }
-            Ok(_) => {
-                unchanged += 1;
-                ("ok", String::new(), true)
-            }
-            Err(error) => {
-                let message = crate::error::chain(&error);
-                failed.get_or_insert(StepError::from(error));
-                ("failed", message, false)
-            }
-        };
-        entries.push((
-            EntryKind::Task {
-                step: ctx.step.number,
-                host: target.name.to_string(),
-                task: format!("deliver {from} as release {}", &digest[..digest.len().min(12)]),
-                outcome: outcome.to_owned(),
-                message,
-            },
-            Vec::new(),
-        ));
-        facts.push(Fact::Provisioned {
-            account: ctx.session.account.identity.clone(),
-            id: target.id.clone(),
-            key: format!("code:{to}"),
-            outcome: Provisioned { digest: digest.to_owned(), succeeded, at: ctx.world().clock.now() },
-        });
-    }
-    ctx.journal.write_all(entries).await?;
-    match failed {
-        None => Ok((Output::Hosts { changed, unchanged }, facts)),
-        Some(error) => {
-            ctx.say("what was delivered stays recorded", facts).await?;
-            Err(error)
-        }
-    }
 }

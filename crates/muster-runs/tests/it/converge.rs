@@ -150,7 +150,7 @@ fn a_seed_replays_byte_for_byte() {
         let stage = Stage::new(99);
         let lived = stage.process(Cut::Never, async |engine: Engine| {
             let run = update(&engine, SHOP, outside_only()).await.unwrap().1.unwrap();
-            let entries = engine.reads().entries(run.id, 0, 10_000).await.unwrap();
+            let entries = journal_of(&engine, run.id).await;
             serde_json::to_string(&entries).unwrap()
         });
         lived.result.unwrap()

@@ -92,7 +92,7 @@ fn a_failure_in_one_lane_ends_them_all() {
     assert_eq!(stage.picture().len(), 20);
 }
 
-/// EDG-75: after the cause is gone, a retry goes on in every lane of the same run, and repeats nothing.
+/// After the cause is gone, a retry goes on in every lane of the same run, and repeats nothing.
 #[test]
 fn a_failed_run_is_tried_again_in_every_lane() {
     let stage = stage(35);

@@ -1,11 +1,14 @@
 //! The whole engine against the simulated cloud in the same process: time is virtual, chance has a seed.
 
+mod code;
 mod converge;
 mod crash;
 mod fault;
 mod lanes;
 mod laws;
+mod life;
 mod limits;
+mod matrix;
 mod metrics;
 mod network;
 mod people;
@@ -13,7 +16,9 @@ mod process;
 mod provision;
 mod queue;
 mod reach;
+mod refusal;
 mod retry;
+mod revision;
 mod seed;
 mod sink;
 mod world;

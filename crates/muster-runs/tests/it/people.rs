@@ -2,6 +2,7 @@
 
 use muster_model::plan::Subject;
 use muster_model::run::{EntryKind, Output, RunState};
+use muster_runs::reads::EventPositions;
 use muster_runs::{Engine, EngineError};
 use muster_sim::onecloud::Durations;
 use muster_store::PlanState;
@@ -30,14 +31,14 @@ async fn approved(engine: &Engine, text: &str) -> muster_model::id::RunId {
 
 /// Waits until a step of the run has succeeded.
 async fn under_way(engine: &Engine, run: muster_model::id::RunId) {
-    let mut after = 0;
+    let mut seen = EventPositions::new();
     loop {
-        engine.committed(run, after).await;
-        let entries = engine.reads().entries(run, 0, 1_000).await.unwrap();
+        engine.reads().more(run, &seen).await;
+        let entries = journal_of(engine, run).await;
         if entries.iter().any(|entry| matches!(entry.kind, EntryKind::Succeeded { .. })) {
             return;
         }
-        after = entries.len() as u64;
+        seen.extend(entries.iter().map(|entry| (entry.lane, entry.seq)));
     }
 }
 
@@ -50,10 +51,7 @@ fn cancel_says_what_was_left() {
         under_way(&engine, run).await;
         engine.cancel(&me(), run).await.unwrap();
         let run = ended(&engine, run).await;
-        (
-            engine.reads().run(run.id).await.unwrap().unwrap(),
-            engine.reads().entries(run.id, 0, 1_000).await.unwrap(),
-        )
+        (engine.reads().run(run.id).await.unwrap().unwrap(), journal_of(&engine, run.id).await)
     });
     let (view, entries) = lived.result.unwrap();
     assert_eq!(view.run.state, RunState::Cancelled);

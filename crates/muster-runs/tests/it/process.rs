@@ -17,9 +17,11 @@ use muster_model::rights::Authority;
 use muster_model::run::{Entry, Run, RunState};
 use muster_model::{Secret, World};
 use muster_outside::ansible::ScriptedAnsible;
+use muster_outside::build::ScriptedBuilder;
 use muster_outside::host::ssh::ScriptedHosts;
 use muster_outside::transport::{Broken, Transport};
 use muster_runs::engine::EnvironmentAccount;
+use muster_runs::reads::EventPositions;
 use muster_runs::submit::Proposal;
 use muster_runs::{Engine, EngineConfig, EngineError};
 use muster_sim::in_process::InProcess;
@@ -55,6 +57,8 @@ pub struct Stage {
     pub hosts: Arc<ScriptedHosts>,
     /// Playbooks, in memory.
     pub ansible: Arc<ScriptedAnsible>,
+    /// Builds, in memory.
+    pub builder: Arc<ScriptedBuilder>,
 }
 
 impl Stage {
@@ -75,9 +79,10 @@ impl Stage {
         let folder =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let (hosts, ansible) = (Arc::new(ScriptedHosts::new()), Arc::new(ScriptedAnsible::new()));
+        let builder = Arc::new(ScriptedBuilder::new());
         let simulator = Simulator::new(config);
         let lane_targets = muster_planner::LANE_TARGETS;
-        Stage { simulator, clock, world, folder, settings, lane_targets, hosts, ansible }
+        Stage { simulator, clock, world, folder, settings, lane_targets, hosts, ansible, builder }
     }
 
     pub fn home(&self) -> &Path {
@@ -134,6 +139,7 @@ impl Stage {
             transport: Arc::new(wire),
             hosts: self.hosts.clone(),
             ansible: self.ansible.clone(),
+            builder: self.builder.clone(),
         }
     }
 
@@ -256,6 +262,11 @@ struct Wire {
     fate: Arc<Doom>,
 }
 
+/// A wire to a simulator for a client without an engine.
+pub fn free_wire(simulator: &Simulator) -> impl Transport + use<> {
+    Wire { inner: InProcess::new(simulator.clone()), fate: Arc::new(Doom::new(Cut::Never)) }
+}
+
 #[async_trait]
 impl Transport for Wire {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Broken> {
@@ -316,11 +327,11 @@ pub async fn journal_of(engine: &Engine, run: RunId) -> Vec<Entry> {
 
 /// Follows a run to its end.
 pub async fn ended(engine: &Engine, run: RunId) -> Run {
-    let mut after = 0;
+    let mut seen = EventPositions::new();
     loop {
-        engine.committed(run, after).await;
-        let entries = engine.reads().entries(run, after, 1_000).await.unwrap();
-        after = entries.last().map_or(after, |entry| entry.seq.0);
+        engine.reads().more(run, &seen).await;
+        let entries = engine.reads().follow(run, &seen, 1_000).await.unwrap();
+        seen.extend(entries.iter().map(|entry| (entry.lane, entry.seq)));
         let view = engine.reads().run(run).await.unwrap().unwrap();
         if view.run.state.is_final() || view.run.state == RunState::Interrupted {
             return view.run;

@@ -91,7 +91,7 @@ fn a_playbook_is_given_its_secrets_and_nobody_else() {
         engine.set_secret(&me(), &"default".into(), "db".into(), Secret::new(HIDDEN[0])).await.unwrap();
         let run = deploy(&engine).await;
         assert_eq!(run.state, RunState::Succeeded, "{:?}", run.message);
-        serde_json::to_string(&engine.reads().entries(run.id, 0, 10_000).await.unwrap()).unwrap()
+        serde_json::to_string(&journal_of(&engine, run.id).await).unwrap()
     });
     let journal = lived.result.unwrap();
     let runs = stage.ansible.runs();

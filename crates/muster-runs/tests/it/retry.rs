@@ -1,6 +1,6 @@
 //! A failed run that a person tries again: what failed begins once more in the same journal, what succeeded stays.
 
-use muster_model::id::{RunId, StepNumber};
+use muster_model::id::StepNumber;
 use muster_model::run::{Entry, EntryKind, Run, RunState};
 use muster_outside::host::ssh::SshError;
 use muster_runs::Engine;
@@ -16,10 +16,6 @@ stats: false
 servers:
   web: { count: 3, image: Ubuntu 20.04, cpu: 1, ram: 1 GiB, disk: 40 GiB ssd }
 ";
-
-async fn journal(engine: &Engine, run: RunId) -> Vec<Entry> {
-    engine.reads().entries(run, 0, 10_000).await.unwrap()
-}
 
 /// The attempts at a step that were begun.
 fn begun(entries: &[Entry], number: u32) -> Vec<u32> {
@@ -57,10 +53,10 @@ fn what_failed_begins_again_and_what_succeeded_stays() {
     let lived = stage.process(Cut::Never, async |engine: Engine| {
         let failed = update(&engine, SHOP, outside_only()).await.unwrap().1.unwrap();
         assert_eq!(failed.state, RunState::Failed, "{:?}", failed.message);
-        let before = journal(&engine, failed.id).await;
+        let before = journal_of(&engine, failed.id).await;
         let run = again(&engine, &failed).await;
         assert_eq!(run.state, RunState::Succeeded, "{:?}", run.message);
-        let all = journal(&engine, run.id).await;
+        let all = journal_of(&engine, run.id).await;
         assert_eq!(all[..before.len()], before, "the same journal goes on");
         let refused = before.iter().find_map(|entry| match &entry.kind {
             EntryKind::Failed { step, .. } => Some(*step),
@@ -107,7 +103,7 @@ fn a_command_runs_again_only_where_it_failed() {
         stage.hosts.answer("web-2", "uptime", 0, "", "");
         let run = again(&engine, &failed).await;
         assert_eq!(run.state, RunState::Succeeded, "{:?}", run.message);
-        let all = journal(&engine, run.id).await;
+        let all = journal_of(&engine, run.id).await;
         assert_eq!([1, 2, 3].map(|number| begun(&all, number)), [vec![1], vec![1, 2, 3], vec![1]]);
     });
     lived.result.unwrap();

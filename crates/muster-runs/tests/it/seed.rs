@@ -664,7 +664,8 @@ async fn stopped(
         if entries.len() as u64 >= entries_before {
             break;
         }
-        engine.committed(run, entries.len() as u64).await;
+        let seen = entries.iter().map(|entry| (entry.lane, entry.seq)).collect();
+        engine.reads().more(run, &seen).await;
     }
     let asked = if cancel { engine.cancel(&me(), run).await } else { engine.interrupt(&me(), run).await };
     // It may have ended in this very moment.

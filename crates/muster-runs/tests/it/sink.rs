@@ -43,7 +43,7 @@ fn of_kind(sink: &MemorySink, kind: &str) -> BTreeMap<String, Value> {
 async fn expected(engine: &Engine) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for view in engine.reads().runs(&"default".into(), 100).await.unwrap() {
-        for entry in engine.reads().entries(view.run.id, 0, 10_000).await.unwrap() {
+        for entry in journal_of(engine, view.run.id).await {
             ids.insert(format!("{}:{}:{}", entry.run, entry.lane, entry.seq));
         }
     }
@@ -106,7 +106,7 @@ fn methods_and_tasks_go_to_two_indices_under_one_correlation() {
         assert_eq!(sink.prepared(), 1);
         assert_eq!(shipping.stats().sent.load(Relaxed), sink.documents().len() as u64);
         assert_eq!(shipping.stats().dropped.load(Relaxed), 0);
-        let entries = engine.reads().entries(run.id, 0, 10_000).await.unwrap();
+        let entries = journal_of(&engine, run.id).await;
         (run, entries)
     });
     let (run, entries) = lived.result.unwrap();

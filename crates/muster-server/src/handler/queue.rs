@@ -12,10 +12,10 @@ use muster_model::id::PlanId;
 use muster_runs::Start;
 use muster_runs::queue::{QueueState, QueuedRow};
 
-use super::InSpace;
+use super::Reading;
 use crate::answer::{Handled, accepted, all, document};
 use crate::app::App;
-use crate::extract::{Asking, Document, Path, Query};
+use crate::extract::{Asking, Document, Path};
 use crate::negotiate::accept;
 use crate::refusal::Refusal;
 
@@ -68,14 +68,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/api/v1/queue", operation_id = "queue_list", tag = "runs",
     params(("space" = Option<String>, Query, description = "The Space")),
     responses((status = 200, description = "The requests", body = Many<QueuedAttributes>)))]
-pub async fn list(
-    State(app): State<App>,
-    headers: HeaderMap,
-    Asking(authority): Asking,
-    Query(space): Query<InSpace>,
-) -> Handled {
-    accept(&headers, &[media::JSON_API])?;
-    all(app.engine.queue(&authority, &space.name()).await?.iter().map(said).collect())
+pub async fn list(State(app): State<App>, Reading { authority, space }: Reading) -> Handled {
+    all(app.engine.queue(&authority, &space).await?.iter().map(said).collect())
 }
 
 /// One queued request.

@@ -23,6 +23,8 @@ pub enum Fault {
     },
     /// Nothing happens; the answer has this status and a `Message`.
     Status(u16),
+    /// Nothing happens; the answer has this status and a JSON object without a `Message`.
+    NoMessage(u16),
     /// Nothing happens and no answer comes until the connection closes (or the bound of hanging is reached).
     Hang,
     /// The effect happens, and no answer comes.
@@ -155,6 +157,7 @@ impl Fault {
                 _ => Err(wanted("older or newer")),
             },
             "status" => status().map(Fault::Status),
+            "no_message" => status().map(Fault::NoMessage),
             "hang" => Ok(Fault::Hang),
             "hang_after_effect" => Ok(Fault::HangAfterEffect),
             "truncated" => Ok(Fault::Truncated),

@@ -192,7 +192,7 @@ impl World {
         let required = |name: &str| Refusal::bad(format!("Parameter {name} is required"));
         let name = check_name(fields)?;
         let capacity = fields.count("NetworkCapacity")?.ok_or_else(|| required("NetworkCapacity"))?;
-        if capacity < 1 || capacity > CAPACITY_MAX {
+        if !(1..=CAPACITY_MAX).contains(&capacity) {
             return Err(Refusal::bad(format!("NetworkCapacity must be from 1 to {CAPACITY_MAX}")));
         }
         let bandwidth = fields.count("Bandwidth")?.unwrap_or(10);
@@ -320,12 +320,17 @@ impl World {
         for (field, value) in fields {
             let read = Fields::of_object(&Map::from_iter([(field.clone(), value.clone())]));
             let form = |error: serde_json::Error| DriftError::Form(format!("{field}: {error}"));
+            // A list would be read as the values of an object in their order.
+            let object = || match value {
+                Value::Object(_) => Ok(value),
+                _ => Err(DriftError::Form(format!("{field} must be an object"))),
+            };
             match field.to_lowercase().as_str() {
                 "name" => after.name = read.text(field)?.unwrap_or_default(),
                 "state" => after.state_word = read.text(field)?,
                 "bandwidth" => after.bandwidth = read.count(field)?.unwrap_or(after.bandwidth),
-                "firewall" => after.firewall = Firewall::deserialize(value).map_err(form)?,
-                "vpn" => after.vpn = Vpn::deserialize(value).map_err(form)?,
+                "firewall" => after.firewall = Firewall::deserialize(object()?).map_err(form)?,
+                "vpn" => after.vpn = Vpn::deserialize(object()?).map_err(form)?,
                 _ => {
                     let text = format!("a public network has no field {field:?} that can be set");
                     return Err(DriftError::Form(text));

@@ -89,6 +89,7 @@ impl Bent {
         for fault in rule.faults {
             match fault {
                 Fault::Status(status) => bent.instead = Some(Outcome::of(Err(refusal_of(status)))),
+                Fault::NoMessage(status) => bent.instead = Some(Outcome::json(status, b"{}".to_vec())),
                 Fault::Html(status) => bent.instead = Some(html(status)),
                 Fault::Hang => bent.instead = Some(Outcome::Hang),
                 Fault::EffectAfterMs(late) => bent.late_ms = Some(late),

@@ -114,6 +114,15 @@ async fn statuses_come_as_often_as_told_and_nothing_happens() {
     client.create("web").await;
 }
 
+#[tokio::test]
+async fn an_error_may_come_without_a_message() {
+    let client = Client::instant();
+    client.fault(on_create(json!({"no_message": 500}))).await;
+    let got = client.post("/server", spec("web")).await;
+    assert_eq!((got.status, got.text.as_str()), (500, "{}"));
+    assert!(client.names().await.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hang_ends_with_the_time_out_of_the_caller_or_its_own_bound() {
     let client = Client::instant();

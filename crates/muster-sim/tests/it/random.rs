@@ -98,6 +98,7 @@ fn fault() -> impl Strategy<Value = Value> {
         Just(json!("duplicate_effect")),
         Just(json!("same_name_by_stranger")),
         Just(json!({"status": 500})),
+        Just(json!({"no_message": 500})),
         Just(json!("truncated")),
         Just(json!("html")),
         Just(json!("stuck_action")),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::ask::{column, execute, row, rows};
 use super::claim::{lock_lanes, take_lane};
-use super::{journal, settings};
+use super::{journal, revision, settings};
 use crate::error::StoreError;
 use crate::form::FORM;
 use crate::store::{Approval, Audit};
@@ -58,6 +58,9 @@ pub(super) async fn approve<C: GenericClient>(tx: &C, approval: &Approval) -> Re
     )
     .await?;
     insert_lanes(tx, approval).await?;
+    if let Some(new) = &approval.revision {
+        revision::insert(tx, run.id, new).await?;
+    }
     settings::write_audit(
         tx,
         &Audit {

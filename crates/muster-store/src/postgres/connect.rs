@@ -22,8 +22,8 @@ const AWAY_MAX: Duration = Duration::from_secs(15);
 const BACK_OFF_FIRST: Duration = Duration::from_millis(50);
 const BACK_OFF_MAX: Duration = Duration::from_secs(2);
 /// What every session asks of the server. A process that is stopped in the middle of a transaction must not hold
-/// its row locks against a takeover, hence the time-outs: the one for idle
-/// transactions, which are only ever a few statements long, lies below the shortest lease.
+/// its row locks against a takeover, hence the time-outs: the one for idle transactions, which are only ever a few
+/// statements long, lies below the shortest lease.
 const SESSION: &str = "-c synchronous_commit=on -c statement_timeout=30s -c lock_timeout=10s \
     -c idle_in_transaction_session_timeout=3s -c client_min_messages=warning -c TimeZone=UTC";
 

@@ -18,6 +18,8 @@ const PART_BYTES: usize = 64 * 1024;
 /// Parts sent or read in one statement.
 const PARTS_AT_ONCE: usize = 32;
 
+/// A use is noted again after so long; asking for the thousands of files of a bundle would else be as many commits.
+const NOTED_FOR: Duration = Duration::from_secs(3_600);
 /// Contents looked at in one statement when unused ones are forgotten.
 const UNUSED_AT_ONCE: usize = 500;
 
@@ -37,8 +39,14 @@ impl PostgresContents {
 impl Contents for PostgresContents {
     async fn has(&self, digest: &str) -> StoreResult<bool> {
         must_be_digest(digest)?;
-        let sql = "update blob set used_at = now() where digest = $1";
-        change!(self, tx => execute(&tx, sql, &[&digest]).await.map(|found| found > 0))
+        match read!(self, db => is_noted(&db, digest).await)? {
+            None => Ok(false),
+            Some(true) => Ok(true),
+            Some(false) => {
+                let sql = "update blob set used_at = now() where digest = $1";
+                change!(self, tx => execute(&tx, sql, &[&digest]).await.map(|found| found > 0))
+            }
+        }
     }
 
     async fn put(&self, digest: &str, content: &[u8]) -> StoreResult<()> {
@@ -78,6 +86,13 @@ impl Contents for PostgresContents {
         let sql = "delete from output_block where run = $1";
         change!(self, tx => execute(&tx, sql, &[&run.0]).await.map(|_| ()))
     }
+}
+
+/// Whether a use of this content was noted a short while ago; none if it is not here.
+async fn is_noted<C: GenericClient>(db: &C, digest: &str) -> Result<Option<bool>, StoreError> {
+    let sql = "select used_at > now() - make_interval(secs => $2) from blob where digest = $1";
+    let found = row(db, sql, &[&digest, &NOTED_FOR.as_secs_f64()]).await?;
+    found.map(|found| column(&found, 0)).transpose()
 }
 
 async fn put<C: GenericClient>(tx: &C, digest: &str, content: &[u8]) -> Result<(), StoreError> {

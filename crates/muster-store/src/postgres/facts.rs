@@ -45,6 +45,7 @@ pub(super) async fn apply<C: GenericClient>(tx: &C, run: RunId, fact: &Fact) -> 
             amend(tx, account, ObjectKind::Server, id, |record| record.host_key = Some(host_key.clone()))
                 .await
         }
+        Fact::Applied(applied) => super::revision::put_applied(tx, run, applied).await,
     }
 }
 

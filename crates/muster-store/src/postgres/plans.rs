@@ -20,8 +20,8 @@ pub(super) async fn insert<C: GenericClient>(tx: &C, plan: &NewPlan) -> Result<P
     execute(
         tx,
         "insert into plan (id, space, subject, account, state, purpose, bundle, form, warnings, actor, created_at,
-           node, idempotency_key)
-         values ($1, $2, $3, $4, 'observing', $5, $6, $7, $8, $9, $10, $11, $12)",
+           node, idempotency_key, source)
+         values ($1, $2, $3, $4, 'observing', $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         &[
             &plan.id.0,
             &plan.space.as_str(),
@@ -35,6 +35,7 @@ pub(super) async fn insert<C: GenericClient>(tx: &C, plan: &NewPlan) -> Result<P
             &plan.at,
             &plan.node.0,
             &plan.idempotency_key,
+            &plan.source.as_ref().map(|source| encode("source", source)).transpose()?,
         ],
     )
     .await?;
@@ -65,7 +66,7 @@ pub(super) async fn one<C: GenericClient>(db: &C, id: PlanId) -> Result<Option<P
     let found = row(
         db,
         "select space, subject, account, purpose, bundle, warnings, actor, created_at, node, idempotency_key,
-           state, message, form, body from plan where id = $1",
+           state, message, form, body, source from plan where id = $1",
         &[&id.0],
     )
     .await?;
@@ -86,6 +87,9 @@ pub(super) async fn one<C: GenericClient>(db: &C, id: PlanId) -> Result<Option<P
             at: column(&found, 7)?,
             node: NodeId(column(&found, 8)?),
             idempotency_key: column(&found, 9)?,
+            source: column::<Option<String>>(&found, 14)?
+                .map(|text| decode("source", form, &text))
+                .transpose()?,
         },
         state: word::plan_state_of(&text(10)?)?,
         message: column(&found, 11)?,

@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 use super::ask::{change, read};
 use super::{Heart, PostgresStore, claim, journal, lanes, nodes, quota, retention};
 use crate::lanes::*;
+use crate::revision::Keep;
 use crate::store::{Audit, Claim, StoreResult, Want};
 
 #[async_trait]
@@ -106,8 +107,8 @@ impl Lanes for PostgresStore {
     async fn quotas(&self) -> StoreResult<Vec<QuotaRow>> {
         read!(self, db => quota::all(&db).await)
     }
-    async fn prunable(&self, before: Timestamp, keep_at_least: u32) -> StoreResult<Vec<RunId>> {
-        read!(self, db => retention::prunable(&db, before, keep_at_least).await)
+    async fn prunable(&self, before: Timestamp, keep: Keep) -> StoreResult<Vec<RunId>> {
+        read!(self, db => retention::prunable(&db, before, keep).await)
     }
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()> {
         change!(self, tx => retention::prune(&tx, &runs, at).await)

@@ -49,6 +49,9 @@ pub(super) fn approve(tx: &Connection, approval: &Approval) -> Result<RunId, Sto
         approval.priority
     ])?;
     insert_lanes(tx, approval)?;
+    if let Some(revision) = &approval.revision {
+        super::revision::insert(tx, run.id, revision)?;
+    }
     super::settings::write_audit(
         tx,
         &Audit {

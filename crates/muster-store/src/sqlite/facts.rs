@@ -38,6 +38,7 @@ pub(super) fn apply(tx: &Connection, run: RunId, fact: &Fact) -> Result<(), Stor
         Fact::HostKey { account, id, host_key } => amend(tx, account, ObjectKind::Server, id, |record| {
             record.host_key = Some(host_key.clone());
         }),
+        Fact::Applied(applied) => super::revision::put_applied(tx, run, applied),
     }
 }
 

@@ -32,6 +32,7 @@ mod plans;
 mod queue;
 mod quota;
 mod retention;
+mod revision;
 mod runs;
 mod search;
 mod settings;

@@ -20,9 +20,9 @@ pub(super) fn insert(tx: &Connection, plan: &NewPlan) -> Result<PlanId, StoreErr
     }
     tx.prepare_cached(
         "insert into plan (id, number, space, subject, account, state, purpose, bundle, form, warnings, actor,
-           created_at, node, idempotency_key)
+           created_at, node, idempotency_key, source)
          values (?1, (select coalesce(max(number), 0) + 1 from plan), ?2, ?3, ?4, 'observing', ?5, ?6, ?7, ?8, ?9,
-           ?10, ?11, ?12)",
+           ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
         plan.id.to_string(),
@@ -36,7 +36,8 @@ pub(super) fn insert(tx: &Connection, plan: &NewPlan) -> Result<PlanId, StoreErr
         plan.actor,
         plan.at.to_string(),
         plan.node.to_string(),
-        plan.idempotency_key
+        plan.idempotency_key,
+        plan.source.as_ref().map(|source| encode("source", source)).transpose()?
     ])?;
     Ok(plan.id)
 }
@@ -63,7 +64,7 @@ pub(super) fn finish(tx: &Connection, id: PlanId, planned: &PlannedAs) -> Result
 pub(super) fn one(db: &Connection, id: PlanId) -> Result<Option<PlanRow>, StoreError> {
     let mut statement = db.prepare_cached(
         "select space, subject, account, purpose, bundle, warnings, actor, created_at, node, idempotency_key,
-           state, message, form, body from plan where id = ?1",
+           state, message, form, body, source from plan where id = ?1",
     )?;
     let mut rows = statement.query([id.to_string()])?;
     let Some(found) = rows.next()? else { return Ok(None) };
@@ -83,6 +84,10 @@ pub(super) fn one(db: &Connection, id: PlanId) -> Result<Option<PlanRow>, StoreE
             at: word::time_of(&found.get::<_, String>(7)?)?,
             node: NodeId(word::uuid_of(&found.get::<_, String>(8)?)?),
             idempotency_key: found.get(9)?,
+            source: found
+                .get::<_, Option<String>>(14)?
+                .map(|text| decode("source", form, &text))
+                .transpose()?,
         },
         state: word::plan_state_of(&state)?,
         message: found.get(11)?,

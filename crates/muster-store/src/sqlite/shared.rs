@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use super::{SqliteStore, claim, journal, lanes, nodes, quota, retention};
 use crate::lanes::*;
+use crate::revision::Keep;
 use crate::store::{Audit, Claim, StoreResult, Want};
 
 #[async_trait]
@@ -104,8 +105,8 @@ impl Lanes for SqliteStore {
     async fn quotas(&self) -> StoreResult<Vec<QuotaRow>> {
         self.read(quota::all)
     }
-    async fn prunable(&self, before: Timestamp, keep_at_least: u32) -> StoreResult<Vec<RunId>> {
-        self.read(|db| retention::prunable(db, before, keep_at_least))
+    async fn prunable(&self, before: Timestamp, keep: Keep) -> StoreResult<Vec<RunId>> {
+        self.read(|db| retention::prunable(db, before, keep))
     }
     async fn prune(&self, runs: Vec<RunId>, at: Timestamp) -> StoreResult<()> {
         self.write(move |tx| retention::prune(tx, &runs, at)).await

@@ -44,6 +44,40 @@ async fn a_torn_last_block_is_left_out_and_written_over() {
     assert_eq!(read(folder.path()).await, [line("first"), line("second")]);
 }
 
+/// A block that is being written is unfinished for a moment; whoever only looks does not take it away.
+#[tokio::test]
+async fn a_reader_leaves_what_is_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "first").await;
+    let path = folder.path().join(format!("{}.blocks", id(1)));
+    let first = std::fs::read(&path).unwrap();
+    write(folder.path(), "second").await;
+    let whole = std::fs::read(&path).unwrap();
+    for half in [first.len() + 1, first.len() + 30, whole.len() - 1] {
+        std::fs::write(&path, &whole[..half]).unwrap();
+        let end = contents(folder.path()).output_end(RunId(id(1)), LaneNumber(0)).await.unwrap();
+        assert_eq!(end.lines, 1);
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+        std::io::Write::write_all(&mut file, &whole[half..]).unwrap();
+        assert_eq!(read(folder.path()).await, [line("first"), line("second")]);
+    }
+}
+
+/// A write that failed half-way (a full disk) leaves something behind; what is written later is found all the same.
+#[tokio::test]
+async fn what_a_failed_write_left_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("{}.blocks", id(1)));
+    let log = OutputLog::open(contents(folder.path()), RunId(id(1)), LaneNumber(0)).await.unwrap();
+    for text in ["first", "second", "third"] {
+        log.push(&line(text)).unwrap();
+        log.flush().await.unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&whole[..], &whole[..20]].concat()).unwrap();
+    }
+    assert_eq!(read(folder.path()).await, ["first", "second", "third"].map(line));
+}
+
 proptest! {
     #[test]
     fn any_text_stays_one_line(text in "\\PC{0,300}|[\t\r\n\u{0}\u{85}\u{2028}]{0,20}") {

@@ -1,20 +1,23 @@
 //! Which words the command line has. No behaviour here.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
 pub mod begin;
+pub mod dns;
 pub mod infra;
 pub mod limit;
 pub mod object;
+pub mod prices;
 pub mod run_log;
+pub mod server;
 pub mod serving;
 pub mod sim;
 
 pub use run_log::{Level, RunLog, RunSearch};
+pub use server::{Server, ServerCommand, ServerList};
 pub use serving::{LogFormat, ServerRole};
 pub use sim::{Machines, Sim, SimOnecloud};
 
@@ -87,7 +90,7 @@ pub enum Command {
     Key(object::Key),
     /// Domains and their records
     #[command(subcommand)]
-    Dns(object::Dns),
+    Dns(dns::Dns),
     /// Object storage and its users
     #[command(subcommand)]
     Storage(object::Storage),
@@ -196,89 +199,15 @@ pub enum Account {
         #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
         name: String,
     },
-}
-
-/// Servers, or the server.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct Server {
-    /// Serve the control plane at this address (loopback only)
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7474")]
-    pub listen: SocketAddr,
-    /// What this node does
-    #[arg(
-        long = "role",
-        value_enum,
-        value_delimiter = ',',
-        value_name = "ROLE",
-        default_value = "api,worker,scheduler"
-    )]
-    pub roles: Vec<ServerRole>,
-    /// The database that all nodes share: sqlite:PATH or postgres://USER@HOST/NAME
-    #[arg(long, value_name = "URL", env = crate::connect::DATABASE_URL, hide_env_values = true)]
-    pub database: Option<String>,
-    /// How the log on stderr is written
-    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "MUSTER_LOG_FORMAT", hide_env_values = true)]
-    pub log_format: LogFormat,
-    /// Or do something with servers.
+    /// What the account's servers cost, and how long its balance lasts
+    Cost {
+        /// The account's name
+        #[arg(default_value = crate::home::ACCOUNT_DEFAULT)]
+        name: String,
+    },
+    /// Prices that costs are reckoned with
     #[command(subcommand)]
-    pub command: Option<ServerCommand>,
-}
-
-/// Something with servers.
-#[derive(Debug, Subcommand)]
-pub enum ServerCommand {
-    /// The servers of an account as the provider shows them now
-    List(ServerList),
-    /// One server
-    Show {
-        /// Its name
-        name: String,
-        /// The account
-        #[arg(long)]
-        account: Option<String>,
-    },
-    /// Log in with the system's ssh
-    Ssh {
-        /// The server's name
-        name: String,
-        /// A command for ssh to run there
-        #[arg(last = true)]
-        command: Vec<String>,
-    },
-    /// Write a server's disk anew from an image; it keeps its id and address, and nothing else
-    Rebuild(object::Rebuild),
-    /// Make a server that is a copy of another
-    Copy(object::Copy),
-    /// Run one command on servers, as a run with a journal
-    Exec {
-        /// Names of servers
-        #[arg(required = true)]
-        names: Vec<String>,
-        /// How its run begins.
-        #[command(flatten)]
-        begin: begin::Begin,
-        /// The command and its arguments, after `--`; no shell reads them
-        #[arg(last = true, required = true)]
-        command: Vec<String>,
-    },
-}
-
-/// Which servers.
-#[derive(Debug, Default, Args)]
-pub struct ServerList {
-    /// The account; all of them when left out
-    #[arg(long)]
-    pub account: Option<String>,
-    /// Only those that this file owns
-    #[arg(long, value_name = "NAME")]
-    pub infra: Option<String>,
-    /// Only those in this state of the provider
-    #[arg(long)]
-    pub state: Option<String>,
-    /// Only `running` or `stopped` ones
-    #[arg(long)]
-    pub power: Option<String>,
+    Prices(prices::Prices),
 }
 
 /// Contexts.

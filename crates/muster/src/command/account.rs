@@ -1,9 +1,9 @@
 //! `muster account`.
 
 use super::first_run::ensure_account;
-use super::offers;
 use super::report::rows;
 use super::{Answer, Context, Report};
+use super::{offers, prices};
 use crate::cli::Account;
 use crate::exit::Failure;
 
@@ -22,6 +22,8 @@ pub async fn account(command: &Account, context: &Context<'_>) -> Result<Answer,
         Account::Project { name } => details(name, &[], context).await,
         Account::Offers { name, location } => offers::offers(name, location.as_deref(), context).await,
         Account::Refresh { name } => offers::refresh(name, context).await,
+        Account::Cost { name } => prices::cost(name, context).await,
+        Account::Prices(command) => prices::prices(command, context).await,
     }
 }
 

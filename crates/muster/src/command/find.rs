@@ -151,6 +151,16 @@ pub fn find(name: &str, here: &Path, home: &Path) -> Result<Found, Failure> {
     Ok(rooted(&here.join(template.path), template.name.as_str()))
 }
 
+/// A file by its path, wherever it lies, or else by its name without extension.
+pub fn find_or_take(file: &str, here: &Path, home: &Path) -> Result<Found, Failure> {
+    let path = here.join(file);
+    if !path.is_file() {
+        return find(file, here, home);
+    }
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(rooted(&path, &stem))
+}
+
 /// A file with the root of its bundle.
 pub fn rooted(path: &Path, name: &str) -> Found {
     let text = path.to_string_lossy();

@@ -5,6 +5,7 @@ use muster_api::account::{AccountRegistration, SettingsSaid};
 use muster_api::plan::default_space;
 use muster_api::secret::SecretText;
 use muster_api::{ClientError, ProblemKind};
+use muster_model::account::LOCAL_ACCOUNT;
 
 use super::Context;
 use crate::exit::{Exit, Failure};
@@ -15,6 +16,9 @@ pub const ATTEMPTS_MAX: u32 = 5;
 
 /// Makes sure that at least one account is known; `name` is what a new one is called.
 pub async fn ensure_account(context: &Context<'_>, name: Option<&str>) -> Result<(), Failure> {
+    if name == Some(LOCAL_ACCOUNT) {
+        return Ok(()); // it is there without a key
+    }
     if !context.client.accounts().await?.is_empty() {
         return Ok(());
     }

@@ -19,6 +19,7 @@ use muster_model::document::path;
 use muster_model::id::InfrastructureName;
 use muster_model::infrastructure::{Checked, Inputs, Need, load};
 
+use super::code::{Exported, export};
 use super::find::{Found, walk};
 use crate::exit::Failure;
 
@@ -55,6 +56,16 @@ pub fn read(found: Found, given: Given<'_>, here: &Path) -> Result<Document, Fai
     for file in given.var_files {
         var_files.push(below_root(&found.root, &here.join(file))?);
     }
+    let (files, ignore) = around(&found, &var_files)?;
+    let env = environment(files.get(&found.entry).unwrap_or_default());
+    let inputs = Inputs { vars: given.vars.clone(), var_files: var_files.clone(), env, need: given.need };
+    let checked = load(&InfrastructureName::from(found.name.as_str()), &files, &found.entry, &inputs)
+        .map_err(|problems| Failure::document(&problems))?;
+    Ok(Document { found, checked, var_files, files, ignore })
+}
+
+/// The files around a document, those that reading it needs with their contents; and what is ignored there.
+pub fn around(found: &Found, var_files: &[String]) -> Result<(Files, Ignore), Failure> {
     let ignore = match std::fs::read_to_string(found.root.join(IGNORE_FILE)) {
         Ok(text) => Ignore::read(&text).map_err(|problems| Failure::document(&problems))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ignore::standard(),
@@ -72,18 +83,14 @@ pub fn read(found: Found, given: Given<'_>, here: &Path) -> Result<Document, Fai
         &prune,
     )?;
     files.list(found.entry.as_str());
-    for file in &var_files {
+    for file in var_files {
         files.list(file.as_str());
     }
-    for document in documents_to_read(&found.entry, &var_files, &files) {
+    for document in documents_to_read(&found.entry, var_files, &files) {
         let bytes = head(&source(&found.root, &document)?)?;
         files.insert(document, bytes);
     }
-    let env = environment(files.get(&found.entry).unwrap_or_default());
-    let inputs = Inputs { vars: given.vars.clone(), var_files: var_files.clone(), env, need: given.need };
-    let checked = load(&InfrastructureName::from(found.name.as_str()), &files, &found.entry, &inputs)
-        .map_err(|problems| Failure::document(&problems))?;
-    Ok(Document { found, checked, var_files, files, ignore })
+    Ok((files, ignore))
 }
 
 /// A file's path below the root. A run reads its bundle only, so what lies elsewhere cannot be part of it.
@@ -141,11 +148,13 @@ pub struct Gathered {
     pub manifest: Manifest,
     /// Where each digest can be read.
     sources: BTreeMap<String, PathBuf>,
+    /// Contents that stand nowhere else; they go with it.
+    exported: Option<Exported>,
 }
 
 /// Gathers everything that a document needs.
 pub fn gather(document: &Document) -> Result<Gathered, Failure> {
-    let mut gathered = Gathered { manifest: Manifest::default(), sources: BTreeMap::new() };
+    let mut gathered = Gathered { manifest: Manifest::default(), sources: BTreeMap::new(), exported: None };
     let root = &document.found.root;
     for below in files_to_gather(&document.checked, &document.files, &document.ignore) {
         let path = source(root, &below)?;
@@ -175,6 +184,15 @@ fn executable(metadata: &std::fs::Metadata) -> bool {
 }
 
 impl Gathered {
+    /// Adds the code that is no directory: commits of git repositories, and archives.
+    pub fn export(&mut self, root: &Path, checked: &Checked, say: &dyn Fn(&str)) -> Result<(), Failure> {
+        let Some(exported) = export(root, &checked.infrastructure, say)? else { return Ok(()) };
+        self.manifest.files.extend(exported.files.clone());
+        self.sources.extend(exported.sources.clone());
+        self.exported = Some(exported);
+        self.manifest.check().map_err(|problem| Failure::usage(problem.to_string()))
+    }
+
     /// Sends the blobs that the server lacks.
     pub async fn send(&self, client: &Client) -> Result<(), Failure> {
         let digests: Vec<String> = self.sources.keys().cloned().collect();

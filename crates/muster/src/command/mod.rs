@@ -13,6 +13,7 @@ use crate::view::{Screen, View};
 
 pub mod account;
 pub mod child;
+pub mod code;
 pub mod completions;
 pub mod context;
 pub mod doctor;
@@ -26,6 +27,7 @@ pub mod limit;
 pub mod machine;
 pub mod object;
 pub mod offers;
+pub mod prices;
 pub mod register;
 pub mod report;
 pub mod run_command;
@@ -100,6 +102,9 @@ async fn answer(cli: Cli, view: &View) -> Result<Answer, Failure> {
     let quiet = cli.global.quiet;
     match cli.command {
         Command::Validate(arguments) => validate::validate(&arguments, &here()?, &crate::home::directory()?),
+        Command::Infra(Infra::Convert(arguments)) => {
+            infra::convert::convert(&arguments, &here()?, &crate::home::directory()?, view.screen())
+        }
         Command::Schema { of } => schema::schema(of),
         Command::Sim(crate::cli::Sim::Onecloud(arguments)) => {
             sim::onecloud(arguments, &crate::home::directory()?, quiet).await
@@ -176,9 +181,9 @@ async fn spoken(command: Command, to: &Connection, home: PathBuf, view: &View) -
 /// Whether the runs of a command must go on without it.
 fn outlives(command: &Command) -> bool {
     match command {
-        Command::Infra(Infra::Update(change) | Infra::Deploy(change) | Infra::Destroy(change)) => {
-            change.begin.detach
-        }
+        Command::Infra(Infra::Update(change) | Infra::Destroy(change)) => change.begin.detach,
+        Command::Infra(Infra::Deploy(deploy)) => deploy.change.begin.detach,
+        Command::Infra(Infra::Rollback(asked)) => asked.begin.detach,
         Command::Server(Server { command: Some(ServerCommand::Exec { begin, .. }), .. }) => begin.detach,
         _ => false,
     }

@@ -5,6 +5,7 @@ use std::io::Read;
 use muster_api::account::{AccountRegistration, SettingsSaid};
 use muster_api::plan::default_space;
 use muster_api::secret::SecretText;
+use muster_model::account::LOCAL_ACCOUNT;
 
 use super::first_run::register_asking;
 use super::{Answer, Context, Report};
@@ -14,6 +15,11 @@ use crate::home;
 
 /// Registers an account: the key is asked for on a terminal, else read from stdin; never an argument.
 pub async fn register(arguments: &Register, context: &Context<'_>) -> Result<Answer, Failure> {
+    if arguments.name == LOCAL_ACCOUNT {
+        return Err(Failure::usage(format!(
+            "{LOCAL_ACCOUNT} is the account of this computer's own machines and needs no key; choose another name"
+        )));
+    }
     home::checked_url(&arguments.url).map_err(|why| Failure::usage(format!("--url: {why}")))?;
     let settings = SettingsSaid { settle_ms: arguments.settle_ms, ..SettingsSaid::default() };
     let account = if context.ask.present() {

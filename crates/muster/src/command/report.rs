@@ -7,7 +7,10 @@ use muster_api::infrastructure::InfrastructureAttributes;
 use muster_api::limit::LimitAttributes;
 use muster_api::object::ObjectAttributes;
 use muster_api::plan::PlanAttributes;
+use muster_api::price::{CostAttributes, PricesAttributes};
 use muster_api::queue::QueuedAttributes;
+use muster_api::release::ReleasesAttributes;
+use muster_api::revision::{DifferenceAttributes, RevisionAttributes};
 use muster_api::run::{OutputAttributes, RunAttributes};
 use muster_api::secret::SecretAttributes;
 use muster_api::server::ServerAttributes;
@@ -103,6 +106,27 @@ pub struct Validated {
     pub warnings: Vec<muster_model::diagnostic::Diagnostic>,
 }
 
+/// An old file in today's form.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Converted {
+    /// The infrastructure's name.
+    pub name: String,
+    /// Where the old file lies.
+    pub from: String,
+    /// Where the new one was written; none if it is only shown.
+    pub to: Option<String>,
+    /// The new file.
+    pub text: String,
+    /// Servers that both want.
+    pub servers: usize,
+    /// Networks that both want.
+    pub networks: usize,
+    /// What had to be decided, and what is left to do.
+    pub warnings: Vec<muster_model::diagnostic::Diagnostic>,
+    /// The next steps, in words.
+    pub next: Vec<String>,
+}
+
 /// One step of a run, explained.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepExplained {
@@ -190,12 +214,22 @@ pub enum Report {
     Contexts(Vec<KnownContext>),
     /// What an account's provider offers.
     Offers(Box<OffersAttributes>),
+    /// The prices of an account.
+    Prices(Box<Row<PricesAttributes>>),
+    /// What an account's servers cost.
+    Cost(Box<Row<CostAttributes>>),
     /// One server.
     Server(Box<Row<ServerAttributes>>),
     /// Servers.
     Servers(Vec<Row<ServerAttributes>>),
     /// What a file owns.
     Infrastructure(Box<Row<InfrastructureAttributes>>),
+    /// The history of a file.
+    Revisions(Vec<Row<RevisionAttributes>>),
+    /// One revision.
+    Revision(Box<Row<RevisionAttributes>>),
+    /// How a revision differs.
+    Differences(Box<Row<DifferenceAttributes>>),
     /// Files.
     Files(Vec<KnownFile>),
     /// Names of secrets.
@@ -208,10 +242,14 @@ pub enum Report {
     Object(Box<Row<ObjectAttributes>>),
     /// What a provider tells, by its words.
     Details(Fields),
+    /// Releases that servers keep.
+    Releases(Vec<Row<ReleasesAttributes>>),
     /// Load of servers.
     Stats(Vec<Row<StatsAttributes>>),
     /// A file that can be used.
     Validated(Box<Validated>),
+    /// An old file in today's form.
+    Converted(Box<Converted>),
     /// What `doctor` looked at.
     Checks(Vec<Check>),
 }

@@ -26,10 +26,7 @@ pub async fn log(wish: RunLog, context: &Context<'_>) -> Result<Answer, Failure>
         fixed: wish.fixed,
         targets: wish.target,
         step: wish.step,
-        since: match wish.since {
-            Some(text) => Some(since(&text, context).await?),
-            None => None,
-        },
+        since: since(wish.since.as_deref(), context).await?,
     };
     let tail = wish.tail.map(|lines| lines as usize);
     match if wish.output { Level::Detail } else { wish.level } {
@@ -40,10 +37,7 @@ pub async fn log(wish: RunLog, context: &Context<'_>) -> Result<Answer, Failure>
 
 /// Events of all runs by their words.
 pub async fn search(wish: RunSearch, context: &Context<'_>) -> Result<Answer, Failure> {
-    let since = match wish.since {
-        Some(text) => Some(since(&text, context).await?),
-        None => None,
-    };
+    let since = since(wish.since.as_deref(), context).await?;
     let (words, space, target, limit) = (wish.words, wish.space, wish.target, wish.limit);
     let found = context.client.search(&EventSearch { words, space, since, target, limit }).await?;
     if found.meta.behind {
@@ -108,9 +102,10 @@ fn next(meta: &ManyMeta, cursor: &mut Cursor) -> Result<bool, Failure> {
 }
 
 /// A time as it is written, or so long before the engine's now.
-async fn since(text: &str, context: &Context<'_>) -> Result<Timestamp, Failure> {
+async fn since(text: Option<&str>, context: &Context<'_>) -> Result<Option<Timestamp>, Failure> {
+    let Some(text) = text else { return Ok(None) };
     if let Ok(at) = text.parse() {
-        return Ok(at);
+        return Ok(Some(at));
     }
     let wrong = || {
         Failure::usage(format!(
@@ -123,7 +118,7 @@ async fn since(text: &str, context: &Context<'_>) -> Result<Timestamp, Failure> 
         return Err(wrong());
     }
     let now = context.client.checkup().await?.attributes.now;
-    now.checked_sub(age).map_err(|_| wrong())
+    now.checked_sub(age).map(Some).map_err(|_| wrong())
 }
 
 /// What comes is drawn at once, or kept as far as it may be among the last.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use muster_api::cursor::Cursor;
-use muster_api::exec::ExecRequest;
+use muster_api::exec::{ExecRequest, PasswordRequest};
 use muster_api::log::{LogFilter, OutputFrom};
 use muster_api::plan::{PurposeSaid, default_space};
 use muster_api::server::ServerAttributes;
@@ -24,6 +24,8 @@ pub async fn server(command: ServerCommand, context: &Context<'_>) -> Result<Ans
         ServerCommand::Show { name, account } => show(&name, account, context).await,
         ServerCommand::Ssh { name, command } => ssh(&name, &command, context).await,
         ServerCommand::Rebuild(asked) => super::object::rebuild(asked, context).await,
+        ServerCommand::Password { names, rotate, begin } => password(names, rotate, &begin, context).await,
+        ServerCommand::Actions { name, seek } => super::object::actions(&name, &seek, context).await,
         ServerCommand::Copy(asked) => super::object::copy(asked, context).await,
         ServerCommand::Exec { names, begin, command } => exec(names, command, &begin, context).await,
     }
@@ -82,6 +84,32 @@ async fn ssh(name: &str, command: &[String], context: &Context<'_>) -> Result<An
         None => Exit::Failed,
     };
     Ok(Answer { exit, report: Report::Nothing })
+}
+
+async fn password(
+    servers: Vec<String>,
+    rotate: bool,
+    begin: &Begin,
+    context: &Context<'_>,
+) -> Result<Answer, Failure> {
+    if rotate {
+        let request = PasswordRequest { space: default_space(), servers };
+        let plan = finished(context.client.change_passwords(request).await?, context).await?;
+        // It was asked for by its name; there is nothing left to ask.
+        return deal(PurposeSaid::Deploy, plan, Manner::Yes, begin, context).await;
+    }
+    let mut text = String::new();
+    for server in &servers {
+        for found in context.client.server_password(server).await? {
+            let which = match found.id.as_str() {
+                "next" => " (or this one: the answer to the last change was lost)",
+                _ => "",
+            };
+            let name = if servers.len() > 1 { format!("{server} ") } else { String::new() };
+            text.push_str(&format!("{name}{}{which}\n", found.attributes.password));
+        }
+    }
+    Answer::done(Report::Text(text))
 }
 
 async fn exec(

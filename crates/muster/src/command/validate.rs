@@ -4,7 +4,7 @@ use std::path::Path;
 
 use muster_model::infrastructure::Need;
 
-use super::find::{find, rooted};
+use super::find::find_or_take;
 use super::gather::{Given, gather, read};
 use super::report::Validated;
 use super::{Answer, Report, vars};
@@ -14,13 +14,7 @@ use crate::exit::Failure;
 /// Checks a file: everything it names must be there.
 pub fn validate(arguments: &Validate, here: &Path, home: &Path) -> Result<Answer, Failure> {
     let vars = vars::vars(&arguments.vars)?;
-    let path = here.join(&arguments.file);
-    let found = if path.is_file() {
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        rooted(&path, &stem)
-    } else {
-        find(&arguments.file, here, home)?
-    };
+    let found = find_or_take(&arguments.file, here, home)?;
     let given = Given { vars: &vars, var_files: &arguments.var_files, need: Need::Everything };
     let document = read(found, given, here)?;
     let gathered = gather(&document)?;

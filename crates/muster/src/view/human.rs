@@ -5,7 +5,7 @@ use std::fmt::Write;
 use muster_api::run::RunAttributes;
 
 use super::style::{BAD, FAINT, GOOD, STRONG, WARN};
-use super::{event, object, plan, table};
+use super::{event, object, plan, price, revision, table};
 use crate::command::Report;
 use crate::command::report::{Outcome, Planned, Row};
 
@@ -44,7 +44,11 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         | Report::Limits(_)
         | Report::Contexts(_)
         | Report::Objects(..)
+        | Report::Releases(_)
+        | Report::Revisions(_)
         | Report::Stats(_) => table::report(report),
+        Report::Revision(row) => revision::one(&row.said),
+        Report::Differences(found) => revision::differences(&found.said),
         Report::Events(events) => events.iter().filter_map(event::line).map(|line| line + "\n").collect(),
         Report::Found(events) if events.is_empty() => "Nothing found.\n".into(),
         Report::Found(events) => events.iter().map(found).collect(),
@@ -92,6 +96,8 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
             );
             out
         }
+        Report::Prices(prices) => price::prices(&prices.said),
+        Report::Cost(found) => price::cost(&found.said),
         Report::Server(server) => {
             let said = &server.said;
             fields(&[
@@ -147,6 +153,13 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
             );
             out
         }
+        Report::Converted(file) => match &file.to {
+            None => file.text.clone(),
+            Some(to) => format!(
+                "{GOOD}{to} is written{GOOD:#}: {} servers, {} networks, the same as in {}\n",
+                file.servers, file.networks, file.from
+            ),
+        },
         Report::Checks(checks) => {
             let mut out = String::new();
             for check in checks {

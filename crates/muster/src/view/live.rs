@@ -107,7 +107,7 @@ impl Screen for Live {
     fn page(&self, page: &Report, first: bool) -> std::io::Result<()> {
         super::write(&match self.format {
             Format::Pretty => human::report(page, false, self.quiet),
-            Format::Table => table::report(page),
+            Format::Table => table::page(page, first),
             Format::Yaml => data::yaml(page),
             Format::Json => data::json_page(page, first),
         })

@@ -96,6 +96,7 @@ pub fn none(class: ObjectClass) -> String {
         ObjectClass::Record => "No records.",
         ObjectClass::Storage => "No storage; make it with: muster storage activate",
         ObjectClass::StorageUser => "No users of the storage.",
+        ObjectClass::Action => "No actions.",
     };
     format!("{word}\n")
 }

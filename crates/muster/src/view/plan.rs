@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use muster_api::plan::{PlanAttributes, Sign, StepSaid, Touches};
+use muster_api::plan::{NOT_RESTORED, NoteSaid, PlanAttributes, Sign, StepSaid, Touches};
 
+use super::price;
 use super::style::{self, BAD, FAINT, STRONG, WARN};
 
 /// Steps drawn one by one; the rest is counted (`--format json` has all).
@@ -11,20 +12,30 @@ pub const STEPS_SHOWN_MAX: usize = 1_000;
 /// Notes of one kind drawn one by one.
 pub const NOTES_SHOWN_MAX: usize = 10;
 
+/// Things that do not come back, drawn one by one.
+const LOST_SHOWN_MAX: usize = 100;
+
 /// A plan.
 pub fn plan(plan: &PlanAttributes) -> String {
     let mut out = String::new();
     head(&mut out, plan);
     steps(&mut out, plan);
     waiting(&mut out, plan);
+    not_restored(&mut out, plan);
     notes(&mut out, plan);
     refusals(&mut out, plan);
     summary(&mut out, plan);
+    if let Some(cost) = &plan.cost {
+        out.push_str(&price::plan(cost));
+    }
     out
 }
 
 fn head(out: &mut String, plan: &PlanAttributes) {
     let _ = write!(out, "{STRONG}Plan for {}{STRONG:#}", plan.subject);
+    if let Some(number) = plan.rollback_to {
+        let _ = write!(out, "{STRONG}, back to revision {number}{STRONG:#}");
+    }
     if let (Some(account), Some(identity)) = (&plan.account, &plan.identity) {
         let _ = write!(out, " {FAINT}at {account} ({identity}){FAINT:#}");
     }
@@ -95,16 +106,32 @@ fn waiting(out: &mut String, plan: &PlanAttributes) {
     }
 }
 
+/// What going back to a revision does not bring back.
+fn not_restored(out: &mut String, plan: &PlanAttributes) {
+    let lost: Vec<&NoteSaid> = plan.notes.iter().filter(|note| note.kind == NOT_RESTORED).collect();
+    if lost.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{WARN}What does not come back:{WARN:#}");
+    for note in lost.iter().take(LOST_SHOWN_MAX) {
+        let _ = writeln!(out, "  {WARN}! {}{WARN:#}  {}", note.target, note.message);
+    }
+    if lost.len() > LOST_SHOWN_MAX {
+        let _ = writeln!(out, "  … and {} more (--format json has all)", lost.len() - LOST_SHOWN_MAX);
+    }
+}
+
 fn notes(out: &mut String, plan: &PlanAttributes) {
-    if plan.notes.is_empty() {
+    let notes: Vec<&NoteSaid> = plan.notes.iter().filter(|note| note.kind != NOT_RESTORED).collect();
+    if notes.is_empty() {
         return;
     }
     out.push_str("\nWorth knowing:\n");
-    for note in plan.notes.iter().take(NOTES_SHOWN_MAX) {
+    for note in notes.iter().take(NOTES_SHOWN_MAX) {
         let _ = writeln!(out, "  {FAINT}i {}{FAINT:#}  {}", note.target, note.message);
     }
-    if plan.notes.len() > NOTES_SHOWN_MAX {
-        let _ = writeln!(out, "  … and {} more (--format json has all)", plan.notes.len() - NOTES_SHOWN_MAX);
+    if notes.len() > NOTES_SHOWN_MAX {
+        let _ = writeln!(out, "  … and {} more (--format json has all)", notes.len() - NOTES_SHOWN_MAX);
     }
 }
 
@@ -131,6 +158,10 @@ fn summary(out: &mut String, plan: &PlanAttributes) {
     }
     let nothing = plan.steps.is_empty() && plan.waiting.is_empty() && plan.refusals.is_empty();
     out.push('\n');
+    if let (true, Some(number)) = (nothing, plan.rollback_to) {
+        let _ = writeln!(out, "Nothing to do: everything is as revision {number} says.");
+        return;
+    }
     if nothing {
         let wanted = if plan.infrastructure.is_some() { "as the file says" } else { "as you want it" };
         let _ = writeln!(out, "Nothing to do: everything is {wanted}.");
@@ -144,7 +175,7 @@ mod tests {
     use super::*;
     use crate::view::sample;
     use crate::view::style::plain;
-    use muster_api::plan::{NoteSaid, RefusalSaid, SummarySaid, WaitingSaid};
+    use muster_api::plan::{RefusalSaid, SummarySaid, WaitingSaid};
 
     /// ICT-18, ICT-62: before the question every difference is told, with old and new values, names and numbers.
     #[test]
@@ -173,6 +204,25 @@ mod tests {
             message: "the disk cannot shrink from 100 to 40 GiB".into(),
         });
         sample.summary = SummarySaid { text: "0 to create".into(), ..SummarySaid::default() };
+        insta::assert_snapshot!(plain(&plan(&sample)));
+    }
+
+    /// ICT-37: before the question, what going back loses stands apart from what is merely worth knowing.
+    #[test]
+    fn a_rollback_says_what_does_not_come_back() {
+        let note = |target: &str, kind: &str, message: &str| NoteSaid {
+            target: target.into(),
+            kind: kind.into(),
+            message: message.into(),
+        };
+        let mut sample = sample::plan();
+        sample.rollback_to = Some(1);
+        sample.steps.truncate(1);
+        sample.notes = vec![
+            note("shop", "rollback", "This goes back to revision 1 of 2026-11-21 05:00 UTC by ann."),
+            note("web-1", "not-restored", "It comes back empty: a new disk, a new id, new addresses."),
+        ];
+        sample.summary.text = "1 to create, 0 to change, 0 to replace, 0 to delete".into();
         insta::assert_snapshot!(plain(&plan(&sample)));
     }
 

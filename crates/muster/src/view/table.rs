@@ -5,11 +5,13 @@ use muster_api::account::OffersAttributes;
 use muster_api::infrastructure::InfrastructureAttributes;
 use muster_api::plan::PlanAttributes;
 use muster_api::queue::QueuedAttributes;
+use muster_api::release::ReleasesAttributes;
 use muster_api::run::RunAttributes;
 use muster_api::server::ServerAttributes;
 use muster_api::stats::StatsAttributes;
+use muster_model::code::short;
 
-use super::{data, event, object, plan};
+use super::{data, event, object, plan, price, revision};
 use crate::command::Report;
 use crate::command::report::{Row, StepExplained};
 
@@ -29,6 +31,15 @@ pub fn draw(header: &[&str], rows: Vec<Vec<String>>) -> String {
     text
 }
 
+/// A page of a list: only the first one names the columns.
+pub fn page(page: &Report, first: bool) -> String {
+    let text = report(page);
+    match text.split_once('\n') {
+        Some((_, rows)) if !first => rows.to_owned(),
+        Some(_) | None => text,
+    }
+}
+
 /// Anything as columns; what has no columns is drawn as YAML.
 pub fn report(report: &Report) -> String {
     match report {
@@ -42,7 +53,11 @@ pub fn report(report: &Report) -> String {
         Report::Servers(list) => servers(list),
         Report::Infrastructure(owned) => objects(&owned.said),
         Report::Objects(class, list) => object::many(*class, list),
+        Report::Releases(list) => releases(list),
         Report::Stats(list) => stats(list),
+        Report::Revisions(list) => revision::list(list),
+        Report::Revision(row) => revision::servers(&row.said),
+        Report::Differences(found) => revision::fields(&found.said),
         Report::Accounts(list) => draw(
             &["account", "provider", "customer", "project", "url"],
             list.iter()
@@ -71,6 +86,8 @@ pub fn report(report: &Report) -> String {
                 .collect(),
         ),
         Report::Offers(offers) => self::offers(offers),
+        Report::Prices(prices) => price::prices(&prices.said),
+        Report::Cost(cost) => price::servers(&cost.said),
         Report::Files(files) => draw(
             &["file", "path", "servers", "networks", "last run"],
             files
@@ -138,7 +155,8 @@ pub fn report(report: &Report) -> String {
         | Report::Details(_)
         | Report::Account(_)
         | Report::AccountTest(_)
-        | Report::Validated(_) => data::yaml(report),
+        | Report::Validated(_)
+        | Report::Converted(_) => data::yaml(report),
     }
 }
 
@@ -263,6 +281,36 @@ pub fn objects(owned: &InfrastructureAttributes) -> String {
     draw(&["kind", "name", "id", "claim", "protected", "since", "failed inside"], rows.collect())
 }
 
+/// Releases, the newest first.
+pub fn releases(places: &[Row<ReleasesAttributes>]) -> String {
+    let mut rows = Vec::new();
+    for Row { said, .. } in places {
+        let place = [said.server.clone(), said.to.clone()];
+        if said.releases.is_empty() {
+            let why = said.error.clone().unwrap_or_else(|| "no release".into());
+            rows.push([&place[..], &[String::new(), String::new(), why]].concat());
+        }
+        for release in &said.releases {
+            let state = if said.unfinished.as_ref() == Some(&release.name) {
+                "unfinished"
+            } else if said.current.as_ref() == Some(&release.name) {
+                "current"
+            } else {
+                ""
+            };
+            let rest = [
+                release.number.map_or_else(|| "-".into(), |number| number.to_string()),
+                state.to_owned(),
+                short(&release.name).to_owned(),
+                release.at.map_or_else(|| "-".into(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+                release.source.clone().unwrap_or_else(|| "-".into()),
+            ];
+            rows.push([&place[..], &rest].concat());
+        }
+    }
+    draw(&["server", "directory", "number", "", "release", "since", "from"], rows)
+}
+
 /// Load of servers.
 pub fn stats(stats: &[Row<StatsAttributes>]) -> String {
     let rows = stats.iter().map(|row| {
@@ -324,6 +372,16 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_columns_of_a_long_list_are_named_once() {
+        let names = |name: &str| {
+            let said = muster_api::secret::SecretAttributes { name: name.into() };
+            Report::Secrets(vec![Row::from(muster_api::Resource::new(name, said))])
+        };
+        assert_eq!(page(&names("one"), true), "SECRET\none\n");
+        assert_eq!(page(&names("two"), false), "two\n");
+    }
 
     #[test]
     fn sizes_read_well() {

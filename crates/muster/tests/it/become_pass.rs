@@ -5,24 +5,10 @@ use std::process::{Command, Stdio};
 
 use muster_outside::host::local::LocalMachines;
 
-use crate::place::{Place, Ran};
+use crate::place::{APP, Place, Ran, has_ansible};
 
 const RIGHT: &str = "quite-the-right-one";
 const WRONG: &str = "certainly-not-this-one";
-
-const SHOP: &str = "version: 1
-location: SdnSpb
-stats: false
-servers:
-  app:
-    image: Ubuntu20.04x64
-    cpu: 1
-    ram: 1 GiB
-    disk: 20 GiB ssd
-deploy:
-  - playbook: site.yml
-    hosts: all
-";
 
 /// Long enough to be looked at.
 const SITE: &str = "- hosts: all
@@ -64,11 +50,10 @@ fn sudo_on_a_machine_gets_its_password_and_nobody_else() {
         crate::skip::skip("become_pass::sudo_on_a_machine", &missing.to_string());
         return;
     }
-    if !Command::new("ansible-playbook").arg("--version").output().is_ok_and(|said| said.status.success()) {
-        crate::skip::skip("become_pass::sudo_on_a_machine", "no ansible-playbook (PyPI: ansible-core)");
+    if !has_ansible("become_pass::sudo_on_a_machine", &["ansible-playbook"]) {
         return;
     }
-    let place = Place::with_machines(SHOP, &muster_outside::host::local::Wish::from_environment().unwrap());
+    let place = Place::with_machines(APP, &muster_outside::host::local::Wish::from_environment().unwrap());
     for (path, text) in [("muster.yaml", "version: 1\n"), ("site.yml", SITE)] {
         std::fs::write(place.project().join(path), text).unwrap();
     }

@@ -87,7 +87,7 @@ fn first_cells(document: &str) -> Vec<String> {
 /// Every command and every option in docs/commands.md exists.
 #[test]
 fn commands_in_documents_exist() {
-    let options = format!("{}{}", help(&["infra", "update"]), help(&["infra", "deploy"]));
+    let options: String = ["update", "deploy", "rollback"].map(|word| help(&["infra", word])).concat();
     let (mut commands, mut flags) = (0, 0);
     for cell in first_cells("docs/commands.md") {
         if cell.starts_with("--") {

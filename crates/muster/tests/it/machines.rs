@@ -9,7 +9,7 @@ use std::process::Command;
 use muster_outside::host::local::{LocalMachines, Technique, Wish};
 use serde_json::{Value, json};
 
-use crate::place::{Place, Ran, client};
+use crate::place::{APP, Place, Ran, client, has_ansible};
 
 /// Two servers that get code and a playbook.
 const SHOP: &str = "version: 1
@@ -73,12 +73,8 @@ pub fn place(technique: Technique, test: &str, shop: &str, files: &[(&str, &str)
         crate::skip::skip(test, &missing.to_string());
         return None;
     }
-    for program in ["ansible-playbook", "ansible-inventory"] {
-        let said = Command::new(program).arg("--version").output();
-        if !said.is_ok_and(|said| said.status.success()) {
-            crate::skip::skip(test, &format!("no {program} (PyPI: ansible-core)"));
-            return None;
-        }
+    if !has_ansible(test, &["ansible-playbook", "ansible-inventory"]) {
+        return None;
     }
     let place = Place::with_machines(shop, &wish);
     // Marks the root, so that paths are below it and not below `infra`.
@@ -322,21 +318,6 @@ fn refused_before_any_host(place: &Place) {
     assert_eq!(exec(place, "web-1", &["cat", "/srv/app/current/index.html"]), "second");
 }
 
-/// One server whose playbook can fail; no node_exporter, so that it is quick.
-const SMALL: &str = "version: 1
-location: SdnSpb
-stats: false
-servers:
-  app:
-    image: Ubuntu20.04x64
-    cpu: 1
-    ram: 1 GiB
-    disk: 20 GiB ssd
-deploy:
-  - playbook: site.yml
-    hosts: all
-";
-
 /// ICT-17, ICT-23: what fails on a host is told with its task and its reason, and the next deploy begins again.
 #[tokio::test]
 async fn what_fails_is_told_and_can_be_mended() {
@@ -349,7 +330,7 @@ async fn what_fails_is_told_and_can_be_mended() {
       ansible.builtin.command: { cmd: ls /nowhere-at-all }
 ";
     let test = "machines::what_fails_is_told_and_can_be_mended";
-    let Some(place) = place(Technique::Nspawn, test, SMALL, &[("site.yml", failing)]) else { return };
+    let Some(place) = place(Technique::Nspawn, test, APP, &[("site.yml", failing)]) else { return };
     let failed = place.run(&["infra", "deploy", "shop", "--yes"]);
     assert_eq!(failed.code, 1, "{failed:?}");
     let said = format!("{}{}", failed.out, failed.err);

@@ -207,6 +207,18 @@ async fn a_run_goes_on_in_the_background() {
     place.end_background();
 }
 
+/// Whoever goes on with a run begins in another directory, and finds the same home.
+#[test]
+fn a_home_may_be_named_from_where_one_stands() {
+    let place = Place::new(crate::place::SHOP);
+    let mut command = Command::new(MUSTER);
+    place.dress(&mut command);
+    command.env("MUSTER_HOME", "home").args(UPDATE).arg("--detach");
+    let run = ok(Ran::from(command.output().unwrap())).json(0)["run"]["id"].as_str().unwrap().to_owned();
+    ok(place.run(&["run", "attach", &run]));
+    place.end_background();
+}
+
 /// A run is paused between steps, holds its locks meanwhile, and goes on where it was.
 #[tokio::test]
 async fn a_run_is_paused_and_goes_on() {

@@ -202,6 +202,9 @@ async fn servers_are_rebuilt_and_copied() {
     assert_eq!((&twin_now["id"], &twin_now["address"]), (&twin["id"], &twin["address"]));
     assert_eq!(twin_now["image"], "Debian11x64");
     assert_eq!(before.len() + 1, after.len());
+    let actions = list(&place, &["server", "actions", "twin"]);
+    assert!(actions.iter().all(|action| action["state"] == "Completed"), "{actions:?}");
+    assert!(!actions.is_empty());
     // ICT-04: the file's own servers are as they were.
     let plan = done(&place, &["infra", "plan", "shop", "--skip-provision", "--format", "json"]).json(0);
     assert_eq!(plan["plan"]["steps"].as_array().map(Vec::len), Some(0), "{plan}");

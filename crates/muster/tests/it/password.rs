@@ -60,6 +60,17 @@ async fn a_machine_without_our_key_is_entered_by_its_first_password() {
     assert_eq!(counts[0]["text"], "1", "{counts}");
     assert_ne!(counts[1]["text"], "0", "{counts}");
 
+    // Another one, made here: the machine takes it, and only who asks for it sees it.
+    let shadow = || exec(&place, "getent shadow root").json(0)[0]["text"].clone();
+    let before = shadow();
+    let none = place.run(&["server", "password", "app-1"]);
+    assert!(none.code != 0 && none.err.contains("--rotate"), "{none:?}");
+    let rotated = place.run(&["server", "password", "app-1", "--rotate"]);
+    assert_eq!(rotated.code, 0, "{rotated:?}");
+    let ours = place.run(&["server", "password", "app-1"]).out.trim().to_owned();
+    assert_eq!(ours.len(), 32, "one password, and no doubt about it: {ours}");
+    assert_ne!(shadow(), before);
+
     let runs = place.run(&["run", "list", "--format", "json"]);
     let mut told = format!("{first:?}{second:?}{runs:?}{claimed}");
     for run in runs.json(0).as_array().unwrap() {
@@ -68,7 +79,7 @@ async fn a_machine_without_our_key_is_entered_by_its_first_password() {
         told.push_str(&place.run(&["run", "log", id, "--output"]).out);
     }
     assert!(
-        told.contains("userauth_success") && !told.contains(&password),
+        told.contains("userauth_success") && !told.contains(&password) && !told.contains(&ours),
         "the log tells of SSH, not of its secret"
     );
     crate::spy::absent_below(&place.home(), &password);

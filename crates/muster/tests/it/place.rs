@@ -26,6 +26,21 @@ servers:
     disk: 20 GiB ssd
 ";
 
+/// One server and a playbook for it; no node_exporter, so that it is quick.
+pub const APP: &str = "version: 1
+location: SdnSpb
+stats: false
+servers:
+  app:
+    image: Ubuntu20.04x64
+    cpu: 1
+    ram: 1 GiB
+    disk: 20 GiB ssd
+deploy:
+  - playbook: site.yml
+    hosts: all
+";
+
 /// Longest wait for a process that clears up before it ends (it turns off machines).
 const END_WAIT_MAX: Duration = Duration::from_secs(90);
 
@@ -247,6 +262,19 @@ impl Place {
         let answer = sent.send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
+}
+
+/// Whether these programs of Ansible are here; if not, the test is skipped with the reason said.
+pub fn has_ansible(test: &str, programs: &[&str]) -> bool {
+    let lacks = |program: &&&str| {
+        let said = Command::new(program).arg("--version").output();
+        !said.is_ok_and(|said| said.status.success())
+    };
+    let missing = programs.iter().find(lacks);
+    if let Some(program) = missing {
+        crate::skip::skip(test, &format!("no {program} (PyPI: ansible-core)"));
+    }
+    missing.is_none()
 }
 
 /// An HTTP client.

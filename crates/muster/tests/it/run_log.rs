@@ -74,6 +74,7 @@ async fn two_lanes() -> TwoLanes {
         priority: 0,
         locks: vec![],
         idempotency_key: None,
+        revision: None,
     };
     store.approve(approval).await.unwrap();
     let node = NodeId(Uuid::from_u128(1));
@@ -171,7 +172,7 @@ async fn events_are_searched() {
     assert_eq!(run.ask(&["--grep", "nothing like it"]), Value::Array(vec![]));
 }
 
-/// EDG-60, EDG-62: every line under the run's id, and what is asked for of it.
+/// EDG-62: every line under the run's id, and what is asked for of it.
 #[tokio::test]
 async fn output_of_all_lanes_is_merged_by_time_and_searched() {
     let run = two_lanes().await;

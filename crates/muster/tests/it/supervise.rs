@@ -8,24 +8,15 @@ use std::time::Duration;
 use muster_outside::host::local::{LocalMachines, Wish};
 use serde_json::Value;
 
-use crate::place::{MUSTER, Place, Ran, Running};
+use crate::nodes::LEASE_S;
+use crate::place::{APP, MUSTER, Place, Ran, Running, has_ansible};
 use crate::server::Server;
 
-const SHOP: &str = "version: 1
-location: SdnSpb
-stats: false
-vars: { pause: 3 }
-servers:
-  app:
-    image: Ubuntu20.04x64
-    cpu: 1
-    ram: 1 GiB
-    disk: 20 GiB ssd
-deploy:
-  - playbook: site.yml
-    hosts: all
-    vars: { pause: \"${var:pause}\" }
-";
+/// The playbook is told how long its long task takes.
+fn shop() -> String {
+    let variables = "    vars: { pause: \"${var:pause}\" }\n";
+    APP.replace("servers:\n", "vars: { pause: 3 }\nservers:\n") + variables
+}
 
 /// Counts its beginnings and its ends on the machine, and starts a process here that hides in a session of its own.
 const SITE: &str = "- hosts: all
@@ -43,8 +34,6 @@ const SITE: &str = "- hosts: all
       ansible.builtin.shell: echo over >> /root/over
 ";
 
-/// A short lease, in seconds.
-const LEASE_S: u64 = 6;
 /// After a deadline everything is gone within this.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -53,11 +42,10 @@ fn place(test: &str) -> Option<Place> {
         crate::skip::skip(test, &missing.to_string());
         return None;
     }
-    if !Command::new("ansible-playbook").arg("--version").output().is_ok_and(|said| said.status.success()) {
-        crate::skip::skip(test, "no ansible-playbook (PyPI: ansible-core)");
+    if !has_ansible(test, &["ansible-playbook"]) {
         return None;
     }
-    let place = Place::with_machines(SHOP, &Wish::from_environment().unwrap());
+    let place = Place::with_machines(&shop(), &Wish::from_environment().unwrap());
     for (path, text) in [("muster.yaml", "version: 1\n"), ("site.yml", SITE)] {
         std::fs::write(place.project().join(path), text).unwrap();
     }
@@ -331,7 +319,7 @@ async fn a_worker_goes_on_with_a_playbook_on_a_machine_or_waits_until_it_is_gone
     let test = "supervise::a_worker_goes_on";
     let Some(postgres) = Server::start(test) else { return };
     let Some(place) = place(test) else { return };
-    let repeatable = SHOP.replace("hosts: all\n", "hosts: all\n    repeatable: true\n");
+    let repeatable = shop().replace("hosts: all\n", "hosts: all\n    repeatable: true\n");
     std::fs::write(place.project().join("infra/shop.yaml"), repeatable).unwrap();
     let database = postgres.database().await;
     let homes: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();

@@ -126,6 +126,7 @@ impl AnsibleRunner {
             input: run.become_password.clone(),
             hidden,
             events: Some(workdir.event_socket()),
+            output: false,
             agent,
             limit: run.limit_of_time,
             directories,

@@ -41,6 +41,11 @@ pub fn amount(body: &[u8], hidden: &[&str]) -> Result<String, Unreadable> {
         text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+' | ' ' | '\u{a0}'));
     if digits > 0 && plain && text.len() <= 40 {
         Ok(text.to_owned())
+    } else if looks_like_html(body) {
+        Err(Unreadable::Damaged(format!(
+            "the answer is a web page, not data: {}",
+            excerpt(body, None, hidden)
+        )))
     } else {
         Err(Unreadable::Shape(format!("expected an amount of money, got: {}", excerpt(body, None, hidden))))
     }

@@ -17,14 +17,14 @@ const POLL: Duration = Duration::from_millis(15);
 
 /// A held lock; let go on drop.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     file: File,
     path: PathBuf,
 }
 
 impl Lock {
     /// Takes the lock, waiting at most `limit`; makes the folder of the file when it is missing.
-    pub(super) async fn take(path: &Path, limit: Duration) -> Result<Lock, LocalError> {
+    pub(crate) async fn take(path: &Path, limit: Duration) -> Result<Lock, LocalError> {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(lock) = Lock::try_take(path)? {
@@ -67,7 +67,7 @@ impl Lock {
     }
 
     /// Whether somebody holds the lock now. Looks without making the file.
-    pub(super) fn is_held(path: &Path) -> bool {
+    pub(crate) fn is_held(path: &Path) -> bool {
         let Ok(handle) = File::open(path) else { return false };
         match flock(&handle, FlockOperation::NonBlockingLockShared) {
             Ok(()) => false,
@@ -76,7 +76,7 @@ impl Lock {
     }
 
     /// Removes the lock's file, then lets go.
-    pub(super) fn remove(self) {
+    pub(crate) fn remove(self) {
         // A failure leaves an empty file behind, which the next taker uses.
         let _ = std::fs::remove_file(&self.path);
         drop(self.file);

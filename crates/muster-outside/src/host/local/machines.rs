@@ -34,7 +34,7 @@ const MACHINE_LOCK_LIMIT: Duration = Duration::from_secs(300);
 pub struct LocalMachines {
     pub(super) layout: Layout,
     range: Subnet,
-    technique: Technique,
+    pub(super) technique: Technique,
     pub(super) substrate: Arc<dyn Substrate>,
 }
 
@@ -290,7 +290,7 @@ impl LocalMachines {
     }
 
     /// Takes a machine for an operation.
-    async fn take(&self, name: &MachineName) -> Result<(Lock, Folder, MachineRecord), LocalError> {
+    pub(super) async fn take(&self, name: &MachineName) -> Result<(Lock, Folder, MachineRecord), LocalError> {
         self.record(name)?;
         let lock = self.lock_machine(name).await?;
         // Again: it may have been deleted meanwhile.

@@ -16,7 +16,7 @@ use super::record::{Folder, HomeRecord, Interface, Layout, MachineRecord};
 use super::spec::MachineSpec;
 use super::subnet::Subnet;
 use super::substrate::Substrate;
-use super::{network, power, slot};
+use super::{memory, network, power, slot};
 
 /// The technique of a computer where Muster is root.
 #[derive(Debug)]
@@ -107,6 +107,15 @@ impl Substrate for Nspawn {
         interface: &Interface,
     ) -> Result<(), LocalError> {
         network::unplug_interface(machine, interface).await
+    }
+
+    async fn limit_memory(
+        &self,
+        folder: &Folder,
+        _machine: &MachineRecord,
+        bytes: u64,
+    ) -> Result<(), LocalError> {
+        memory::limit(&power::groups(folder), bytes)
     }
 
     async fn remove(

@@ -220,7 +220,7 @@ pub(super) async fn remove_groups(folder: &Folder) {
     }
 }
 
-fn groups(folder: &Folder) -> Vec<PathBuf> {
+pub(super) fn groups(folder: &Folder) -> Vec<PathBuf> {
     read(&folder.cgroups()).ok().flatten().unwrap_or_default()
 }
 

@@ -230,7 +230,7 @@ pub(super) fn text(path: &Path) -> String {
 }
 
 /// Reads a file of ours; `None` when it is not there.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LocalError> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LocalError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -249,7 +249,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LocalE
 }
 
 /// Writes a file of ours so that a reader sees the old or the new one, never half of it.
-pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), LocalError> {
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), LocalError> {
     let bytes = serde_json::to_vec_pretty(value)
         .map_err(|error| LocalError::Damaged { path: path.to_path_buf(), reason: error.to_string() })?;
     write_bytes(path, &bytes)
@@ -265,7 +265,7 @@ pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
 }
 
 /// Removes a file; already gone is fine.
-pub(super) fn remove(path: &Path) -> Result<(), LocalError> {
+pub(crate) fn remove(path: &Path) -> Result<(), LocalError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file("remove", path)(error)),
         _ => Ok(()),

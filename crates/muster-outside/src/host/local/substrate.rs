@@ -74,6 +74,14 @@ pub(super) trait Substrate: Debug + Send + Sync {
         interface: &Interface,
     ) -> Result<(), LocalError>;
 
+    /// Limits the memory of a machine that exists; what cannot be done to a running one is done at its next start.
+    async fn limit_memory(
+        &self,
+        folder: &Folder,
+        machine: &MachineRecord,
+        bytes: u64,
+    ) -> Result<(), LocalError>;
+
     /// Ends a machine and removes what it has outside of its folder. Without its records, what can be found of it.
     async fn remove(
         &self,

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use self::home::{KEEPER, launcher, wish};
 
+mod account;
 pub mod home;
 mod life;
 mod together;

@@ -1,6 +1,7 @@
-//! SSH against real sshds: host keys, logins, commands, copies, tunnels, the agent; and, in `work`, what Muster
+//! SSH against real sshds: host keys, logins, commands, copies, tunnels, the agent; and, in `work` and `deliver`, what Muster
 //! does with them.
 
+mod deliver;
 mod password;
 mod work;
 

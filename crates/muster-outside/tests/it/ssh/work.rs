@@ -1,11 +1,8 @@
-//! What is built on commands: the wrapper that starts them once, the delivery of code, quoting, the stand-in.
+//! What is built on commands: the wrapper that starts them once, quoting, the stand-in.
 
-use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use bytes::Bytes;
-use muster_outside::host::ssh::deliver::{Delivered, DeliveredFile, Delivery, deliver};
 use muster_outside::host::ssh::wrapper::Lost;
 use muster_outside::host::ssh::{
     Attempt, Collected, Exec, Host, Hosts, Outcome, ScriptedHosts, SshError, Started, quote,
@@ -139,52 +136,6 @@ async fn the_wrapper_bounds_what_it_keeps_and_does_not_wait_for_daemons() {
         began.elapsed() < Duration::from_secs(15),
         "a daemon that keeps the output open is not waited for"
     );
-}
-
-fn delivery(to: String, digest: &str, text: &str) -> Delivery {
-    let file =
-        |text: &str, mode: u32| DeliveredFile { content: Bytes::copy_from_slice(text.as_bytes()), mode };
-    let files = [("app.py", file(text, 0o755)), ("static/it's.css", file("body {}", 0o644))];
-    let files: BTreeMap<String, DeliveredFile> = files.map(|(path, file)| (path.to_owned(), file)).into();
-    Delivery { files, digest: digest.to_owned(), to, keep: 1 }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn delivers_code_once_and_switches_in_one_step() {
-    let Some(sshd) = start(21) else { return };
-    let (hosts, host) = (hosts(&sshd), sshd.host("web-1"));
-    let to = sshd.path("srv/app");
-    let first = deliver(&hosts, &host, &delivery(to.clone(), "aaaa", "one")).await.unwrap();
-    assert_eq!(first, Delivered { changed: true, before: None });
-    assert_eq!(std::fs::read_to_string(format!("{to}/current/app.py")).unwrap(), "one");
-    assert_eq!(std::fs::read_to_string(format!("{to}/current/static/it's.css")).unwrap(), "body {}");
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(format!("{to}/current/app.py")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o755);
-    let again = deliver(&hosts, &host, &delivery(to.clone(), "aaaa", "one")).await.unwrap();
-    assert_eq!(again, Delivered { changed: false, before: Some("aaaa".into()) });
-    for (digest, before) in [("bbbb", "aaaa"), ("cccc", "bbbb")] {
-        tokio::time::sleep(Duration::from_millis(1100)).await;
-        let next = deliver(&hosts, &host, &delivery(to.clone(), digest, digest)).await.unwrap();
-        assert_eq!(next, Delivered { changed: true, before: Some(before.into()) });
-    }
-    assert_eq!(std::fs::read_link(format!("{to}/current")).unwrap().to_str(), Some("releases/cccc"));
-    let listed = std::fs::read_dir(format!("{to}/releases")).unwrap().flatten();
-    let mut kept: Vec<_> = listed.map(|entry| entry.file_name().into_string().unwrap()).collect();
-    kept.sort();
-    assert_eq!(kept, ["bbbb", "cccc"], "one old release is kept");
-    // Back to a release that still stands: only the link moves.
-    let back = deliver(&hosts, &host, &delivery(to.clone(), "bbbb", "ignored")).await.unwrap();
-    assert!(back.changed);
-    assert_eq!(std::fs::read_to_string(format!("{to}/current/app.py")).unwrap(), "bbbb");
-    // A death in the middle of unpacking leaves rubbish that the next try removes.
-    std::fs::create_dir_all(format!("{to}/releases/.new-dddd/half")).unwrap();
-    deliver(&hosts, &host, &delivery(to.clone(), "dddd", "d")).await.unwrap();
-    assert!(!std::fs::exists(format!("{to}/current/half")).unwrap());
-    let mut leaving = delivery(to.clone(), "eeee", "e");
-    leaving.files.insert("../x".into(), leaving.files["app.py"].clone());
-    assert!(deliver(&hosts, &host, &leaving).await.is_err());
-    assert!(deliver(&hosts, &host, &delivery(to, "../x", "e")).await.is_err());
 }
 
 #[tokio::test]

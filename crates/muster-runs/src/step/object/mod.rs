@@ -237,8 +237,7 @@ async fn act_create(
     if class != ObjectClass::Record {
         let what = format!("{} {name} to be made", class.word());
         let seen =
-            wait(ctx, draft, &id, &what, |seen| seen.is_none_or(|seen| !is_in_the_making(&seen.state)))
-                .await?;
+            wait(ctx, draft, &id, &what, |seen| seen.is_none_or(|seen| !seen.is_in_the_making())).await?;
         match seen {
             None => {
                 return Err(StepError::refused(format!(
@@ -256,11 +255,6 @@ async fn act_create(
         }
     }
     Ok((object(class, &id), Vec::new()))
-}
-
-/// The provider's words for a thing that is not ready yet (`spec/onecloud-api.md` §1.4).
-fn is_in_the_making(state: &str) -> bool {
-    ["New", "FromPool", "InPool"].iter().any(|word| state.eq_ignore_ascii_case(word))
 }
 
 /// A password is sealed before anything else can fail: the provider does not show it again.

@@ -10,7 +10,7 @@ use muster_outside::supervise::{ADOPTION_LIMIT, Folder, GONE_WITHIN, Lost};
 use tokio_util::sync::CancellationToken;
 
 use super::super::past::past;
-use super::super::{StepContext, StepError};
+use super::super::{StepContext, StepError, outcome_unknown};
 use super::told::Told;
 use super::{PLAYBOOK_LIMIT, failure};
 use crate::engine::Role;
@@ -40,12 +40,9 @@ pub(crate) async fn may_begin(ctx: &StepContext) -> Result<(), StepError> {
         return Err(StepError::unknown(message));
     }
     match past.open {
-        Some(attempt) if earlier(ctx).is_none() => Err(StepError::unknown(format!(
-            "step {number} ({target}) was started (attempt {attempt}) and its outcome is not known; it is not marked \
-             `repeatable: true`, so it is not started again by itself. Look at {target}, then say `muster run retry`",
-            number = ctx.step.number,
-            target = ctx.step.target,
-        ))),
+        Some(attempt) if earlier(ctx).is_none() => {
+            Err(StepError::unknown(outcome_unknown(&ctx.step, attempt)))
+        }
         Some(_) | None => Ok(()),
     }
 }
@@ -64,7 +61,7 @@ pub(super) async fn taken_up(
         }
         return Ok(None);
     };
-    let entries = ctx.engine.all_entries(ctx.journal.run()).await?;
+    let entries = ctx.engine.entries_of(ctx.journal.run(), ctx.journal.claim().lane).await?;
     let run = EarlierRun {
         playbook: playbook.to_owned(),
         limit_of_time: PLAYBOOK_LIMIT,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -18,6 +17,7 @@ use utoipa::IntoParams;
 use crate::answer::{Handled, document};
 use crate::app::{App, may_read};
 use crate::extract::{Asking, Query};
+use crate::handler::plan;
 use crate::negotiate::accept;
 use crate::refusal::Refusal;
 
@@ -46,8 +46,8 @@ fn limit() -> u32 {
     50
 }
 
-/// Basic events of all runs by their words, newest first. `meta.behind` says that the index is not up to date yet: the
-/// same question again finds more.
+/// Basic events of all runs by their words, newest first; of more than `limit`, those that were indexed last. `meta.behind`
+/// says that the index is not up to date yet: the same question again finds more.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "event_search", tag = "runs", params(Which),
     responses((status = 200, description = "The events", body = Many<Event>)))]
 pub async fn search(
@@ -70,11 +70,11 @@ pub async fn search(
     let mut plans = BTreeMap::new();
     let mut events = Vec::with_capacity(found.entries.len());
     for entry in &found.entries {
-        let plan = match plans.entry(entry.run) {
+        let plan: &Option<PlanAttributes> = match plans.entry(entry.run) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(plan_of(&app, entry.run).await?),
         };
-        let event = Event::new(entry, plan.as_deref());
+        let event = Event::new(entry, plan.as_ref());
         events.push(Resource::new(format!("{}:{}:{}", event.run, event.lane, event.seq), event));
     }
     let mut many = Many::all(events);
@@ -82,9 +82,7 @@ pub async fn search(
     document(StatusCode::OK, &many)
 }
 
-async fn plan_of(app: &App, run: RunId) -> Result<Option<Arc<PlanAttributes>>, Refusal> {
-    let reads = app.engine.reads();
-    let Some(row) = reads.run_row(run).await? else { return Ok(None) };
-    let plan = reads.plan(row.plan).await?;
-    Ok(plan.map(|view| Arc::new(crate::handler::plan::said(&view).attributes)))
+async fn plan_of(app: &App, run: RunId) -> Result<Option<PlanAttributes>, Refusal> {
+    let Some(row) = app.engine.reads().run_row(run).await? else { return Ok(None) };
+    plan::attributes(app, row.plan).await
 }

@@ -1,3 +1,4 @@
-//! One command on servers.
+//! One command, or another password, on servers.
 
 pub mod create;
+pub mod password;

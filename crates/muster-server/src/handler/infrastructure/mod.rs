@@ -6,6 +6,7 @@ use muster_api::run::{RunAttributes, StepCountsSaid};
 use muster_runs::reads::InfrastructureView;
 
 pub mod list;
+pub mod releases;
 pub mod show;
 pub mod stats;
 

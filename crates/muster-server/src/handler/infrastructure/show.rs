@@ -1,16 +1,13 @@
 //! What one file owns.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use muster_api::document::One;
 use muster_api::infrastructure::InfrastructureAttributes;
-use muster_api::media;
 
 use crate::answer::{Handled, one};
-use crate::app::{App, may_read};
-use crate::extract::{Asking, Path, Query};
-use crate::handler::InSpace;
-use crate::negotiate::accept;
+use crate::app::App;
+use crate::extract::Path;
+use crate::handler::Reading;
 use crate::refusal::Refusal;
 
 /// What one file owns, and its newest run.
@@ -21,14 +18,10 @@ use crate::refusal::Refusal;
     responses((status = 200, description = "What it owns", body = One<InfrastructureAttributes>)))]
 pub async fn show(
     State(app): State<App>,
-    headers: HeaderMap,
-    Asking(authority): Asking,
     Path(name): Path<String>,
-    Query(space): Query<InSpace>,
+    Reading { space, .. }: Reading,
 ) -> Handled {
-    accept(&headers, &[media::JSON_API])?;
-    may_read(&authority, &space.name())?;
-    let views = app.engine.reads().infrastructures(&space.name()).await?;
+    let views = app.engine.reads().infrastructures(&space).await?;
     let view = views.iter().find(|view| view.name.as_str() == name);
     one(super::said(
         view.ok_or_else(|| Refusal::not_found("infrastructure that owns anything called", name))?,

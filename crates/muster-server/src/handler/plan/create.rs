@@ -35,7 +35,8 @@ pub async fn create(
     saved(&app, id).await
 }
 
-fn proposal(request: PlanRequest, idempotency_key: Option<String>) -> Proposal {
+/// A proposal in the engine's words.
+pub fn proposal(request: PlanRequest, idempotency_key: Option<String>) -> Proposal {
     Proposal {
         space: SpaceName::from(request.space),
         infrastructure: InfrastructureName::from(request.infrastructure),

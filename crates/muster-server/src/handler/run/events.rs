@@ -1,7 +1,6 @@
 //! The events of a run: a page of history, or a stream that begins with history and goes on live.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -24,6 +23,7 @@ use super::follow::{BATCH, Follower, SIGN_OF_LIFE};
 use crate::answer::{Handled, document};
 use crate::app::App;
 use crate::extract::{Asking, Path, Query};
+use crate::handler::plan;
 use crate::negotiate::accept;
 use crate::refusal::Refusal;
 
@@ -69,8 +69,7 @@ pub async fn events(
     let run = RunId(id);
     let row = super::asked_of(&app, &authority, run).await?;
     let after = cursor(&headers, from.after.as_deref())?;
-    let plan = app.engine.reads().plan(row.plan).await?;
-    let plan = plan.map(|view| Arc::new(crate::handler::plan::said(&view).attributes));
+    let plan = plan::attributes(&app, row.plan).await?;
     let filter = EventFilter {
         pattern: pattern(from.grep.as_deref(), from.fixed)?,
         targets: targets(from.target.as_deref()),

@@ -1,6 +1,5 @@
 //! Following: batches of events, history first, then live, until the run has ended or nobody executes it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, stream};
@@ -25,7 +24,7 @@ pub const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 pub struct Follower {
     app: App,
     run: RunId,
-    plan: Option<Arc<PlanAttributes>>,
+    plan: Option<PlanAttributes>,
     filter: EventFilter,
     cursor: EventPositions,
 }
@@ -57,7 +56,7 @@ impl Follower {
     pub fn new(
         app: App,
         run: RunId,
-        plan: Option<Arc<PlanAttributes>>,
+        plan: Option<PlanAttributes>,
         after: Cursor,
         filter: EventFilter,
     ) -> Follower {
@@ -99,7 +98,7 @@ impl Follower {
             if silence_left.is_zero() {
                 return Ok(Some(Vec::new()));
             }
-            if page.read > 0 {
+            if page.read > 0 && !*self.app.closing.borrow() {
                 // None of them is wanted; there may be more.
                 continue;
             }
@@ -123,7 +122,7 @@ impl Follower {
         let mut events = Vec::new();
         for entry in &entries {
             self.cursor.insert(entry.lane, entry.seq);
-            let event = Event::new(entry, self.plan.as_deref());
+            let event = Event::new(entry, self.plan.as_ref());
             if self.filter.takes(&event) {
                 events.push(event);
             }

@@ -211,6 +211,7 @@ pub async fn the_same_plan_request_twice_is_one_plan(scene: Scene) {
         at: at(0),
         node: node(1),
         idempotency_key: Some("k".into()),
+        source: None,
     };
     let (one, two) = tokio::join!(scene.store.insert_plan(request(1)), scene.store.insert_plan(request(2)));
     assert_eq!(one.unwrap(), two.unwrap());

@@ -8,6 +8,7 @@ use muster_model::run::RunState;
 use muster_store::output::{LINE_MAX, LineFilter, OutputPositions, read_output, search_output};
 use muster_store::*;
 
+use super::queue::{left, request};
 use super::scene::*;
 
 const FIRST: LaneNumber = LaneNumber(0);
@@ -185,8 +186,22 @@ pub async fn contents_of_plans_are_kept_as_long_as_they_may_be_needed(scene: Sce
     assert_eq!(left(&opened).await, (0, vec![1, 2]), "its run goes on");
     scene.become_state(&claim, RunState::Succeeded).await.unwrap();
     assert_eq!(left(&opened).await.1, [1, 2]);
-    opened.prune(at(5), 0, at(9)).await.unwrap();
+    opened.prune(at(5), Keep::runs(0), at(9)).await.unwrap();
     assert_eq!(left(&opened).await, (1, vec![2]));
+}
+
+/// A request that waits is planned anew from its own bundle, whatever was planned for its file meanwhile.
+pub async fn contents_of_a_request_that_waits_are_kept(scene: Scene) {
+    scene.contents.put(&digest(0), b"x").await.unwrap();
+    let manifest = format!(r#"{{"files":{{"a.yaml":{{"sha256":"{}"}}}}}}"#, digest(0));
+    let plan = scene.plan_of(1, "shop", &manifest).await;
+    scene.store.enqueue(request(plan, "wish")).await.unwrap();
+    scene.plan_of(2, "shop", "{}").await;
+    let opened = Opened { store: scene.store.clone(), contents: scene.contents.clone() };
+    scene.home.age_contents().await;
+    assert_eq!(opened.forget_unused(DAY).await.unwrap(), 0);
+    scene.store.leave_queue(plan, left(QueueState::Dropped, "late")).await.unwrap();
+    assert_eq!(opened.forget_unused(DAY).await.unwrap(), 1);
 }
 
 pub async fn pruned_runs_lose_their_output(scene: Scene) {
@@ -198,8 +213,8 @@ pub async fn pruned_runs_lose_their_output(scene: Scene) {
     }
     scene.become_state(&claim, RunState::Succeeded).await.unwrap();
     let opened = Opened { store: scene.store.clone(), contents: scene.contents.clone() };
-    assert!(opened.prune(at(1), 0, at(9)).await.unwrap().is_empty());
-    assert_eq!(opened.prune(at(5), 0, at(9)).await.unwrap(), [claim.run]);
+    assert!(opened.prune(at(1), Keep::runs(0), at(9)).await.unwrap().is_empty());
+    assert_eq!(opened.prune(at(5), Keep::runs(0), at(9)).await.unwrap(), [claim.run]);
     for lane in [0, 1] {
         let end = scene.contents.output_end(claim.run, LaneNumber(lane)).await.unwrap();
         assert_eq!(end, OutputEnd::default());

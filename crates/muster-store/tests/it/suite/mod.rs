@@ -13,6 +13,7 @@ pub mod queue;
 pub mod quota;
 pub mod retention;
 pub mod retry;
+pub mod revision;
 pub mod scene;
 pub mod search;
 pub mod settings;
@@ -75,6 +76,7 @@ suite! {
         pruned_runs_lose_their_output,
         contents_that_nothing_refers_to_are_forgotten,
         contents_of_plans_are_kept_as_long_as_they_may_be_needed,
+        contents_of_a_request_that_waits_are_kept,
     }
     countdown {
         it_begins_when_its_time_has_come,
@@ -150,6 +152,13 @@ suite! {
         a_retry_steps_back_for_what_came_later,
         what_was_emptied_is_not_tried_again,
         other_lanes_begin_again_and_deaths_are_forgotten,
+    }
+    revision {
+        revisions_are_numbered_per_file_and_account,
+        what_a_run_left_behind_comes_with_its_end,
+        kept_revisions_lose_nothing,
+        of_many_approvals_at_once_each_has_its_number,
+        a_plan_remembers_what_it_was_asked_with,
     }
     search {
         events_are_found_by_their_words,

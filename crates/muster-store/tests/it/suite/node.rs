@@ -35,6 +35,7 @@ pub async fn burying_a_node_frees_everything_it_held(scene: Scene) {
         at: at(0),
         node: node(1),
         idempotency_key: None,
+        source: None,
     };
     scene.store.insert_plan(observing).await.unwrap();
 

@@ -6,7 +6,7 @@ use muster_store::*;
 
 use super::scene::*;
 
-fn request(plan: PlanId, digest: &str) -> QueuedRow {
+pub(super) fn request(plan: PlanId, digest: &str) -> QueuedRow {
     QueuedRow {
         plan,
         space: "default".into(),
@@ -21,7 +21,7 @@ fn request(plan: PlanId, digest: &str) -> QueuedRow {
     }
 }
 
-fn left(state: QueueState, message: &str) -> Left {
+pub(super) fn left(state: QueueState, message: &str) -> Left {
     Left { state, message: Some(message.into()), run: None, at: at(9) }
 }
 

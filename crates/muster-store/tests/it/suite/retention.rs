@@ -22,9 +22,9 @@ pub async fn old_runs_lose_their_journal_and_keep_their_counts(scene: Scene) {
     let counts = scene.store.tally(old).await.unwrap();
     assert_eq!(counts, StepTally { total: 3, succeeded: 1, failed: 0, running: 1, skipped: 0 });
     let audits = scene.store.audits(&"default".into(), 100).await.unwrap();
-    assert_eq!(scene.store.prunable(at(150), 0).await.unwrap(), [old]);
+    assert_eq!(scene.store.prunable(at(150), Keep::runs(0)).await.unwrap(), [old]);
     scene.store.prune(vec![old], at(300)).await.unwrap();
-    assert!(scene.store.prunable(at(150), 0).await.unwrap().is_empty());
+    assert!(scene.store.prunable(at(150), Keep::runs(0)).await.unwrap().is_empty());
     assert!(scene.store.entries(old, Sequence(0), 100).await.unwrap().is_empty());
     assert!(scene.store.plan_inputs(before.clone().unwrap().plan).await.unwrap().is_none());
     assert!(scene.store.plan(before.clone().unwrap().plan).await.unwrap().unwrap().plan.is_some());
@@ -39,10 +39,10 @@ pub async fn the_newest_and_the_unfinished_stay(scene: Scene) {
     let second = ended(&scene, 2, "shop", 110).await;
     let other = ended(&scene, 3, "bank", 100).await;
     let running = scene.running(4, "shop").await.run;
-    assert_eq!(scene.store.prunable(at(500), 0).await.unwrap(), [first, second, other]);
-    assert_eq!(scene.store.prunable(at(500), 1).await.unwrap(), [first, second]);
-    assert_eq!(scene.store.prunable(at(500), 2).await.unwrap(), [first]);
-    assert!(scene.store.prunable(at(50), 0).await.unwrap().is_empty());
+    assert_eq!(scene.store.prunable(at(500), Keep::runs(0)).await.unwrap(), [first, second, other]);
+    assert_eq!(scene.store.prunable(at(500), Keep::runs(1)).await.unwrap(), [first, second]);
+    assert_eq!(scene.store.prunable(at(500), Keep::runs(2)).await.unwrap(), [first]);
+    assert!(scene.store.prunable(at(50), Keep::runs(0)).await.unwrap().is_empty());
     // Asked for all the same, a run that has not ended keeps everything.
     scene.store.prune(vec![running], at(500)).await.unwrap();
     assert_eq!(scene.store.entries(running, Sequence(0), 100).await.unwrap().len(), 1);

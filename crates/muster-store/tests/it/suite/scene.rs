@@ -155,6 +155,7 @@ impl Scene {
             at: at(0),
             node: node(1),
             idempotency_key: None,
+            source: None,
         };
         self.store.insert_plan(new).await.unwrap();
         let body = Plan {
@@ -163,6 +164,7 @@ impl Scene {
             account: "onecloud".into(),
             identity: identity(),
             draft: draft(name),
+            cost: None,
         };
         let inputs = PlanInputs {
             wanted: Infrastructure {
@@ -187,6 +189,7 @@ impl Scene {
                 owned: vec![],
                 intents: vec![],
                 login_key: None,
+                releases: Vec::new(),
             },
             policy: Policy::default(),
             bundle: serde_json::json!({}),
@@ -217,6 +220,7 @@ impl Scene {
             priority: 0,
             locks: exclusive(name),
             idempotency_key: None,
+            revision: None,
         }
     }
 

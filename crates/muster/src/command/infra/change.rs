@@ -6,6 +6,7 @@ use muster_api::Resource;
 use muster_api::cursor::Cursor;
 use muster_api::plan::{PlanAttributes, PurposeSaid};
 use muster_api::run::{RunAttributes, RunRequest};
+use muster_model::code::ReleaseWish;
 
 use super::super::follow::follow;
 use super::super::report::{Outcome, Planned};
@@ -25,6 +26,8 @@ pub struct Asked {
     pub plan: Option<String>,
     /// Servers and networks that `adopt` and `disown` are about.
     pub names: Vec<String>,
+    /// The release that a deploy goes back to.
+    pub to_release: Option<ReleaseWish>,
     /// The other options.
     pub options: Change,
 }
@@ -35,6 +38,7 @@ impl From<&Change> for Asked {
             name: change.name.clone(),
             plan: change.plan.clone(),
             names: Vec::new(),
+            to_release: None,
             options: change.clone(),
         }
     }
@@ -49,7 +53,7 @@ impl From<&Named> for Asked {
             var_files: named.var_files.iter().map(PathBuf::from).collect(),
             ..Change::default()
         };
-        Asked { name: named.name.clone(), plan: None, names: named.names.clone(), options }
+        Asked { name: named.name.clone(), plan: None, names: named.names.clone(), to_release: None, options }
     }
 }
 

@@ -33,6 +33,25 @@ pub async fn proposed(
     asked: &Asked,
     context: &Context<'_>,
 ) -> Result<Resource<PlanAttributes>, Failure> {
+    let request = request(purpose, asked, context).await?;
+    let plan = match context.client.submit(request.clone(), None).await {
+        Ok(plan) => plan,
+        Err(error) => {
+            // The first run: ask for what is missing, then still do what was asked (ICT-59).
+            let Some(account) = missing_account(&error) else { return Err(error.into()) };
+            ask_for(context, &account).await?;
+            context.client.submit(request, None).await?
+        }
+    };
+    finished(plan, context).await
+}
+
+/// A file as it is here, with everything it needs sent.
+pub async fn request(
+    purpose: PurposeSaid,
+    asked: &Asked,
+    context: &Context<'_>,
+) -> Result<PlanRequest, Failure> {
     let options = &asked.options;
     let vars = vars::vars(&options.vars)?;
     let extra_vars = vars::extra_vars(&options.extra_vars)?;
@@ -49,10 +68,11 @@ pub async fn proposed(
         }
         None => None,
     };
-    let gathered = document.as_ref().map(gather).transpose()?;
-    if let (Some(gathered), Some(document), PurposeSaid::Deploy, false) =
-        (&gathered, &document, purpose, options.skip_provision)
-    {
+    let delivers = purpose == PurposeSaid::Deploy && asked.to_release.is_none() && !options.skip_provision;
+    let mut gathered = document.as_ref().map(gather).transpose()?;
+    if let (Some(gathered), Some(document), true) = (&mut gathered, &document, delivers) {
+        let say = |text: &str| context.screen.say(text);
+        gathered.export(&document.found.root, &document.checked, &say)?;
         let tags = !options.tags.is_empty() || !options.skip_tags.is_empty();
         let names = extra_vars.keys().cloned().collect();
         let problems = gathered.playbook_problems(&document.checked, &names, tags)?;
@@ -63,7 +83,7 @@ pub async fn proposed(
     if let Some(gathered) = &gathered {
         gathered.send(&context.client).await?;
     }
-    let request = PlanRequest {
+    Ok(PlanRequest {
         space: default_space(),
         infrastructure: document
             .as_ref()
@@ -85,18 +105,9 @@ pub async fn proposed(
             tags: options.tags.clone(),
             skip_tags: options.skip_tags.clone(),
             extra_vars,
+            to_release: asked.to_release.clone().map(Into::into),
         },
-    };
-    let plan = match context.client.submit(request.clone(), None).await {
-        Ok(plan) => plan,
-        Err(error) => {
-            // The first run: ask for what is missing, then still do what was asked (ICT-59).
-            let Some(account) = missing_account(&error) else { return Err(error.into()) };
-            ask_for(context, &account).await?;
-            context.client.submit(request, None).await?
-        }
-    };
-    finished(plan, context).await
+    })
 }
 
 /// The document; a plan that only lets go needs none, so that a file that is gone can be destroyed too.
@@ -107,6 +118,8 @@ fn document(
     context: &Context<'_>,
 ) -> Result<Option<Document>, Failure> {
     let need = match purpose {
+        // A release that the servers keep needs nothing that the file delivers.
+        PurposeSaid::Deploy if asked.to_release.is_some() => Need::Servers,
         PurposeSaid::Deploy => Need::Everything,
         PurposeSaid::Update | PurposeSaid::Destroy | PurposeSaid::Adopt | PurposeSaid::Disown => {
             Need::Servers
@@ -127,7 +140,7 @@ fn environment(document: &Document) -> BTreeMap<String, SecretText> {
     used.filter_map(|name| Some((name.clone(), SecretText(Secret::new(std::env::var(name).ok()?))))).collect()
 }
 
-fn become_pass(context: &Context<'_>) -> Result<Secret, Failure> {
+pub(super) fn become_pass(context: &Context<'_>) -> Result<Secret, Failure> {
     if !context.ask.present() {
         return Err(Failure::usage("--ask-become-pass needs a terminal"));
     }

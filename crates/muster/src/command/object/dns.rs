@@ -10,7 +10,8 @@ use muster_model::object::record::{RecordData, RecordSet, RecordType, plain, rel
 use muster_model::object::{Fields, ObjectClass, ObjectWish, SeenObject, zone_file};
 
 use super::{fetched, list, one, propose};
-use crate::cli::object::{Dns, Make, Of, Record, RecordValues, Zone};
+use crate::cli::dns::{Dns, Record, RecordValues, Zone};
+use crate::cli::object::{Make, Of};
 use crate::command::{Answer, Context, Report};
 use crate::exit::Failure;
 

@@ -172,6 +172,11 @@ pub async fn rebuild(asked: Rebuild, context: &Context<'_>) -> Result<Answer, Fa
     one(wish, &asked.make, context).await
 }
 
+/// What the provider does to a server.
+pub async fn actions(name: &str, seek: &Seek, context: &Context<'_>) -> Result<Answer, Failure> {
+    list(ObjectClass::Action, Some(name), seek, context).await
+}
+
 /// Copies a server.
 pub async fn copy(asked: Copy, context: &Context<'_>) -> Result<Answer, Failure> {
     let wish = ObjectWish::Copied { server: asked.name, copy: asked.copy, network: asked.network };

@@ -44,6 +44,8 @@ const STORAGE: Members = &[("QuotaBytes", "quota_bytes", Number)];
 const STORAGE_USER: Members =
     &[("S3Connection", "s3", Text), ("SwiftApiConnection", "swift", Text), ("FtpConnection", "ftp", Text)];
 
+const ACTION: Members = &[("StartDate", "started", Text), ("EndDate", "ended", Text)];
+
 const RULE: Members = &[
     ("Number", "number", Number),
     ("Name", "name", Text),
@@ -80,6 +82,7 @@ pub(super) fn object(class: ObjectClass, json: Json<'_>) -> Option<SeenObject> {
         ObjectClass::StorageUser => (STORAGE_USER, "Name"),
         // Records need their domain: see `dns.rs`.
         ObjectClass::Record => return None,
+        ObjectClass::Action => (ACTION, "Type"),
     };
     let mut fields = Fields::new();
     json.into_fields(&mut fields, members);
@@ -100,7 +103,11 @@ pub(super) fn object(class: ObjectClass, json: Json<'_>) -> Option<SeenObject> {
                 fields.insert("owner".into(), FieldValue::Text(owner));
             }
         }
-        ObjectClass::Image | ObjectClass::Key | ObjectClass::Record | ObjectClass::StorageUser => {}
+        ObjectClass::Image
+        | ObjectClass::Key
+        | ObjectClass::Record
+        | ObjectClass::StorageUser
+        | ObjectClass::Action => {}
     }
     if class == ObjectClass::PublicNetwork {
         edge(json, &mut fields);

@@ -98,6 +98,23 @@ impl Objects for OneCloud {
                 let value = absent_is_none(self.ask_json(&ask).await)?.unwrap_or(Value::Null);
                 Ok(meaning::storage(Json(&value)).into_iter().collect())
             }
+            (ObjectClass::Action, Some(server)) => {
+                let ask = server_request::actions(server);
+                let value = self.ask_json(&ask).await?;
+                let Value::Array(items) = value else { return Err(odd(&ask, "a list")) };
+                let read =
+                    |item| meaning::object(class, Json(item)).ok_or_else(|| odd(&ask, "actions with an id"));
+                let actions: Result<Vec<SeenObject>, CloudError> = items.iter().map(read).collect();
+                Ok(actions?
+                    .into_iter()
+                    .map(|action| SeenObject { of: Some(server.clone()), ..action })
+                    .collect())
+            }
+            (ObjectClass::Action, None) => Err(CloudError::new(
+                CloudErrorKind::Refused,
+                "list actions",
+                "actions are listed server by server",
+            )),
             // Without a storage there is nobody who uses it.
             (ObjectClass::StorageUser, _) => Ok(absent_is_none(self.list(class).await)?.unwrap_or_default()),
             (class, _) => self.list(class).await,
@@ -123,6 +140,10 @@ impl Objects for OneCloud {
                 let value = gone_is(self.ask_json(&ask).await.map(Some), None)?;
                 Ok(value.and_then(|value| dns::record(&zone, Json(&value))))
             }
+            (ObjectClass::Action, Some(server)) => {
+                let ask = request::action(server, id);
+                gone_is(self.one(&ask, class).await.map(Some), None)
+            }
             (
                 ObjectClass::Network
                 | ObjectClass::PublicNetwork
@@ -131,7 +152,7 @@ impl Objects for OneCloud {
                 | ObjectClass::StorageUser,
                 _,
             ) => gone_is(self.one(&request::one(class, id), class).await.map(Some), None),
-            (ObjectClass::Image | ObjectClass::Storage | ObjectClass::Record, _) => {
+            (ObjectClass::Image | ObjectClass::Storage | ObjectClass::Record | ObjectClass::Action, _) => {
                 Ok(self.objects(class, of).await?.into_iter().find(|object| object.id == *id))
             }
         }

@@ -45,6 +45,7 @@ fn path(class: ObjectClass) -> &'static str {
         ObjectClass::Record => "/dns/record",
         ObjectClass::Storage => "/storage",
         ObjectClass::StorageUser => "/storage/users",
+        ObjectClass::Action => "/server",
     }
 }
 
@@ -61,6 +62,12 @@ pub(super) fn one(class: ObjectClass, id: &ProviderId) -> Ask {
         format!("read {} {id}", class.word()),
         About::Object,
     )
+}
+
+/// One action of a server.
+pub(super) fn action(server: &ProviderId, id: &ProviderId) -> Ask {
+    let path = format!("/server/{}/action/{}", segment(server), segment(id));
+    ask(Method::GET, path, format!("read action {id} of server {server}"), About::Object)
 }
 
 /// One record.
@@ -89,7 +96,7 @@ pub(super) fn create(draft: &ObjectDraft) -> Ask {
         }
         ObjectClass::Key => &[(PUBLIC_KEY, "PublicKey")],
         ObjectClass::StorageUser => &[("persist_password", "PersistPassword")],
-        ObjectClass::Zone | ObjectClass::Record | ObjectClass::Storage => &[],
+        ObjectClass::Zone | ObjectClass::Record | ObjectClass::Storage | ObjectClass::Action => &[],
     };
     let name = match draft.class {
         ObjectClass::Key => "Title",
@@ -99,7 +106,8 @@ pub(super) fn create(draft: &ObjectDraft) -> Ask {
         | ObjectClass::PublicNetwork
         | ObjectClass::Zone
         | ObjectClass::Record
-        | ObjectClass::Storage => "Name",
+        | ObjectClass::Storage
+        | ObjectClass::Action => "Name",
     };
     body.insert(name.to_owned(), json!(draft.name));
     for (word, name) in names {

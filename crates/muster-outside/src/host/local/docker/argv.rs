@@ -90,6 +90,12 @@ pub(super) fn restart(label: &str, again: bool) -> Argv {
     docker(&["update", "--restart", if again { "on-failure" } else { "no" }, label])
 }
 
+/// Limits the memory of a container that exists; with as much swap again, as a new one has by itself.
+pub(super) fn memory(label: &str, bytes: u64) -> Argv {
+    let both = bytes.saturating_mul(2);
+    docker(&["update", &format!("--memory={bytes}"), &format!("--memory-swap={both}"), label])
+}
+
 /// Starts a container.
 pub(super) fn start(label: &str) -> Argv {
     docker(&["start", label])

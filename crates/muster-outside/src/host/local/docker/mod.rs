@@ -168,6 +168,15 @@ impl Substrate for Docker {
         network::disconnect(home, &machine.label(), interface).await
     }
 
+    async fn limit_memory(
+        &self,
+        _folder: &Folder,
+        machine: &MachineRecord,
+        bytes: u64,
+    ) -> Result<(), LocalError> {
+        run(&argv::memory(&machine.label(), bytes), "", machine::LIMIT).await.map(drop)
+    }
+
     async fn remove(
         &self,
         _folder: &Folder,

@@ -1,0 +1,112 @@
+//! What runs on the machine: constant texts, data are their arguments. POSIX sh and the tools of any Linux.
+
+/// `TO`. Prints what stands there, a line each: `current NAME`, `unfinished NAME PREVIOUS`, and for each release, newest
+/// first, `release NAME SECONDS` with the lines that are kept of it.
+pub(super) const LOOK: &str = r#"
+to=$1
+[ -d "$to" ] || exit 0
+current=$(readlink "$to/current" 2>/dev/null) && echo "current ${current##*/}"
+[ -s "$to/.muster/unfinished" ] && echo "unfinished $(cat "$to/.muster/unfinished")"
+[ -d "$to/releases" ] || exit 0
+cd "$to/releases" || exit 1
+for release in $(ls -1t); do
+  [ -d "$release" ] || continue
+  echo "release $release $(stat -c %Y "$release" 2>/dev/null)"
+  if [ -s "$to/.muster/releases/$release" ]; then cat "$to/.muster/releases/$release"; fi
+done
+exit 0
+"#;
+
+/// Begins the scripts that write down what is known of a release: `note TO RELEASE NUMBER AT REVISION SOURCE`.
+pub(super) const NOTE: &str = r#"
+set -eu
+umask 022
+note() {
+  mkdir -p -- "$1/.muster/releases"
+  {
+    if [ -n "$3" ]; then echo "number $3"; fi
+    if [ -n "$4" ]; then echo "at $4"; fi
+    if [ -n "$5" ]; then echo "revision $5"; fi
+    if [ -n "$6" ]; then printf 'source %s\n' "$6"; fi
+  } > "$1/.muster/releases/.new"
+  mv -f -- "$1/.muster/releases/.new" "$1/.muster/releases/$2"
+}
+"#;
+
+/// `TO RELEASE NUMBER AT REVISION SOURCE ARCHIVE LINK…`, a link being `d:PATH` or `f:PATH`. Unpacks beside the place, links
+/// to what is shared, and renames: the name appears with the last link. Prints `made PATH` and `over PATH`.
+pub(super) const UNPACK: &str = r#"
+to=$1 release=$2 archive=$7
+if [ ! -d "$to/releases/$release" ]; then note "$1" "$2" "$3" "" "$5" "$6"; fi
+shift 7
+new=$to/releases/.new-$release
+rm -rf -- "$new"
+mkdir -p -- "$new"
+tar -xf "$archive" -C "$new" --no-same-owner -p
+for item in "$@"; do
+  path=${item#?:}
+  shared=$to/shared/$path
+  mkdir -p -- "$(dirname -- "$shared")" "$(dirname -- "$new/$path")"
+  case $item in
+  d:*)
+    if [ ! -e "$shared" ]; then mkdir -- "$shared"; echo "made $path"; fi
+    if [ ! -d "$shared" ]; then echo "$shared is not a directory" >&2; exit 1; fi;;
+  f:*)
+    if [ ! -e "$shared" ]; then (umask 077; : > "$shared"); echo "made $path"; fi
+    if [ -d "$shared" ]; then echo "$shared is a directory, and the file says that it is a file" >&2; exit 1; fi;;
+  esac
+  if [ -e "$new/$path" ] || [ -L "$new/$path" ]; then rm -rf -- "$new/$path"; echo "over $path"; fi
+  ln -s -- "$shared" "$new/$path"
+done
+if [ -d "$to/releases/$release" ]; then rm -rf -- "$new"; else mv -T -- "$new" "$to/releases/$release"; fi
+rm -f -- "$archive"
+"#;
+
+/// `TO RELEASE NUMBER AT REVISION SOURCE PREVIOUS`. Writes down what is known and that a switch is unfinished, then
+/// points `current` to the release in one step.
+pub(super) const SWITCH: &str = r#"
+to=$1 release=$2 previous=$7
+if [ ! -d "$to/releases/$release" ]; then echo "there is no release $release" >&2; exit 1; fi
+if [ -e "$to/current" ] && [ ! -L "$to/current" ]; then echo "$to/current is not a symbolic link" >&2; exit 1; fi
+note "$1" "$2" "$3" "$4" "$5" "$6"
+echo "$release $previous" > "$to/.muster/unfinished.new"
+mv -f -- "$to/.muster/unfinished.new" "$to/.muster/unfinished"
+touch -- "$to/releases/$release"
+ln -sfn -- "releases/$release" "$to/.current-$release"
+mv -fT -- "$to/.current-$release" "$to/current"
+"#;
+
+/// `TO RELEASE`. Points `current` to a release, and nothing else.
+pub(super) const BACK: &str = r#"
+set -eu
+to=$1 release=$2
+if [ ! -d "$to/releases/$release" ]; then echo "there is no release $release" >&2; exit 1; fi
+ln -sfn -- "releases/$release" "$to/.current-$release"
+mv -fT -- "$to/.current-$release" "$to/current"
+"#;
+
+/// `TO KEEP`. Nothing is unfinished any more; the oldest releases go, unless `KEEP` is `-`.
+pub(super) const SETTLE: &str = r#"
+set -eu
+to=$1 keep=$2
+rm -f -- "$to/.muster/unfinished"
+[ "$keep" = - ] && exit 0
+current=$(readlink "$to/current") || exit 0
+current=${current##*/}
+cd "$to/releases"
+n=0
+for release in $(ls -1t); do
+  [ "$release" = "$current" ] && continue
+  n=$((n + 1))
+  if [ $n -gt "$keep" ]; then rm -rf -- "./$release" "$to/.muster/releases/$release"; fi
+done
+"#;
+
+/// `TO RELEASE WHERE PROGRAM ARGUMENT…`. Runs a command in `current`, or in the release.
+pub(super) const RUN: &str = r#"
+RELEASE=$1/releases/$2 CURRENT=$1/current SHARED=$1/shared
+export RELEASE CURRENT SHARED
+if [ "$3" = current ]; then cd "$CURRENT" || exit 126; else cd "$RELEASE" || exit 126; fi
+shift 3
+exec "$@" < /dev/null
+"#;

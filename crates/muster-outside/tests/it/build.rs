@@ -1,0 +1,124 @@
+//! ICT-02: builds on this machine, with real processes under real supervisors.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use muster_model::bundle::LINK;
+use muster_outside::build::{BuildError, BuildRun, Builder, RealBuilder, ScriptedBuilder, Tree};
+use muster_outside::host::ssh::Collected;
+use muster_outside::host::ssh::deliver::DeliveredFile;
+use muster_outside::supervise::{Folder, Owner};
+
+use crate::supervise::launcher;
+
+fn file(text: &str, mode: u32) -> DeliveredFile {
+    DeliveredFile { content: Bytes::copy_from_slice(text.as_bytes()), mode }
+}
+
+fn run(directory: &Path, name: &str, script: &str) -> BuildRun {
+    let files = [("build", file(script, 0o755)), ("src/a", file("a", 0o644)), ("src/b", file("a", LINK))];
+    BuildRun {
+        files: files.map(|(path, file)| (path.to_owned(), file)).into(),
+        command: vec!["./build".into(), "one".into()],
+        environment: BTreeMap::from([("RELEASE".to_owned(), "r1".to_owned())]),
+        output: String::new(),
+        limit: Duration::from_secs(60),
+        folder: Folder::at(directory.join("children/run").join(name)),
+        owner: Owner { token: 1, lease: Arc::new(Duration::from_secs(120)) },
+    }
+}
+
+async fn built(run: &BuildRun) -> (Result<Tree, BuildError>, String) {
+    let mut said = Collected::default();
+    let built = RealBuilder::new(launcher()).build(run, &mut said).await;
+    (built, String::from_utf8(said.stdout).unwrap())
+}
+
+fn left(directory: &Path) -> Vec<String> {
+    let listed = std::fs::read_dir(directory.join("children/run")).into_iter().flatten().flatten();
+    listed.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn builds_in_a_private_copy_with_a_named_environment() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "#!/bin/sh\necho \"arg $1\"; echo err >&2; env | cut -d= -f1 | sort | tr '\\n' ' '\n\
+                  mkdir -p dist/bin; cat src/b > dist/x; echo run > dist/bin/run; chmod 700 dist/bin/run\n\
+                  ln -s ../x dist/bin/x\n";
+    let mut build = run(directory.path(), "1", script);
+    build.output = "dist".into();
+    let (tree, said) = built(&build).await;
+    let tree = tree.unwrap();
+    assert!(said.contains("arg one\n") && said.contains("err\n"), "{said}");
+    let seen: Vec<&str> = said.lines().last().unwrap().split(' ').filter(|word| !word.is_empty()).collect();
+    let ours = ["HOME", "LANG", "PATH", "RELEASE"];
+    // The shell's own, and the supervisor's mark.
+    let others =
+        seen.iter().filter(|name| !ours.contains(name) && !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
+    assert!(others.clone().all(|name| name.starts_with("MUSTER_")) && others.count() <= 1, "{seen:?}");
+    let names: Vec<(&str, u32)> = tree.iter().map(|(path, file)| (path.as_str(), file.mode)).collect();
+    assert_eq!(names, [("bin/run", 0o755), ("bin/x", LINK), ("x", 0o644)]);
+    assert_eq!(tree["x"].content, "a");
+    assert_eq!(left(directory.path()), Vec::<String>::new(), "the copy goes with the build");
+}
+
+/// Each way in which a build comes to nothing, in words.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_comes_to_nothing_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let fails = |name: &str, script: &str| run(directory.path(), name, &format!("#!/bin/sh\n{script}\n"));
+    let (failed, said) = built(&fails("1", "echo begins; echo 'no rule to make x' >&2; exit 2")).await;
+    let failed = failed.unwrap_err();
+    assert!(said.contains("begins"), "{said}");
+    assert_eq!(failed.to_string(), "`./build one` ended with exit status 2: begins / no rule to make x");
+    assert!(!failed.is_transient());
+    let mut slow = fails("2", "sleep 60");
+    slow.limit = Duration::from_millis(500);
+    let (slow, _) = built(&slow).await;
+    assert!(matches!(slow, Err(BuildError::TimedOut { .. })), "{slow:?}");
+    let mut missing = fails("3", "");
+    missing.command = vec!["no-such-program-anywhere".into()];
+    let (missing, _) = built(&missing).await;
+    assert!(matches!(missing, Err(BuildError::NotFound { .. })), "{missing:?}");
+    for (name, script, words) in [
+        ("4", "ln -s /etc/passwd out", "the link `out` leads out of it"),
+        ("5", "mkfifo pipe", "`pipe` is neither a file"),
+        ("6", "ln -s ../../x src/c", "leads out of it"),
+    ] {
+        let (refused, _) = built(&fails(name, script)).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
+    let mut nowhere = fails("7", "true");
+    nowhere.output = "dist".into();
+    assert!(built(&nowhere).await.0.unwrap_err().to_string().contains("made no directory `dist`"));
+    assert_eq!(left(directory.path()), Vec::<String>::new());
+}
+
+/// Nobody waits for it any more: its processes and its copy go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_nobody_waits_for_is_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = directory.path().join("goes-on");
+    let script = format!("#!/bin/sh\nsleep 2; touch {}\n", mark.display());
+    let build = run(directory.path(), "1", &script);
+    let waited = tokio::time::timeout(Duration::from_millis(800), built(&build)).await;
+    assert!(waited.is_err());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!mark.exists(), "it went on");
+    assert_eq!(left(directory.path()), ["1"], "its folder stays for whoever sweeps");
+}
+
+#[tokio::test]
+async fn the_stand_in_gives_back_what_it_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let (builder, build) = (ScriptedBuilder::new(), run(directory.path(), "1", "x"));
+    let mut said = Collected::default();
+    assert_eq!(builder.build(&build, &mut said).await.unwrap(), build.files);
+    builder.answer("oh\n", Err(BuildError::Result("nothing".into())));
+    assert!(builder.build(&build, &mut said).await.is_err());
+    assert_eq!((said.text().as_str(), builder.runs().len()), ("oh", 2));
+}

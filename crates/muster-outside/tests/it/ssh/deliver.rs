@@ -1,0 +1,220 @@
+//! ICT-02: releases on a real machine: delivered once, switched to in one step, linked to what they share, checked,
+//! left again, and found by whoever comes after a crash.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use muster_model::bundle::LINK;
+use muster_model::code::{SeenRelease, Shared};
+use muster_outside::build::Tree;
+use muster_outside::host::ssh::deliver::{DeliveredFile, Place, Prepared, Standing};
+use muster_outside::host::ssh::{Collected, End, Host, SshHosts};
+
+use super::hosts;
+use crate::sshd::{Sshd, start};
+
+fn file(text: &str, mode: u32) -> DeliveredFile {
+    DeliveredFile { content: Bytes::copy_from_slice(text.as_bytes()), mode }
+}
+
+fn tree(text: &str) -> Tree {
+    let files = [
+        ("app.py", file(text, 0o755)),
+        ("static/it's.css", file("body {}", 0o644)),
+        ("bin/app", file("../app.py", LINK)),
+    ];
+    files.map(|(path, file)| (path.to_owned(), file)).into()
+}
+
+fn release(name: &str, number: u32) -> SeenRelease {
+    SeenRelease {
+        name: name.into(),
+        number: Some(number),
+        revision: Some("0123".into()),
+        source: Some("app at\nmain".into()),
+        at: Some("2026-11-21T12:00:00Z".parse().unwrap()),
+    }
+}
+
+struct Machine {
+    sshd: Sshd,
+    hosts: SshHosts,
+    host: Host,
+    place: Place,
+    to: String,
+}
+
+impl Machine {
+    fn start(seed: u64) -> Option<Machine> {
+        let sshd = start(seed)?;
+        let to = sshd.path("srv/app");
+        let (hosts, host) = (hosts(&sshd), sshd.host("web-1"));
+        Some(Machine { hosts, host, place: Place::new(&to).unwrap(), to, sshd })
+    }
+
+    async fn look(&self) -> Standing {
+        self.place.look(&self.hosts, &self.host).await.unwrap()
+    }
+
+    async fn prepare(&self, name: &str, shared: &Shared) -> Prepared {
+        self.place.prepare(&self.hosts, &self.host, &release(name, 9), &tree(name), shared).await.unwrap()
+    }
+
+    async fn switch(&self, name: &str, number: u32) {
+        let standing = self.look().await;
+        let previous = standing.previous(name);
+        self.place.switch(&self.hosts, &self.host, &release(name, number), previous).await.unwrap();
+    }
+
+    async fn deliver(&self, name: &str, number: u32, keep: u32) {
+        self.prepare(name, &Shared::default()).await;
+        self.switch(name, number).await;
+        self.place.settle(&self.hosts, &self.host, Some(keep)).await.unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(format!("{}/{path}", self.to)).unwrap()
+    }
+
+    fn names(&self, directory: &str) -> Vec<String> {
+        let listed = std::fs::read_dir(format!("{}/{directory}", self.to)).unwrap().flatten();
+        let mut names: Vec<_> = listed.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    async fn later(&self) {
+        // Releases are told apart by whole seconds.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delivers_code_and_switches_in_one_step() {
+    let Some(machine) = Machine::start(21) else { return };
+    assert_eq!(machine.look().await, Standing::default(), "there is nothing yet");
+    machine.prepare("aaaa", &Shared::default()).await;
+    let standing = machine.look().await;
+    assert!(standing.current.is_none(), "it is not switched to");
+    assert_eq!(standing.releases[0].number, Some(9), "what is known of it is there as soon as it is");
+    machine.switch("aaaa", 1).await;
+    assert_eq!(machine.read("current/app.py"), "aaaa");
+    assert_eq!(machine.read("current/static/it's.css"), "body {}");
+    assert_eq!(machine.read("current/bin/app"), "aaaa", "a link stays a link");
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(format!("{}/current/app.py", machine.to)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+    // Until somebody says that all is well, it is not; whoever comes next finds out.
+    assert_eq!(machine.look().await.unfinished, Some(("aaaa".into(), None)));
+    machine.place.settle(&machine.hosts, &machine.host, Some(1)).await.unwrap();
+    let standing = machine.look().await;
+    assert_eq!((standing.current.as_deref(), &standing.unfinished), (Some("aaaa"), &None));
+    assert_eq!(standing.releases, [SeenRelease { source: Some("app at main".into()), ..release("aaaa", 1) }]);
+    for (name, number) in [("bbbb", 2), ("cccc", 3)] {
+        machine.later().await;
+        machine.deliver(name, number, 1).await;
+    }
+    assert_eq!(
+        std::fs::read_link(format!("{}/current", machine.to)).unwrap().to_str(),
+        Some("releases/cccc")
+    );
+    assert_eq!(machine.names("releases"), ["bbbb", "cccc"], "one old release is kept");
+    assert_eq!(machine.names(".muster/releases"), ["bbbb", "cccc"], "and what is known of it");
+    // A death in the middle of unpacking leaves rubbish that the next try removes.
+    std::fs::create_dir_all(format!("{}/releases/.new-dddd/half", machine.to)).unwrap();
+    machine.deliver("dddd", 4, 1).await;
+    assert!(!std::fs::exists(format!("{}/current/half", machine.to)).unwrap());
+    // What leaves the release is refused before anything is sent.
+    let prepare = async |name: &str, path: &str, file: DeliveredFile| {
+        let mut files = tree("x");
+        files.insert(path.into(), file);
+        let shared = Shared::default();
+        machine.place.prepare(&machine.hosts, &machine.host, &release(name, 9), &files, &shared).await
+    };
+    assert!(prepare("eeee", "../x", file("x", 0o644)).await.is_err());
+    assert!(prepare("../x", "x", file("x", 0o644)).await.is_err());
+    let leaves = prepare("eeee", "bin/x", file("../../secret", LINK)).await.unwrap_err();
+    assert!(leaves.to_string().contains("`bin/x` leads out of the code"), "{leaves}");
+    assert!(Place::new("srv/app").is_err() && Place::new("/srv/../etc").is_err() && Place::new("/").is_err());
+    drop(machine.sshd);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn releases_share_what_the_file_says() {
+    let Some(machine) = Machine::start(22) else { return };
+    let shared = Shared {
+        directories: vec!["uploads".into(), "static".into()],
+        files: vec![".env".into(), "config/it's.yml".into()],
+    };
+    let prepared = machine.prepare("aaaa", &shared).await;
+    assert_eq!(prepared.made, ["uploads", "static", ".env", "config/it's.yml"]);
+    assert_eq!(prepared.replaced, ["static"], "the release's own directory gives way to the link");
+    machine.switch("aaaa", 1).await;
+    std::fs::write(format!("{}/current/uploads/one", machine.to), "kept").unwrap();
+    std::fs::write(format!("{}/current/.env", machine.to), "A=b").unwrap();
+    machine.place.settle(&machine.hosts, &machine.host, Some(0)).await.unwrap();
+    machine.later().await;
+    let again = machine.prepare("bbbb", &shared).await;
+    assert_eq!((again.made.len(), again.replaced.len()), (0, 1));
+    machine.switch("bbbb", 2).await;
+    machine.place.settle(&machine.hosts, &machine.host, Some(0)).await.unwrap();
+    assert_eq!(machine.names("releases"), ["bbbb"], "the old release went");
+    assert_eq!(
+        (machine.read("current/uploads/one"), machine.read("current/.env")),
+        ("kept".into(), "A=b".into())
+    );
+    // A file that is a directory there stops before the release has its name.
+    let other = Shared { directories: Vec::new(), files: vec!["uploads".into()] };
+    let files = tree("cccc");
+    let refused = machine
+        .place
+        .prepare(&machine.hosts, &machine.host, &release("cccc", 9), &files, &other)
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("is a directory"), "{refused}");
+    assert!(machine.look().await.named("cccc").is_none());
+}
+
+/// What a release is asked finds its release; a switch that is left again leaves the old one as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_run_in_the_release_and_the_way_back_is_open() {
+    let Some(machine) = Machine::start(23) else { return };
+    machine.deliver("aaaa", 1, 3).await;
+    machine.later().await;
+    machine.prepare("bbbb", &Shared::default()).await;
+    let run = async |name: &str, in_current: bool, words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let mut said = Collected::default();
+        let command = (words.as_slice(), Duration::from_secs(10));
+        let place = &machine.place;
+        let end = place.command(&machine.hosts, &machine.host, name, in_current, command, &mut said).await;
+        (end.unwrap(), said.text())
+    };
+    let (end, said) =
+        run("bbbb", false, &["sh", "-c", "cat app.py; echo \" ${RELEASE##*/} $CURRENT $SHARED\""]).await;
+    assert_eq!((end, said), (End::Exit(0), format!("bbbb bbbb {0}/current {0}/shared", machine.to)));
+    assert_eq!(run("bbbb", true, &["cat", "app.py"]).await, (End::Exit(0), "aaaa".into()));
+    assert_eq!(run("bbbb", false, &["sh", "-c", "exit 3"]).await.0, End::Exit(3));
+    assert_eq!(run("dddd", false, &["true"]).await.0, End::Exit(126), "a release that is not there");
+    machine.switch("bbbb", 2).await;
+    // Whoever died now left a switch to `bbbb` that nobody knows to be good; the way back leads to `aaaa`, also for a
+    // third release.
+    let standing = machine.look().await;
+    assert_eq!(standing.unfinished, Some(("bbbb".into(), Some("aaaa".into()))));
+    assert_eq!((standing.previous("bbbb"), standing.previous("cccc")), (Some("aaaa"), Some("aaaa")));
+    for _ in 0..2 {
+        machine.place.go_back(&machine.hosts, &machine.host, "aaaa").await.unwrap();
+        machine.place.settle(&machine.hosts, &machine.host, None).await.unwrap();
+    }
+    let standing = machine.look().await;
+    assert_eq!((standing.current.as_deref(), &standing.unfinished), (Some("aaaa"), &None));
+    assert_eq!(standing.releases.len(), 2, "the one that was left stays for another try");
+    assert!(machine.place.go_back(&machine.hosts, &machine.host, "dddd").await.is_err());
+    let nowhere = machine.place.switch(&machine.hosts, &machine.host, &release("dddd", 9), None).await;
+    assert!(nowhere.unwrap_err().to_string().contains("no release dddd"));
+    // What somebody else put there is never removed.
+    std::fs::remove_file(format!("{}/current", machine.to)).unwrap();
+    std::fs::create_dir(format!("{}/current", machine.to)).unwrap();
+    let own = machine.place.switch(&machine.hosts, &machine.host, &release("bbbb", 2), None).await;
+    assert!(own.unwrap_err().to_string().contains("is not a symbolic link"));
+}

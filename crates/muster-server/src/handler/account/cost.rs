@@ -1,0 +1,58 @@
+//! What an account's servers cost.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use muster_api::document::{One, Resource};
+use muster_api::media;
+use muster_api::price::{CostAttributes, ServerCostSaid};
+use muster_model::id::AccountName;
+use muster_runs::price::ServerCost;
+
+use crate::answer::{Handled, one};
+use crate::app::App;
+use crate::extract::{Asking, Path, Query};
+use crate::handler::InSpace;
+use crate::handler::server::list::counted;
+use crate::negotiate::accept;
+
+/// What every server of an account costs now by the account's prices, strangers included, and how long the balance
+/// lasts.
+#[utoipa::path(get, path = "/api/v1/accounts/{name}/cost", operation_id = "account_cost", tag = "accounts",
+    params(("name" = String, Path, description = "The account"),
+        ("space" = Option<String>, Query, description = "The Space")),
+    responses(
+        (status = 200, description = "The cost", body = One<CostAttributes>),
+        (status = 502, description = "The provider did not answer well", body = muster_api::Problems)))]
+pub async fn cost(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Asking(authority): Asking,
+    Path(name): Path<String>,
+    Query(space): Query<InSpace>,
+) -> Handled {
+    accept(&headers, &[media::JSON_API])?;
+    let account = AccountName::from(name.as_str());
+    let mut cost = app.engine.account_cost(&authority, &space.name(), &account).await?;
+    cost.servers.sort_by_cached_key(|server| counted(&server.name));
+    let said = CostAttributes {
+        currency: cost.currency,
+        hour: cost.month.hour().to_string(),
+        day: cost.month.day().to_string(),
+        month: cost.month.to_string(),
+        year: cost.month.year().to_string(),
+        balance: cost.balance,
+        days_left: cost.days_left,
+        servers: cost.servers.iter().map(said).collect(),
+    };
+    one(Resource::new(name, said))
+}
+
+fn said(server: &ServerCost) -> ServerCostSaid {
+    ServerCostSaid {
+        id: server.id.to_string(),
+        name: server.name.clone(),
+        infrastructure: server.infrastructure.as_ref().map(ToString::to_string),
+        month: server.month.as_ref().ok().map(ToString::to_string),
+        missing: server.month.as_ref().err().cloned().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,54 @@
+//! Revisions: the history of a file, how two of it differ, and going back.
+
+use muster_api::document::Resource;
+use muster_api::revision::{AppliedSaid, RevisionAttributes, RevisionDetail};
+use muster_model::id::{AccountName, SpaceName};
+use muster_runs::revision::RevisionView;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+pub mod difference;
+pub mod file;
+pub mod list;
+pub mod rollback;
+pub mod show;
+
+/// Whose revisions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct Whose {
+    /// The Space.
+    #[serde(default = "muster_api::plan::default_space")]
+    #[param(required = false)]
+    space: String,
+    /// The account; may be left out where the file has a history at one only.
+    #[serde(default)]
+    account: Option<String>,
+}
+
+impl Whose {
+    fn space(&self) -> SpaceName {
+        SpaceName::from(self.space.as_str())
+    }
+
+    fn account(&self) -> Option<AccountName> {
+        self.account.as_deref().map(AccountName::from)
+    }
+}
+
+/// One revision in full, in the words of the API.
+fn said(view: &RevisionView) -> Resource<RevisionAttributes> {
+    let mut attributes = RevisionAttributes::from(&view.revision);
+    if view.revision.is_kept {
+        let documents = view.documents.iter();
+        attributes.detail = Some(RevisionDetail {
+            entry: view.source.entry.clone(),
+            vars: view.source.vars.keys().cloned().collect(),
+            env: view.source.env.iter().cloned().collect(),
+            documents: documents.map(|(path, file)| (path.clone(), file.sha256.clone())).collect(),
+            files: view.files as u64,
+            applied: view.applied.as_ref().map(AppliedSaid::from),
+        });
+    }
+    attributes.resource()
+}
