@@ -61,7 +61,7 @@ const SITE: &str = r#"- name: Site
 "#;
 
 /// A place with machines made by this technique, or none with the reason said.
-fn place(technique: Technique, test: &str, shop: &str, files: &[(&str, &str)]) -> Option<Place> {
+pub fn place(technique: Technique, test: &str, shop: &str, files: &[(&str, &str)]) -> Option<Place> {
     let range = match technique {
         Technique::Nspawn => None,
         // `./dev test` runs an engine behind a route of its own.
@@ -88,14 +88,15 @@ fn place(technique: Technique, test: &str, shop: &str, files: &[(&str, &str)]) -
     Some(place)
 }
 
-fn write(place: &Place, path: &str, text: &str) {
+/// Writes a file of the project.
+pub fn write(place: &Place, path: &str, text: &str) {
     let path = place.project().join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
 /// What a command on a server said, without the last line's end.
-fn exec(place: &Place, server: &str, command: &[&str]) -> String {
+pub fn exec(place: &Place, server: &str, command: &[&str]) -> String {
     let mut arguments = vec!["--format", "json", "server", "exec", server, "--"];
     arguments.extend(command);
     let lines = place.run(&arguments).json(0);
