@@ -11,6 +11,7 @@ use muster_model::id::StepNumber;
 use muster_model::infrastructure::{CodeEntry, DeployEntry};
 use muster_model::plan::{Action, BuildCode, DeliverCode, ProvisionAction, ProvisionHost, Reason};
 
+use crate::bundle::BundleFacts;
 use crate::provision::{includes, spelled};
 use crate::scene::Scene;
 use crate::server::ServerDecision;
@@ -37,7 +38,7 @@ pub(crate) fn releases(
     let mut builds: BTreeMap<String, StepNumber> = BTreeMap::new();
     for (place, entry) in scene.wanted.deploy.iter().enumerate() {
         let DeployEntry::Code(entry) = entry else { continue };
-        let Some(mut meant) = meant(scene, entry) else {
+        let Some(mut meant) = meant(scene.bundle, entry) else {
             refuse(scene, says, entry);
             continue;
         };
@@ -63,9 +64,14 @@ pub(crate) fn releases(
     all
 }
 
-fn meant(scene: &Scene<'_>, entry: &CodeEntry) -> Option<Meant> {
-    let (directory, revision) = scene.bundle.code(&entry.from)?;
-    let source = scene.bundle.code_digest(&directory)?;
+/// The name of the release that an entry means; none if the bundle does not hold its source.
+pub(crate) fn release_of(bundle: &BundleFacts, entry: &CodeEntry) -> Option<String> {
+    meant(bundle, entry).map(|meant| meant.name)
+}
+
+fn meant(bundle: &BundleFacts, entry: &CodeEntry) -> Option<Meant> {
+    let (directory, revision) = bundle.code(&entry.from)?;
+    let source = bundle.code_digest(&directory)?;
     let digest = content_digest(&source, entry.build.as_ref(), &entry.shared);
     let commit = match &entry.from {
         CodeSource::Git(_) => revision.as_deref(),

@@ -139,7 +139,7 @@ fn has_the_same(then: &Then<'_>, applied: &Applied, is_material: bool, now: &[Ow
 fn digest_of(then: &Then<'_>, key: &str) -> Option<String> {
     let Some(to) = key.strip_prefix("code:") else { return then.bundle.playbook_digest(key) };
     then.wanted.deploy.iter().find_map(|entry| match entry {
-        DeployEntry::Code(code) if code.to == to => then.bundle.code_digest(&code.from),
+        DeployEntry::Code(code) if code.to == to => crate::code::release_of(then.bundle, code),
         DeployEntry::Code(_) | DeployEntry::Playbook(_) => None,
     })
 }
@@ -271,6 +271,7 @@ pub fn not_restored(
             Action::Server(_)
             | Action::Network(_)
             | Action::Key(_)
+            | Action::Object(_)
             | Action::Record(_)
             | Action::Host(_)
             | Action::Provision(_) => {}

@@ -124,6 +124,7 @@ impl Engine {
             at: inner.world.clock.now(),
             node: inner.node,
             idempotency_key: proposal.idempotency_key,
+            source: None,
         };
         let saved = inner.store.insert_plan(new).await?;
         if saved != id {

@@ -64,7 +64,7 @@ impl Loaded {
 
 /// The revision that an approval of this plan makes; none if the plan applies no file.
 pub(crate) fn new_revision(new: &NewPlan, plan: &Plan) -> Result<Option<NewRevision>, EngineError> {
-    let Subject::Infrastructure(infrastructure) = &new.subject;
+    let Subject::Infrastructure(infrastructure) = &new.subject else { return Ok(None) };
     let Some(purpose) = applied_purpose(&new.purpose) else { return Ok(None) };
     let approved = Approved {
         identity: plan.identity.clone(),
@@ -96,7 +96,7 @@ fn manifest_of(new: &NewPlan) -> Result<Manifest, EngineError> {
 impl Inner {
     /// What a run that ended well brought about, for its revision.
     pub(crate) async fn brought_about(&self, plan: &Plan) -> Result<Vec<Fact>, EngineError> {
-        let Subject::Infrastructure(infrastructure) = &plan.draft.subject;
+        let Subject::Infrastructure(infrastructure) = &plan.draft.subject else { return Ok(Vec::new()) };
         let Some(inputs) = self.store.plan_inputs(plan.id).await? else { return Ok(Vec::new()) };
         if !applies(inputs.policy.purpose) {
             return Ok(Vec::new());

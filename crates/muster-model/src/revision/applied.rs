@@ -57,13 +57,6 @@ pub struct AppliedNetwork {
     pub id: ProviderId,
 }
 
-impl Applied {
-    /// The server of a name.
-    pub fn server(&self, name: &ServerName) -> Option<&AppliedServer> {
-        self.servers.iter().find(|server| server.name == *name)
-    }
-}
-
 /// What the steps of a plan set on one server.
 #[derive(Default)]
 struct Set<'a> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use muster_model::code::{content_digest, release_name};
 use muster_model::bundle::{Manifest, ManifestFile};
 use muster_model::id::RevisionNumber;
 use muster_model::infrastructure::{CodeEntry, DeployEntry, Hosts, Infrastructure, PlaybookEntry};
@@ -27,14 +28,15 @@ fn file(servers: &[&str]) -> Infrastructure {
             repeatable: true,
             vars: BTreeMap::new(),
         }),
-        DeployEntry::Code(CodeEntry {
-            from: "app".into(),
-            to: "/srv/app".into(),
-            hosts: Hosts::All,
-            keep: 3,
-        }),
+        DeployEntry::Code(CodeEntry::new("app", "/srv/app", Hosts::All, 3)),
     ];
     file
+}
+
+/// The release that the code of a bundle is.
+fn release(bundle: &BundleFacts) -> String {
+    let content = content_digest(&bundle.code_digest("app").unwrap(), None, &Default::default());
+    release_name(&content, None)
 }
 
 /// The records of servers to which a bundle was deployed.
@@ -43,7 +45,7 @@ fn deployed(bundle: &BundleFacts, servers: &[&str]) -> Vec<Ownership> {
         let mut record = record(ObjectKind::Server, &(number + 1).to_string(), name, Claim::Created);
         let reached = [
             ("site.yml".to_owned(), bundle.playbook_digest("site.yml").unwrap()),
-            ("code:/srv/app".to_owned(), bundle.code_digest("app").unwrap()),
+            ("code:/srv/app".to_owned(), release(bundle)),
         ];
         record.provisioned.extend(reached.map(|(key, digest)| (key, provisioned(&digest, true))));
         record

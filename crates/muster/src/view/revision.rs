@@ -49,6 +49,9 @@ fn changes(said: &RevisionAttributes) -> String {
     if summary.replace > 0 {
         let _ = write!(text, " ±{}", summary.replace);
     }
+    if summary.provision > 0 {
+        let _ = write!(text, " »{}", summary.provision);
+    }
     text
 }
 
@@ -258,6 +261,7 @@ mod tests {
             summary: SummarySaid {
                 create: 2,
                 replace: 1,
+                provision: 3,
                 text: "2 to create, 0 to change, 1 to replace, 0 to delete".into(),
                 ..SummarySaid::default()
             },

@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use muster_outside::host::local::Technique;
 use serde_json::Value;
 
+use crate::machines;
 use crate::place::{MUSTER, Place, Ran, Running};
 
 const FIRST: &str = "version: 1
@@ -261,4 +263,74 @@ async fn a_control_plane_answers_the_same() {
         let path = format!("/api/v1/infrastructures/{{name}}/{path}");
         assert!(api["paths"][&path].is_object(), "{path}");
     }
+}
+
+const DEPLOYED: &str = "version: 1
+location: SdnSpb
+stats: false
+servers:
+  web: { count: 2, image: Ubuntu20.04x64, cpu: 1, ram: 1 GiB, disk: 20 GiB ssd }
+deploy:
+  - code: { from: ./app, to: /srv/app }
+    hosts: all
+  - playbook: playbooks/site.yml
+    hosts: all
+    vars: { greeting: first }
+";
+const SITE: &str = r#"- hosts: all
+  become: true
+  gather_facts: false
+  tasks:
+    - ansible.builtin.copy: { dest: /etc/greeting, mode: "0644", content: "{{ greeting }}\n" }
+"#;
+
+/// ICT-37, ICT-69: on real machines. The release and the playbook of revision 1 come back, also on a server that was
+/// deleted meanwhile; the versions inside each server are part of each revision; a second time nothing is run.
+#[tokio::test]
+async fn a_rollback_on_machines_brings_code_and_playbooks_back() {
+    let files = [("app/version", "one\n"), ("playbooks/site.yml", SITE)];
+    let Some(place) = machines::place(Technique::Nspawn, "history::rollback_on_machines", DEPLOYED, &files)
+    else {
+        return;
+    };
+    let infra = |arguments: &[&str]| {
+        let all: Vec<&str> = ["--format", "json", "infra"].iter().chain(arguments).copied().collect();
+        place.run(&all).json(0)
+    };
+    assert_eq!(infra(&["deploy", "shop", "--yes"])["run"]["state"], "succeeded");
+    machines::write(&place, "app/version", "two\n");
+    let second = DEPLOYED.replace("greeting: first", "greeting: second");
+    write(&place, &second);
+    assert_eq!(infra(&["deploy", "shop", "--yes"])["run"]["state"], "succeeded");
+    write(&place, &second.replace("count: 2", "count: 1"));
+    assert_eq!(infra(&["update", "shop", "--yes"])["run"]["state"], "succeeded");
+
+    let has =
+        |server: &str| machines::exec(&place, server, &["cat", "/srv/app/current/version", "/etc/greeting"]);
+    assert_eq!(has("web-1"), "two\nsecond");
+    let only_the_server = infra(&["rollback", "shop", "--to", "2", "--no-deploy", "--dry-run"]);
+    let summary = &only_the_server["plan"]["summary"];
+    assert_eq!((&summary["create"], &summary["provision"]), (&1.into(), &0.into()));
+    let back = infra(&["rollback", "shop", "--to", "1", "--yes"]);
+    assert_eq!(back["run"]["state"], "succeeded");
+    assert_eq!((has("web-1"), has("web-2")), ("one\nfirst".to_owned(), "one\nfirst".to_owned()));
+    let again = infra(&["rollback", "shop", "--to", "1", "--yes"]);
+    assert_eq!(again["outcome"], "nothing-to-do", "the servers have it");
+
+    let inside = |revision: &str| -> Vec<(String, String)> {
+        let shown = infra(&["show", "shop", "--revision", revision]);
+        let servers = shown["detail"]["applied"]["servers"].as_array().unwrap().clone();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let of = |server: &Value| server["inside"].as_array().unwrap().clone();
+        let all = servers.iter().flat_map(of).filter(|inside| !text(&inside["what"]).starts_with("builtin:"));
+        all.map(|inside| (text(&inside["what"]), text(&inside["version"]))).collect()
+    };
+    let first = inside("1");
+    assert_eq!(
+        first.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>(),
+        ["code:/srv/app", "playbooks/site.yml", "code:/srv/app", "playbooks/site.yml"]
+    );
+    assert_eq!(inside("4"), first);
+    assert!(inside("2").iter().zip(&first).all(|(second, first)| second.1 != first.1));
+    infra(&["destroy", "shop", "--yes", "--allow-deletes", "2"]);
 }

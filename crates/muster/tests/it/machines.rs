@@ -84,6 +84,7 @@ pub fn place(technique: Technique, test: &str, shop: &str, files: &[(&str, &str)
     Some(place)
 }
 
+/// Writes a file of the project.
 pub fn write(place: &Place, path: &str, text: &str) {
     let path = place.project().join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

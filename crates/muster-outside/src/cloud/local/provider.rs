@@ -49,6 +49,9 @@ fn check_size(size: &Size) -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
 }
 
+/// A computer has machines and networks of its own, and nothing else that an account could have.
+impl crate::cloud::Objects for LocalCloud {}
+
 #[async_trait]
 impl Cloud for LocalCloud {
     async fn identify(&self) -> Result<AccountIdentity, CloudError> {
