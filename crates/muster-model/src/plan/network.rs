@@ -86,12 +86,12 @@ pub struct NetworkPair {
 /// The key under which a server's record keeps that its interface in a network is configured, with the digest of
 /// [`interface_digest`]; an empty digest says that the configuration was taken away again.
 pub fn interface_record(network: &ProviderId) -> String {
-    format!("interface:{network}")
+    format!("builtin:interface:{network}")
 }
 
 /// The key under which a server's record keeps that it reached another one in a network; same digest.
 pub fn reached_record(network: &ProviderId) -> String {
-    format!("reached:{network}")
+    format!("builtin:reached:{network}")
 }
 
 /// What an interface's configuration is made from (SHA-256, hex): a link with another address is configured anew.

@@ -162,7 +162,7 @@ fn an_unlink_takes_the_configuration_away_first() {
     skipped.policy.skip_provision = true;
     assert_eq!(words(&skipped), [unlink]);
     let mut by_hand = setting.clone();
-    by_hand.recorded("web-2").provisioned.remove("interface:50");
+    by_hand.recorded("web-2").provisioned.remove("builtin:interface:50");
     assert_eq!(words(&by_hand), [unlink], "what Muster did not configure it does not take away");
     let draft = setting.plan();
     apply(&mut setting, &draft);
@@ -176,7 +176,7 @@ fn the_inside_is_left_alone() {
     setting.want_network("backend", &["web-1", "web-2"]);
     setting.our_network("50", "backend", &["web-1", "web-2"]);
     for name in ["web-1", "web-2"] {
-        setting.recorded(name).provisioned.retain(|key, _| key.starts_with("builtin"));
+        setting.recorded(name).provisioned.retain(|key, _| key == "builtin:node_exporter");
     }
     let mut skipped = setting.clone();
     skipped.policy.skip_provision = true;
@@ -192,7 +192,7 @@ fn the_inside_is_left_alone() {
     // A check that failed before is what is left when everything is configured.
     setting.inside("web-1", "50");
     setting.inside("web-2", "50");
-    setting.recorded("web-2").provisioned.remove("reached:50");
+    setting.recorded("web-2").provisioned.remove("builtin:reached:50");
     assert_eq!(setting.plan().steps.len(), 1);
     assert!(setting.text().contains("check network backend from web-2"), "{}", setting.text());
 }
