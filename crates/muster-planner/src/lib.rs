@@ -38,8 +38,8 @@ mod why;
 
 pub use budget::{DELETIONS_FREE_MIN, DELETIONS_FREE_PERCENT};
 pub use bundle::BundleFacts;
-pub use exec::{plan_exec, plan_passwords};
 pub use cost::plan_cost;
+pub use exec::{plan_exec, plan_passwords};
 pub use infrastructure::plan_infrastructure;
 pub use intent::CLOCK_SKEW_MS;
 pub use lanes::{LANE_TARGETS, cut};

@@ -13,9 +13,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::handler::{
-    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, object, plan, queue, revision,
-    run,
-    secret, server,
+    about, account, blob, checkup, event, exec, infrastructure, limit, metrics, object, plan, queue,
+    revision, run, secret, server,
 };
 use crate::refusal::Refusal;
 use crate::{layers, openapi, signin};

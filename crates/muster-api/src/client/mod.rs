@@ -17,8 +17,8 @@ use crate::problem::{Problem, Problems};
 
 pub mod events;
 pub mod http_transport;
-mod revisions;
 mod prices;
+mod revisions;
 mod routes;
 
 /// The bytes of an answer as they arrive.

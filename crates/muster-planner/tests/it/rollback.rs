@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_model::code::{content_digest, release_name};
 use muster_model::bundle::{Manifest, ManifestFile};
+use muster_model::code::{content_digest, release_name};
 use muster_model::id::RevisionNumber;
 use muster_model::infrastructure::{CodeEntry, DeployEntry, Hosts, Infrastructure, PlaybookEntry};
 use muster_model::ownership::{Claim, ObjectKind, Ownership};

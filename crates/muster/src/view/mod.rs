@@ -19,8 +19,8 @@ pub mod human;
 pub mod live;
 pub mod object;
 pub mod plan;
-pub mod revision;
 pub mod price;
+pub mod revision;
 #[cfg(test)]
 pub mod sample;
 pub mod style;
