@@ -138,6 +138,7 @@ impl Engine {
             account: proposal.account,
             identity: session.account.identity.clone(),
             draft,
+            cost: None,
         };
         inner.store.finish_plan(id, PlannedAs { state, message: None, plan: Some((plan, inputs)) }).await?;
         Ok(id)

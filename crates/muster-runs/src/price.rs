@@ -3,6 +3,8 @@
 //! The provider tells no prices, so a person writes a table (`muster_model::price`). It is a setting of the account in
 //! its Space and lies among Muster's own sealed settings, so that every node and every context reckons with it.
 
+use std::collections::BTreeMap;
+
 use muster_model::Secret;
 use muster_model::id::{AccountName, InfrastructureName, ProviderId, SecretName, SpaceName};
 use muster_model::infrastructure::Infrastructure;
@@ -120,16 +122,18 @@ impl Engine {
             futures::try_join!(cloud.servers(), cloud.locations(), cloud.balance())
                 .map_err(|error| EngineError::Outside(error.to_string()))?;
         let facts = inner.store.facts(&session.account.identity).await?;
-        let owner = |id: &ProviderId| {
-            let mut records = facts.owned.iter().filter(|record| record.kind == ObjectKind::Server);
-            records.find(|record| record.id == *id).map(|record| record.infrastructure.clone())
-        };
+        let owners: BTreeMap<ProviderId, InfrastructureName> = facts
+            .owned
+            .into_iter()
+            .filter(|record| record.kind == ObjectKind::Server)
+            .map(|record| (record.id, record.infrastructure))
+            .collect();
         let there = seen.iter().filter(|server| server.state != ServerState::Deleting);
         let servers: Vec<ServerCost> = there
             .map(|server| ServerCost {
                 id: server.id.clone(),
                 name: server.name.clone(),
-                infrastructure: owner(&server.id),
+                infrastructure: owners.get(&server.id).cloned(),
                 month: prices.month(&Billed::of(server, 0), &locations),
             })
             .collect();
