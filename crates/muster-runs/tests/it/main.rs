@@ -9,6 +9,7 @@ mod limits;
 mod metrics;
 mod people;
 mod process;
+mod provider;
 mod provision;
 mod queue;
 mod reach;
