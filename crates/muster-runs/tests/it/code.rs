@@ -87,7 +87,7 @@ async fn deploy(engine: &Engine, to_release: Option<&str>) -> Result<Done, Strin
     }
     let run = engine.approve(&me(), plan, None).await.unwrap();
     let run = ended(engine, run).await;
-    let entries = engine.reads().entries(run.id, 0, 10_000).await.unwrap();
+    let entries = journal_of(engine, run.id).await;
     let output =
         engine.reads().output(run.id, &BTreeMap::new(), &LineFilter::default(), 1_000).await.unwrap();
     let output = output.lines.into_iter().map(|line| line.record.text).collect();

@@ -12,6 +12,7 @@ mod matrix;
 mod metrics;
 mod people;
 mod process;
+mod provider;
 mod provision;
 mod queue;
 mod reach;

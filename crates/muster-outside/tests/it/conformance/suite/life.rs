@@ -25,7 +25,7 @@ pub async fn a_server_is_made_and_seen(setting: &dyn Setting) {
     assert!(seen.image.eq_ignore_ascii_case(&wanted.image), "{}", seen.image);
     assert!(seen.power_on && seen.links.iter().all(|link| link.public));
     assert!(seen.admin_user.is_some());
-    assert_eq!(cloud.servers().await.unwrap(), [seen.clone()]);
+    assert_eq!(cloud.servers().await.unwrap(), std::slice::from_ref(&seen));
     let login = cloud.first_login(&seen.id).await.unwrap();
     if let Some((user, password)) = login {
         assert_eq!(Some(user), seen.admin_user);

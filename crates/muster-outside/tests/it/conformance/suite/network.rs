@@ -33,7 +33,7 @@ pub async fn a_network_lives(setting: &dyn Setting) {
     assert!(address.parse::<std::net::IpAddr>().is_ok(), "{address:?}");
     done_or_refused(cloud.link_network(&server.id, &back.id).await);
     let listed = cloud.networks().await.unwrap().into_iter().find(|one| one.id == back.id).unwrap();
-    assert_eq!(listed.servers, [server.id.clone()]);
+    assert_eq!(listed.servers, std::slice::from_ref(&server.id));
     server_until(setting, &server.id, "rest", |_| true).await;
     cloud.unlink_network(&server.id, &back.id).await.unwrap();
     server_until(setting, &server.id, "the end of the link", |seen| link(seen, &back.id).is_none()).await;
