@@ -98,9 +98,10 @@ fn a_commit_is_exported() {
     let first = planned(&place);
     assert!(first.err.contains(&format!("is {} with 3 files", &commit[..12])), "{first:?}");
     for from in [
-        format!("{{ git: source, revision: {}, path: web }}", &commit[..10]),
+        // Quoted, because some of them look like numbers.
+        format!("{{ git: source, revision: '{}', path: web }}", &commit[..10]),
         format!("{{ git: 'file://{}', revision: release, path: web }}", source.display()),
-        format!("{{ git: 'file://{}', revision: {}, path: web }}", source.display(), &commit[..10]),
+        format!("{{ git: 'file://{}', revision: '{}', path: web }}", source.display(), &commit[..10]),
         format!("{{ git: 'file://{}', path: web }}", source.display()),
     ] {
         write(&place, &from);
@@ -132,6 +133,8 @@ fn what_git_lacks_is_said() {
     }
     let said = refused(&place, "{ git: source, path: wbe }");
     assert!(said.contains("no directory `wbe`"), "{said}");
+    let said = refused(&place, "{ git: source, revision: 5e07022569 }");
+    assert!(said.contains("put it in quotes"), "{said}");
     let said = refused(&place, "{ git: nowhere }");
     assert!(said.contains("nowhere"), "{said}");
     let said = refused(&place, "{ git: 'file:///no/such/repository' }");
