@@ -28,7 +28,7 @@ fn file(servers: &[&str]) -> Infrastructure {
             repeatable: true,
             vars: BTreeMap::new(),
         }),
-        DeployEntry::Code(CodeEntry::new("app", "/srv/app", Hosts::All, 3)),
+        DeployEntry::Code(Box::new(CodeEntry::new("app", "/srv/app", Hosts::All, 3))),
     ];
     file
 }
