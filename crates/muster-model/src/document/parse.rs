@@ -248,6 +248,7 @@ fn reword(source: &Source, error: &serde_saphyr::Error) -> Diagnostic {
         }
         Error::NonFiniteFloat { value, .. } => {
             Diagnostic::error("not-a-number", format!("`{}` is not a number that can be used here", shown(value)))
+                .help("put it in quotes if it is text, e.g. a commit that looks like `1e999`")
         }
         Error::NullIntoString { .. } => Diagnostic::error("empty-key", "a key is empty"),
         Error::MergeValueNotMapOrSeqOfMaps { .. } => {

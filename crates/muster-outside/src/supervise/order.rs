@@ -10,10 +10,13 @@ use muster_model::Secret;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::GONE_WITHIN;
 use super::owner::{Owned, Owner, StartError};
 use super::record::Folder;
 use crate::secret::LoginKey;
 
+/// How often it is looked whether a supervisor that refused has ended.
+const GONE_POLL: Duration = Duration::from_millis(5);
 /// What the hidden command is called.
 const WORD: &str = "__supervise";
 
@@ -142,6 +145,12 @@ impl Launcher {
             Err(error) => {
                 owned.stop();
                 if !error.may_have_begun() {
+                    // Whoever said why is about to end; until then the folder is not let go of.
+                    let mut waited = Duration::ZERO;
+                    while folder.is_guarded() && waited < GONE_WITHIN {
+                        tokio::time::sleep(GONE_POLL).await;
+                        waited += GONE_POLL;
+                    }
                     folder.forget();
                 }
                 Err(error)

@@ -274,7 +274,7 @@ impl Folder {
     }
 
     /// Whether a supervisor looks after it now.
-    fn is_guarded(&self) -> bool {
+    pub(super) fn is_guarded(&self) -> bool {
         matches!(self.begun(), Ok(Some(Begun { supervisor: Some(process), .. })) if process.is_alive())
     }
 }

@@ -13,6 +13,7 @@ mod metrics;
 mod network;
 mod people;
 mod process;
+mod provider;
 mod provision;
 mod queue;
 mod reach;

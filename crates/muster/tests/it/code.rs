@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::place::{Place, Ran};
+use crate::place::{Place, Ran, Running};
 
 const SERVER: &str = "version: 1
 location: SdnSpb
@@ -98,9 +98,10 @@ fn a_commit_is_exported() {
     let first = planned(&place);
     assert!(first.err.contains(&format!("is {} with 3 files", &commit[..12])), "{first:?}");
     for from in [
-        format!("{{ git: source, revision: {}, path: web }}", &commit[..10]),
+        // Quoted, because some of them look like numbers.
+        format!("{{ git: source, revision: '{}', path: web }}", &commit[..10]),
         format!("{{ git: 'file://{}', revision: release, path: web }}", source.display()),
-        format!("{{ git: 'file://{}', revision: {}, path: web }}", source.display(), &commit[..10]),
+        format!("{{ git: 'file://{}', revision: '{}', path: web }}", source.display(), &commit[..10]),
         format!("{{ git: 'file://{}', path: web }}", source.display()),
     ] {
         write(&place, &from);
@@ -132,6 +133,8 @@ fn what_git_lacks_is_said() {
     }
     let said = refused(&place, "{ git: source, path: wbe }");
     assert!(said.contains("no directory `wbe`"), "{said}");
+    let said = refused(&place, "{ git: source, revision: 5e07022569 }");
+    assert!(said.contains("put it in quotes"), "{said}");
     let said = refused(&place, "{ git: nowhere }");
     assert!(said.contains("nowhere"), "{said}");
     let said = refused(&place, "{ git: 'file:///no/such/repository' }");
@@ -152,6 +155,31 @@ fn what_git_lacks_is_said() {
     // A file that needs no code of its own plans without it.
     let updated = place.run(&["infra", "update", "shop", "--dry-run"]);
     assert_eq!(updated.code, 0, "{updated:?}");
+}
+
+/// ICT-02: what a branch means is found out where the command is typed: a server needs neither git nor the way there. The
+/// wish to go back travels to it, too.
+#[test]
+fn a_server_needs_no_git() {
+    if without_git("code::a_server_needs_no_git") {
+        return;
+    }
+    let place = place("{ git: source, revision: main, path: web }");
+    let source = place.project().join("source");
+    let commit = repository(&source);
+    let mut server = Command::new(crate::place::MUSTER);
+    place.dress(&mut server);
+    server.env("PATH", "/nowhere").args(["server", "--listen", "127.0.0.1:0"]);
+    let server = Running::start(server);
+    let planned = planned(&place);
+    assert!(delivery(&planned).contains(&commit[..12]), "{planned:?}");
+    let id = planned.json(0)["plan"]["id"].as_str().unwrap().to_owned();
+    std::fs::rename(&source, place.project().join("elsewhere")).unwrap();
+    let kept = place.run(&["infra", "deploy", "shop", "--plan", &id, "--dry-run", "--format", "json"]);
+    assert!(delivery(&kept).contains(&commit[..12]), "the plan holds what it delivers: {kept:?}");
+    let back = place.run(&["infra", "deploy", "shop", "--to-release", "7", "--yes"]);
+    assert!(back.code == 2 && back.out.contains("(release-nowhere)"), "{back:?}");
+    drop(server);
 }
 
 /// One file of an archive: its name as it stands there, and its kind.

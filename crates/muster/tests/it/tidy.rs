@@ -40,7 +40,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "muster-outside",
         imports: &["muster-model"],
-        tests_import: &["muster-sim"], // the conformance of each client is shown against its simulated provider
+        tests_import: &[],
         never: &["rusqlite", "refinery", "tokio-postgres", "deadpool-postgres", "axum", "clap"],
     },
     Room {

@@ -54,18 +54,20 @@ impl LocalCloud {
         record.made && record.tasks.is_empty() && machine.is_none()
     }
 
-    /// Has the rest of a server removed whose machine is gone or was never made.
+    /// Forgets a server whose machine is gone, and has the rest of one removed that was never made.
     pub(super) async fn forget(&self, id: &ProviderId) -> Result<(), LocalError> {
-        let lock = self.registry().lock().await?;
+        let _lock = self.registry().lock().await?;
         let Some(mut record) = self.registry().server(id)? else { return Ok(()) };
         let machine = self.shared.machines.get(&record.machine()?).await?;
         // Somebody may have asked for something meanwhile.
         if !record.tasks.is_empty() || (record.made && machine.is_some()) {
             return Ok(());
         }
+        if record.made {
+            return self.registry().remove_server(id);
+        }
         record.ask(Task::Delete);
         self.registry().put_server(&record)?;
-        drop(lock);
         self.shared.work(id);
         Ok(())
     }

@@ -142,7 +142,7 @@ impl ServerRecord {
 
     /// Its creation failed: it is no server, and remembered only so that the reason can be told.
     pub(super) fn is_stillborn(&self) -> bool {
-        !self.made && self.tasks.is_empty() && self.failed.is_some()
+        !self.made && self.failed.is_some()
     }
 
     /// Notes how a task ended.

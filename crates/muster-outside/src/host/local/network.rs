@@ -70,16 +70,25 @@ async fn links(namespace: &str) -> Result<BTreeSet<String>, LocalError> {
 pub(super) async fn ensure_hub(slot: u32, subnet: Subnet) -> Result<(), LocalError> {
     let (hub, link) = (hub(slot), host_link(slot));
     ensure_namespace(&hub).await?;
-    if Path::new("/sys/class/net").join(&link).exists() {
+    let there = Path::new("/sys/class/net").join(&link);
+    if is_up(&there) {
         return Ok(());
     }
-    let there = links(&hub).await?;
-    if !there.contains(MAIN_BRIDGE) {
-        run_all(&argv::bridge_add(&hub, MAIN_BRIDGE)).await?;
-    }
+    let bridged = links(&hub).await?.contains(MAIN_BRIDGE);
+    run_all(&argv::bridge_add(&hub, MAIN_BRIDGE)[usize::from(bridged)..]).await?;
     // Every subnet has a first address.
     let address = subnet.address(1).unwrap_or(Ipv4Addr::UNSPECIFIED);
-    run_all(&argv::host_link_add(&link, &hub, MAIN_BRIDGE, subnet, address)).await
+    let commands = argv::host_link_add(&link, &hub, MAIN_BRIDGE, subnet, address);
+    // Switching it on comes last: one that is there and off was left half-made by a process that died.
+    run_all(&commands[usize::from(there.exists())..]).await
+}
+
+/// Whether a link of the computer, given by its folder below `/sys`, is switched on. None is not.
+fn is_up(link: &Path) -> bool {
+    /// `IFF_UP` of `linux/if.h`.
+    const UP: u32 = 1;
+    let flags = std::fs::read_to_string(link.join("flags")).unwrap_or_default();
+    u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).is_ok_and(|flags| flags & UP != 0)
 }
 
 /// Removes the home's namespace with all bridges, and the computer's way to it.
@@ -213,17 +222,19 @@ pub(super) async fn plug(home: &HomeRecord, machine: &MachineRecord) -> Result<(
     let inside = links(&namespace).await?;
     for interface in &machine.interfaces {
         let Some((bridge, port)) = place(home, machine, interface) else { continue };
-        if !inside.contains(&interface.device) {
+        let plugged = inside.contains(&interface.device);
+        let cable = argv::cable_add(&hub, &bridge, &port, &namespace, interface);
+        if !plugged {
             let in_hub = links(&hub).await?;
-            if !in_hub.contains(&bridge) {
-                run_all(&argv::bridge_add(&hub, &bridge)).await?;
-            }
+            let bridged = in_hub.contains(&bridge);
+            run_all(&argv::bridge_add(&hub, &bridge)[usize::from(bridged)..]).await?;
             if in_hub.contains(&port) {
                 // The other end of a cable whose machine is being taken apart by the kernel.
                 run(&argv::link_delete_in(&hub, &port), "", SHORT).await?;
             }
-            run_all(&argv::cable_add(&hub, &bridge, &port, &namespace, interface)).await?;
         }
+        // A process that died between the two may have left a cable that leads nowhere.
+        run_all(&cable[usize::from(plugged)..]).await?;
         run_all(&argv::interface_up(&namespace, interface)).await?;
     }
     Ok(())
@@ -344,6 +355,16 @@ mod tests {
         };
         assert!(said(Some("10.0.0.0/8"), None).contains("overlaps 10.210.8.0/22 of eth0"));
         assert!(said(Some("192.168.7.0/24"), Some("192.168.8.1")).contains("is not one of 192.168.7.0/24"));
+    }
+
+    #[test]
+    fn a_link_is_up_by_its_flags() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_up(folder.path()));
+        for (flags, up) in [("0x1003\n", true), ("0x1002\n", false), ("", false)] {
+            std::fs::write(folder.path().join("flags"), flags).unwrap();
+            assert_eq!(is_up(folder.path()), up, "{flags:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use muster_outside::cloud::local::{LocalCloud, LocalPlace};
 use muster_outside::host::local::{LocalMachines, Technique};
 use muster_outside::secret::Sealer;
 
-use super::setting::{Ability, Setting};
+use super::suite::setting::{Ability, Setting};
 use crate::local::home::{launcher, wish};
 
 const STEP: Duration = Duration::from_millis(100);

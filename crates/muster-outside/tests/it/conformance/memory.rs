@@ -8,7 +8,7 @@ use muster_model::server::{ServerState, Size};
 use muster_outside::cloud::memory::{MemoryCloud, Scripted, small};
 use muster_outside::cloud::{Cloud, CloudErrorKind};
 
-use super::setting::{Ability, Setting};
+use super::suite::setting::{Ability, Setting};
 
 pub const CANNOT: &[(Ability, &str)] = &[
     (Ability::SlowCreate, "everything happens at once unless a test says otherwise"),

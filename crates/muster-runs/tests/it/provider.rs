@@ -1,4 +1,9 @@
-//! The 1cloud client over the simulated 1cloud, in this process and on its virtual clock.
+//! The 1cloud client over the simulated 1cloud keeps what every provider must keep, on a virtual clock. The cases are
+//! those of `muster-outside`, which has no simulator at hand.
+
+#[macro_use]
+#[path = "../../../muster-outside/tests/it/conformance/suite/mod.rs"]
+mod suite;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,17 +22,17 @@ use muster_outside::transport::{Broken, Transport};
 use muster_sim::in_process::InProcess;
 use muster_sim::onecloud::{Durations, Fault, FaultRule, Simulator, SimulatorConfig};
 
-use super::setting::{Ability, Setting};
-use crate::onecloud::stub::world;
+use self::suite::setting::{Ability, Setting};
+use crate::world::{VirtualClock, seeded};
 
 const KEY: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// One step of the virtual clock; every operation takes some.
 const STEP: Duration = Duration::from_secs(2);
 
-pub const CANNOT: &[(Ability, &str)] = &[];
+const CANNOT: &[(Ability, &str)] = &[];
 
 /// A simulated 1cloud that takes its time.
-pub struct Simulated {
+struct Simulated {
     simulator: Simulator,
     cloud: Arc<dyn Cloud>,
 }
@@ -55,12 +60,14 @@ impl Transport for Wire {
 
 fn connect(simulator: &Simulator) -> Arc<dyn Cloud> {
     let wire = Arc::new(Wire(InProcess::new(simulator.clone())));
-    let settings = AccountSettings::default();
-    open(Provider::Onecloud, "https://api.example.org/", Secret::new(KEY), &settings, wire, world()).unwrap()
+    let (settings, clock) = (AccountSettings::default(), VirtualClock::new());
+    clock.begin();
+    let (url, key, world) = ("https://api.example.org/", Secret::new(KEY), seeded(1, clock));
+    open(Provider::Onecloud, url, key, &settings, wire, world).unwrap()
 }
 
 impl Simulated {
-    pub fn new() -> Simulated {
+    fn new() -> Simulated {
         let config = SimulatorConfig {
             durations: Durations::real(),
             ..SimulatorConfig::new(vec![KEY.to_owned()], Arc::new(Standing))
@@ -112,4 +119,27 @@ impl Setting for Simulated {
         };
         self.simulator.fault(rule).unwrap();
     }
+}
+
+macro_rules! tests_on_the_simulator {
+    ($($theme:ident::$case:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(start_paused = true)]
+            async fn $case() {
+                let setting = super::Simulated::new();
+                super::suite::$theme::$case(&setting).await;
+                super::suite::setting::end(&setting).await;
+            }
+        )+
+    };
+}
+
+mod on_onecloud {
+    every_case!(tests_on_the_simulator);
+}
+
+/// NEP-03: the simulated 1cloud can bring about every case.
+#[test]
+fn nothing_is_left_out() {
+    assert_eq!(suite::lacks(CANNOT), []);
 }
