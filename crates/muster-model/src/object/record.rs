@@ -1,7 +1,7 @@
 //! Records of a DNS domain: what one may say, and how a set of them is wanted (`spec/onecloud-api.md` §1.8).
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
