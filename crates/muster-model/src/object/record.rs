@@ -128,34 +128,30 @@ impl RecordSet {
     pub fn checked(mut self) -> Result<RecordSet, String> {
         self.zone = plain(&self.zone);
         self.name = relative(&self.name, &self.zone);
-        let target = self.target();
-        let wrong = |problem: String| Err(format!("{target}: {problem}"));
         if self.name != APEX && !is_name(&self.name, true) {
-            return wrong(format!("\"{}\" is no name that a record may have", self.name));
+            return Err(format!("\"{}\" is no name that a record may have", self.name));
         }
         match self.kind {
             RecordType::Mx if self.name != APEX => {
-                return wrong(
-                    "the provider keeps MX records only for the domain itself; leave the name @".into(),
+                return Err(
+                    "the provider keeps MX records only for the domain itself; leave the name @".into()
                 );
             }
             RecordType::Cname if self.name == APEX => {
-                return wrong("a domain itself cannot be another name; use A or AAAA".into());
+                return Err("a domain itself cannot be another name; use A or AAAA".into());
             }
             RecordType::Srv if service_of(&self.name).is_none() => {
-                return wrong(
-                    "the name of an SRV record begins with a service and a protocol, as _sip._tcp".into(),
+                return Err(
+                    "the name of an SRV record begins with a service and a protocol, as _sip._tcp".into()
                 );
             }
             _ => {}
         }
         if self.kind == RecordType::Cname && self.records.len() > 1 {
-            return wrong("a name has at most one CNAME".into());
+            return Err("a name has at most one CNAME".into());
         }
         for record in &mut self.records {
-            if let Err(problem) = record.check(self.kind) {
-                return wrong(problem);
-            }
+            record.check(self.kind)?;
         }
         self.records.sort();
         self.records.dedup();

@@ -76,7 +76,13 @@ pub fn read(zone: &str, text: &str) -> Result<Read, String> {
         });
         set.records.push(data);
     }
-    let sets: Result<Vec<RecordSet>, String> = sets.into_values().map(RecordSet::checked).collect();
+    let sets: Result<Vec<RecordSet>, String> = sets
+        .into_values()
+        .map(|set| {
+            let target = set.target();
+            set.checked().map_err(|problem| format!("{target}: {problem}"))
+        })
+        .collect();
     warnings.dedup();
     Ok(Read { sets: sets?, warnings })
 }

@@ -28,7 +28,7 @@ fn run_of(place: &Place, words: &[&str]) -> String {
     done(place, &all).json(0)["run"]["id"].as_str().unwrap().to_owned()
 }
 
-/// ICT-01: networks of both kinds are made, renamed, changed, deleted; what is there already is no work.
+/// Networks of both kinds are made, renamed, changed, deleted; what is there already is no work.
 #[tokio::test]
 async fn networks_are_managed_one_by_one() {
     let place = Place::new(SHOP);
@@ -127,7 +127,7 @@ async fn domains_and_records_are_managed() {
     assert!(broken.code == 2 && broken.err.contains("expected IPv4 address"), "{broken:?}");
 }
 
-/// Keys, images, and the account's own data.
+/// Keys and images are managed. ICT-67: the balance and the project of the account are shown.
 #[tokio::test]
 async fn keys_images_and_the_account_are_managed() {
     let place = Place::new(SHOP);
@@ -149,7 +149,6 @@ async fn keys_images_and_the_account_are_managed() {
 
     let wrong = place.run(&["image", "list", "--where", "colour=red"]);
     assert!(wrong.code == 2 && wrong.err.contains("it has id, name, state, "), "{wrong:?}");
-    // ICT-67: the balance and the project.
     let balance = done(&place, &["account", "balance", "--format", "json"]).json(0);
     assert!(balance["balance"].is_string(), "{balance}");
     let project = done(&place, &["account", "project", "--format", "json"]).json(0);
