@@ -28,6 +28,8 @@ servers:
   old: { count: 5, image: Ubuntu 22.04, cpu: 2, ram: 2 GiB, disk: 30 GiB ssd }
   web: { count: 20, image: Ubuntu 22.04, cpu: 1, ram: 1 GiB, disk: 20 GiB ssd, networks: [backend] }
 ";
+/// Nothing stands behind these servers, so their inside is left alone.
+const UPDATE: &[&str] = &["infra", "update", "shop", "--yes", "--skip-provision"];
 /// Commits between two points of the sample; odd, so that both sides and both recoveries come up.
 const SAMPLE_STEP: usize = 23;
 /// More commits than the update has.
@@ -85,9 +87,9 @@ fn writes(place: &Place) -> usize {
 fn survives(point: &str, resume: bool, expected: &[String], database: Option<String>) -> bool {
     let mut place = Place::new(BEFORE);
     place.database = database;
-    assert!(muster(&place, &["infra", "update", "shop", "--yes"], None).0.success());
+    assert!(muster(&place, UPDATE, None).0.success());
     std::fs::write(place.project().join("infra/shop.yaml"), AFTER).unwrap();
-    let (status, text) = muster(&place, &["infra", "update", "shop", "--yes"], Some(point));
+    let (status, text) = muster(&place, UPDATE, Some(point));
     if status.success() {
         return false;
     }
@@ -101,12 +103,11 @@ fn survives(point: &str, resume: bool, expected: &[String], database: Option<Str
             recovered = Some(muster(&place, &["run", "resume", &id], None));
         }
     }
-    let (status, text) =
-        recovered.unwrap_or_else(|| muster(&place, &["infra", "update", "shop", "--yes"], None));
+    let (status, text) = recovered.unwrap_or_else(|| muster(&place, UPDATE, None));
     assert!(status.success(), "{point}: {text}");
     assert_eq!(picture(&place), expected, "{point}: the account is as the file says, nothing twice");
     let before = writes(&place);
-    let (status, text) = muster(&place, &["infra", "update", "shop", "--yes"], None);
+    let (status, text) = muster(&place, UPDATE, None);
     assert!(status.success() && text.contains("Nothing to do"), "{point}: {text}");
     assert_eq!(writes(&place), before, "{point}: a further update sends no write");
     let ours = Ran::from(owned(&place)).json(0);
@@ -136,7 +137,7 @@ fn an_update_over_postgres_survives_a_real_kill() {
 
 fn kill_at_many_commits(sample_step: usize, database: impl Fn() -> Option<String>) {
     let whole = Place::new(AFTER);
-    assert!(muster(&whole, &["infra", "update", "shop", "--yes"], None).0.success());
+    assert!(muster(&whole, UPDATE, None).0.success());
     let expected = picture(&whole);
     assert_eq!(expected.len(), 25);
 
