@@ -38,6 +38,8 @@ pub enum Created {
     Network(crate::cloud::NetworkSpec),
     /// Another object of the account.
     Object(Box<crate::object::ObjectDraft>),
+    /// A copy of this server.
+    Copy(ProviderId),
 }
 
 /// How an intent stands.

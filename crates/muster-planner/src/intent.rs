@@ -79,6 +79,6 @@ pub(crate) fn candidates<'a, T: Object>(
 pub(crate) fn is_server(created: &Created) -> bool {
     match created {
         Created::Server(_) => true,
-        Created::Network(_) | Created::Object(_) => false,
+        Created::Network(_) | Created::Object(_) | Created::Copy(_) => false,
     }
 }

@@ -60,7 +60,7 @@ impl Object for SeenServer {
                     && spec.location.eq_ignore_ascii_case(&self.location)
                     && spec.image.eq_ignore_ascii_case(&self.image)
             }
-            Created::Network(_) | Created::Object(_) => false,
+            Created::Network(_) | Created::Object(_) | Created::Copy(_) => false,
         }
     }
 }
@@ -85,7 +85,7 @@ impl Object for SeenNetwork {
                 spec.dhcp == self.dhcp
                     && (self.location.is_empty() || spec.location.eq_ignore_ascii_case(&self.location))
             }
-            Created::Server(_) | Created::Object(_) => false,
+            Created::Server(_) | Created::Object(_) | Created::Copy(_) => false,
         }
     }
 }

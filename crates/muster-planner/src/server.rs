@@ -119,7 +119,7 @@ pub(crate) fn decide<'a>(
         Found::Settled(intent, seen) => {
             let recorded = match &intent.wanted {
                 Created::Server(spec) => spec.image.as_str(),
-                Created::Network(_) | Created::Object(_) => "",
+                Created::Network(_) | Created::Object(_) | Created::Copy(_) => "",
             };
             let image = judge(&scene.images, &wanted.image, &location.technical, "", recorded, &seen.image);
             let mut own = own(wanted, seen, Claim::Created, &image);

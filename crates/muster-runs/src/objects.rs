@@ -1,14 +1,15 @@
 //! Objects of an account that are managed one by one: what is there, and proposals about them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_model::Secret;
-use muster_model::id::{AccountName, PlanId, ProviderId, RunId, SecretName, SpaceName};
+use muster_model::id::{AccountName, PlanId, ProviderId, RunId, SecretName, SpaceName, StepNumber};
 use muster_model::intent::{Created, IntentState};
 use muster_model::object::{Fields, ObjectClass, ObjectWish, SeenObject};
 use muster_model::plan::{Plan, Subject};
 use muster_model::rights::{Authority, Wish, may};
-use muster_model::run::EntryKind;
+use muster_model::run::{Entry, EntryKind, Output};
 use muster_outside::cloud::{CloudError, CloudErrorKind};
 use muster_planner::{SeenObjects, plan_objects, undo};
 use muster_store::{Audit, NewPlan, PlanState, PlannedAs};
@@ -169,23 +170,18 @@ impl Engine {
         }
         let (_, plan) = inner.run_and_plan(run).await?;
         let entries = inner.all_entries(run).await.map_err(|error| EngineError::Store(error.to_string()))?;
-        let succeeded: Vec<_> = entries
-            .iter()
-            .filter_map(|entry| match &entry.kind {
-                EntryKind::Succeeded { step, .. } => Some(*step),
-                _ => None,
-            })
-            .collect();
+        let effects = effects(&entries);
         let session = inner.session(&row.space, account).await?;
         let zones = session.cloud.objects(ObjectClass::Zone, None).await;
         let zones = zones.unwrap_or_default();
         let zone_name =
             |id: &str| zones.iter().find(|zone| zone.id.as_str() == id).map(|zone| zone.name.clone());
-        let steps = plan.draft.steps.iter().filter(|step| succeeded.contains(&step.number));
+        let steps =
+            plan.draft.steps.iter().filter_map(|step| Some((step, effects.get(&step.number)?.as_ref())));
         let undone = undo(steps, zone_name);
         if undone.wishes.is_empty() {
             let why = match undone.cannot.is_empty() {
-                true => "nothing of it succeeded".to_owned(),
+                true => "it changed nothing".to_owned(),
                 false => undone.cannot.join("; "),
             };
             return Err(EngineError::Refused(format!("run {run} cannot be taken back: {why}")));
@@ -220,6 +216,29 @@ impl Engine {
             ))),
         }
     }
+}
+
+/// The steps of a run that did something, each with the id of what it was done to. One that found everything so already,
+/// and was never begun, did nothing.
+fn effects(entries: &[Entry]) -> BTreeMap<StepNumber, Option<ProviderId>> {
+    let mut begun = BTreeSet::new();
+    let mut effects = BTreeMap::new();
+    for entry in entries {
+        match &entry.kind {
+            EntryKind::Started { step, .. } => {
+                begun.insert(*step);
+            }
+            EntryKind::Succeeded { step, already, output, .. } if !already || begun.contains(step) => {
+                let id = match output {
+                    Output::Object { id, .. } => Some(id.clone()),
+                    _ => None,
+                };
+                effects.insert(*step, id);
+            }
+            _ => {}
+        }
+    }
+    effects
 }
 
 /// A domain by its name or id, with its records.

@@ -43,7 +43,7 @@ impl Inner {
             intents: facts
                 .intents
                 .into_iter()
-                .filter(|intent| !matches!(intent.wanted, Created::Object(_)))
+                .filter(|intent| !matches!(intent.wanted, Created::Object(_) | Created::Copy(_)))
                 .collect(),
             login_key: Some(login_key),
             releases: Vec::new(),

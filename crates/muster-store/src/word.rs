@@ -161,7 +161,7 @@ pub(crate) fn made(made: &Created) -> &'static str {
     match made {
         Created::Server(_) => "server",
         Created::Network(_) => "network",
-        Created::Object(_) => "object",
+        Created::Object(_) | Created::Copy(_) => "object",
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a person wants of objects of an account, one by one, against what is there: a plan without a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use muster_model::account::AccountIdentity;
 use muster_model::cloud::{SeenImage, SeenLocation};
@@ -60,6 +60,8 @@ pub(crate) struct Made {
     notes: Vec<Note>,
     refusals: Vec<Refusal>,
     locks: Vec<LockKey>,
+    /// What is done already.
+    actions: HashSet<String>,
 }
 
 impl Made {
@@ -77,34 +79,40 @@ impl Made {
     }
 
     pub(crate) fn step(&mut self, target: &str, action: ObjectAction, reason: Reason, risk: Risk) {
-        let number = StepNumber(self.steps.len() as u32 + 1);
-        self.steps.push(Step {
-            number,
-            after: Vec::new(),
-            target: target.to_owned(),
-            action: Action::Object(action),
-            reason,
-            changes: Vec::new(),
-            risk,
-        });
+        self.step_after(Vec::new(), target, Action::Object(action), reason, risk);
     }
 
-    /// After its disk was written anew a server of ours gets our login key again.
+    /// A step that waits for others. Asked for twice, it is done once.
+    pub(crate) fn step_after(
+        &mut self,
+        after: Vec<StepNumber>,
+        target: &str,
+        action: Action,
+        reason: Reason,
+        risk: Risk,
+    ) {
+        if !self.actions.insert(format!("{action:?}")) {
+            return;
+        }
+        let number = self.next();
+        let target = target.to_owned();
+        self.steps.push(Step { number, after, target, action, reason, changes: Vec::new(), risk });
+    }
+
+    /// The number of the next step.
+    pub(crate) fn next(&self) -> StepNumber {
+        StepNumber(self.steps.len() as u32 + 1)
+    }
+
+    /// After its disk was written anew, which the last step does, a server of ours gets our login key again.
     pub(crate) fn reach(&mut self, record: &Ownership, server: &ProviderId) {
-        let number = StepNumber(self.steps.len() as u32 + 1);
-        self.steps.push(Step {
-            number,
-            after: self.steps.last().map(|step| step.number).into_iter().collect(),
-            target: record.name.to_string(),
-            action: Action::Host(HostAction::Reach {
-                name: record.name.clone(),
-                server: ObjectRef::Seen(server.clone()),
-                keys: Vec::new(),
-            }),
-            reason: Reason::NeededBy,
-            changes: Vec::new(),
-            risk: Risk::None,
-        });
+        let action = HostAction::Reach {
+            name: record.name.clone(),
+            server: ObjectRef::Seen(server.clone()),
+            keys: Vec::new(),
+        };
+        let after = self.steps.last().map(|step| step.number).into_iter().collect();
+        self.step_after(after, record.name.as_str(), Action::Host(action), Reason::NeededBy, Risk::None);
     }
 
     pub(crate) fn lock(&mut self, key: LockKey) {

@@ -1,8 +1,9 @@
 //! Records of a domain: what a set of one name and type is to be, against what is there.
 
-use muster_model::object::record::{RecordData, RecordSet};
+use muster_model::id::StepNumber;
+use muster_model::object::record::{RecordData, RecordSet, RecordType};
 use muster_model::object::{FieldValue, Fields, ObjectClass, ObjectDraft, SeenObject};
-use muster_model::plan::{ObjectAction, Reason, Risk};
+use muster_model::plan::{Action, ObjectAction, Reason, Risk};
 
 use super::{Made, SeenObjects, find, unknown};
 
@@ -37,6 +38,7 @@ pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
         }
         return;
     }
+    let first = made.next();
     let stays = |data: &RecordData| set.records.iter().any(|one| one.says_the_same(data));
     if !set.keep_others {
         there.iter().filter(|(_, data)| !stays(data)).for_each(|(object, _)| delete(made, &target, object));
@@ -50,8 +52,13 @@ pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
                     of: Some(zone.id.clone()),
                     fields: wanted.fields(set.kind),
                 };
-                let action = ObjectAction::Create { draft, known_ids: Vec::new() };
-                made.step(&target, action, Reason::Asked, Risk::None);
+                let action = Action::Object(ObjectAction::Create { draft, known_ids: Vec::new() });
+                // Beside another CNAME there is no room for this one.
+                let after = match set.kind {
+                    RecordType::Cname => (first.0..made.next().0).map(StepNumber).collect(),
+                    _ => Vec::new(),
+                };
+                made.step_after(after, &target, action, Reason::Asked, Risk::None);
             }
             Some((object, data)) => {
                 if let Some(ttl) = wanted.ttl.filter(|ttl| data.ttl != Some(*ttl)) {

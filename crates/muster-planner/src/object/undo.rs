@@ -1,5 +1,6 @@
 //! What would take back a plan about objects, as far as anything can.
 
+use muster_model::id::ProviderId;
 use muster_model::object::record::{RecordData, RecordSet, RecordType};
 use muster_model::object::{Given, ObjectClass, ObjectDraft, ObjectVerb, ObjectWish};
 use muster_model::plan::{Action, ObjectAction, Step};
@@ -13,15 +14,16 @@ pub struct Undone {
     pub cannot: Vec<String>,
 }
 
-/// What takes back these steps, which succeeded. `zone_name` gives a domain's name for its id.
+/// What takes back these steps, which did something, each with the id of what it made. `zone_name` gives a domain's name
+/// for its id.
 pub fn undo<'a>(
-    steps: impl DoubleEndedIterator<Item = &'a Step>,
+    steps: impl DoubleEndedIterator<Item = (&'a Step, Option<&'a ProviderId>)>,
     zone_name: impl Fn(&str) -> Option<String>,
 ) -> Undone {
     let mut undone = Undone::default();
-    for step in steps.rev() {
+    for (step, made) in steps.rev() {
         let Action::Object(action) = &step.action else { continue };
-        match wish(action, &zone_name) {
+        match wish(action, made, &zone_name) {
             Ok(wish) => undone.wishes.push(wish),
             Err(why) => undone.cannot.push(format!("{}: {why}", step.target)),
         }
@@ -29,13 +31,19 @@ pub fn undo<'a>(
     undone
 }
 
-fn wish(action: &ObjectAction, zone_name: &impl Fn(&str) -> Option<String>) -> Result<ObjectWish, String> {
+fn wish(
+    action: &ObjectAction,
+    made: Option<&ProviderId>,
+    zone_name: &impl Fn(&str) -> Option<String>,
+) -> Result<ObjectWish, String> {
     match action {
         ObjectAction::Create { draft, .. } if draft.class == ObjectClass::Record => {
             record(draft, zone_name, |data| (vec![data], true))
         }
         ObjectAction::Create { draft, .. } => {
-            Ok(ObjectWish::Absent { class: draft.class, name: draft.name.clone() })
+            // By its id: another one may bear the name.
+            let name = made.map_or_else(|| draft.name.clone(), ToString::to_string);
+            Ok(ObjectWish::Absent { class: draft.class, name })
         }
         ObjectAction::Change { class: ObjectClass::Record, name, of, expected, .. } => {
             let was = ObjectDraft {
@@ -46,9 +54,9 @@ fn wish(action: &ObjectAction, zone_name: &impl Fn(&str) -> Option<String>) -> R
             };
             record(&was, zone_name, |data| (vec![data], false))
         }
-        ObjectAction::Change { class, name, rename, expected, .. } => Ok(ObjectWish::Changed {
+        ObjectAction::Change { class, id, name, rename, expected, .. } => Ok(ObjectWish::Changed {
             class: *class,
-            name: rename.clone().unwrap_or_else(|| name.clone()),
+            name: id.to_string(),
             rename: rename.as_ref().map(|_| name.clone()),
             fields: expected.clone(),
         }),
@@ -69,15 +77,16 @@ fn wish(action: &ObjectAction, zone_name: &impl Fn(&str) -> Option<String>) -> R
                 fields: given.map(|(word, value)| (word.clone(), value.clone())).collect(),
             })
         }
-        ObjectAction::Do { class, name, verb, .. } => match verb {
-            ObjectVerb::Block => {
-                Ok(ObjectWish::Done { class: *class, name: name.clone(), verb: ObjectVerb::Unblock })
-            }
-            ObjectVerb::Unblock => {
-                Ok(ObjectWish::Done { class: *class, name: name.clone(), verb: ObjectVerb::Block })
-            }
-            ObjectVerb::ChangePassword => Err("the password before it is not known any more".into()),
-        },
+        ObjectAction::Do { class, id, verb, .. } => {
+            let verb = match verb {
+                ObjectVerb::Block => ObjectVerb::Unblock,
+                ObjectVerb::Unblock => ObjectVerb::Block,
+                ObjectVerb::ChangePassword => {
+                    return Err("the password before it is not known any more".into());
+                }
+            };
+            Ok(ObjectWish::Done { class: *class, name: id.to_string(), verb })
+        }
         ObjectAction::Rebuild { .. } => Err("what was on the disk is gone".into()),
         ObjectAction::Copy { copy, .. } => {
             Err(format!("delete server {copy} through its file, or in the provider's panel"))

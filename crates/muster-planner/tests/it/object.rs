@@ -233,7 +233,8 @@ fn what_was_done_is_taken_back_from_the_plan_itself() {
         absent(ObjectClass::Zone, "example.com"),
     ];
     let draft = plan(&before, &wishes);
-    let undone = undo(draft.steps.iter(), |id| (id == "7").then(|| "example.com".into()));
+    let undone =
+        undo(draft.steps.iter().map(|step| (step, None)), |id| (id == "7").then(|| "example.com".into()));
     assert!(undone.cannot.is_empty(), "{undone:?}");
     assert_eq!(undone.wishes.len(), draft.steps.len());
     assert_eq!(undone.wishes[1], absent(ObjectClass::Network, "back"));
@@ -244,7 +245,8 @@ fn what_was_done_is_taken_back_from_the_plan_itself() {
         record("24", "www", "A", "203.0.113.9"),
         record("23", "www", "TXT", "Token"),
     ]);
-    let back = undo(steps.into_iter(), |id| (id == "7").then(|| "example.com".into()));
+    let back =
+        undo(steps.into_iter().map(|step| (step, None)), |id| (id == "7").then(|| "example.com".into()));
     let draft = plan(&after, &back.wishes);
     let values: Vec<String> =
         draft.steps.iter().map(|step| format!("{}{}", symbol(step), value_of(&step.action))).collect();
@@ -253,6 +255,6 @@ fn what_was_done_is_taken_back_from_the_plan_itself() {
         &seen(vec![object(ObjectClass::Image, "6", "mine", &[])]),
         &[absent(ObjectClass::Image, "mine")],
     );
-    let undone = undo(gone.steps.iter(), |_| None);
+    let undone = undo(gone.steps.iter().map(|step| (step, None)), |_| None);
     assert!(undone.wishes.is_empty() && undone.cannot[0].contains("does not come back"), "{undone:?}");
 }

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::extract::{Asking, Document, Key, Path, Query};
 use crate::handler::plan::create::saved;
 use crate::handler::server::list::counted;
-use crate::handler::{InSpace, plan};
+use crate::handler::{Reading, plan};
 use crate::negotiate::accept;
 use crate::refusal::Refusal;
 
@@ -171,14 +171,11 @@ pub async fn undo(
         (status = 502, description = "The provider did not answer well", body = muster_api::Problems)))]
 pub async fn details(
     State(app): State<App>,
-    headers: HeaderMap,
-    Asking(authority): Asking,
+    Reading { authority, space }: Reading,
     Path(name): Path<String>,
-    Query(space): Query<InSpace>,
 ) -> Handled {
-    accept(&headers, &[media::JSON_API])?;
     let account = AccountName::from(name.as_str());
-    let fields = app.engine.account_details(&authority, &space.name(), &account).await?;
+    let fields = app.engine.account_details(&authority, &space, &account).await?;
     one(Resource::new(name, AccountDetails { fields }))
 }
 
@@ -191,14 +188,11 @@ pub async fn details(
     responses((status = 200, description = "The password", body = One<PasswordAttributes>)))]
 pub async fn password(
     State(app): State<App>,
-    headers: HeaderMap,
-    Asking(authority): Asking,
+    Reading { authority, space }: Reading,
     Path((name, user)): Path<(String, String)>,
-    Query(space): Query<InSpace>,
 ) -> Handled {
-    accept(&headers, &[media::JSON_API])?;
     let account = AccountName::from(name.as_str());
-    let (seen, password) = app.engine.object_password(&authority, &space.name(), &account, &user).await?;
+    let (seen, password) = app.engine.object_password(&authority, &space, &account, &user).await?;
     let said = PasswordAttributes { name: seen.name, password: password.expose().to_owned() };
     one(Resource::new(seen.id.to_string(), said))
 }

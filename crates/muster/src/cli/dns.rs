@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::object::{Make, Of, Seek};
+use super::object::{Make, Named, Seek, Shown};
 
 /// DNS.
 #[derive(Debug, Subcommand)]
@@ -31,21 +31,9 @@ pub enum Zone {
         make: Make,
     },
     /// Delete a domain with its records
-    Delete {
-        /// Its name or id
-        name: String,
-        /// How.
-        #[command(flatten)]
-        make: Make,
-    },
+    Delete(Named),
     /// Print a domain as a zone file
-    Export {
-        /// Its name or id
-        name: String,
-        /// Which account.
-        #[command(flatten)]
-        of: Of,
-    },
+    Export(Shown),
     /// Make a domain's records those of a zone file; names and types that the file does not have stay
     Import {
         /// The domain

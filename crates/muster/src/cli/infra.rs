@@ -108,6 +108,23 @@ pub struct Diff {
     pub var_files: Vec<PathBuf>,
 }
 
+/// What a plan may do that is refused, or done, without a word.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Consent {
+    /// Allow so many deletions
+    #[arg(long, value_name = "N")]
+    pub allow_deletes: Option<u32>,
+    /// Allow servers to be replaced where no change in place exists
+    #[arg(long)]
+    pub allow_replace: bool,
+    /// Take same-named servers of the account under the file
+    #[arg(long)]
+    pub adopt: bool,
+    /// Leave the inside of servers alone
+    #[arg(long)]
+    pub skip_provision: bool,
+}
+
 /// Options of going back.
 #[derive(Clone, Debug, Args)]
 pub struct Rollback {
@@ -143,18 +160,9 @@ pub struct Rollback {
     /// Only these servers, groups or networks; may be repeated
     #[arg(long, value_name = "SELECTOR")]
     pub only: Vec<String>,
-    /// Allow so many deletions
-    #[arg(long, value_name = "N")]
-    pub allow_deletes: Option<u32>,
-    /// Allow servers to be replaced where no change in place exists
-    #[arg(long)]
-    pub allow_replace: bool,
-    /// Take same-named servers of the account under the file
-    #[arg(long)]
-    pub adopt: bool,
-    /// Leave the inside of servers alone
-    #[arg(long)]
-    pub skip_provision: bool,
+    /// What the plan may do.
+    #[command(flatten)]
+    pub consent: Consent,
     /// The account, where the file was applied to several
     #[arg(long)]
     pub account: Option<String>,
@@ -192,18 +200,9 @@ pub struct Change {
     /// A file of variables
     #[arg(long = "var-file", value_name = "FILE")]
     pub var_files: Vec<PathBuf>,
-    /// Allow so many deletions
-    #[arg(long, value_name = "N")]
-    pub allow_deletes: Option<u32>,
-    /// Allow servers to be replaced where no change in place exists
-    #[arg(long)]
-    pub allow_replace: bool,
-    /// Take same-named servers of the account under the file
-    #[arg(long)]
-    pub adopt: bool,
-    /// Leave the inside of servers alone
-    #[arg(long)]
-    pub skip_provision: bool,
+    /// What the plan may do.
+    #[command(flatten)]
+    pub consent: Consent,
     /// The account to use instead of the file's
     #[arg(long)]
     pub account: Option<String>,

@@ -45,6 +45,26 @@ pub struct Make {
     pub begin: Begin,
 }
 
+/// Something that is there already, and how it is changed.
+#[derive(Clone, Debug, Args)]
+pub struct Named {
+    /// Its name or id
+    pub name: String,
+    /// How.
+    #[command(flatten)]
+    pub make: Make,
+}
+
+/// Something that is there already, to be shown.
+#[derive(Clone, Debug, Args)]
+pub struct Shown {
+    /// Its name or id
+    pub name: String,
+    /// Which account.
+    #[command(flatten)]
+    pub of: Of,
+}
+
 /// Images.
 #[derive(Debug, Subcommand)]
 pub enum Image {
@@ -65,13 +85,7 @@ pub enum Image {
         make: Make,
     },
     /// Delete an image that was made in this account
-    Delete {
-        /// Its name or id
-        name: String,
-        /// How.
-        #[command(flatten)]
-        make: Make,
-    },
+    Delete(Named),
 }
 
 /// Networks.
@@ -80,13 +94,7 @@ pub enum Network {
     /// Private networks
     List(Seek),
     /// One private network
-    Show {
-        /// Its name or id
-        name: String,
-        /// Which account.
-        #[command(flatten)]
-        of: Of,
-    },
+    Show(Shown),
     /// Make a private network
     Create {
         /// Its name
@@ -112,13 +120,7 @@ pub enum Network {
         make: Make,
     },
     /// Delete a private network that is empty
-    Delete {
-        /// Its name or id
-        name: String,
-        /// How.
-        #[command(flatten)]
-        make: Make,
-    },
+    Delete(Named),
     /// Public networks, with their firewalls and tunnels
     #[command(subcommand)]
     Public(PublicNetwork),
@@ -130,13 +132,7 @@ pub enum PublicNetwork {
     /// Public networks
     List(Seek),
     /// One public network, with its firewall's rules and its tunnels
-    Show {
-        /// Its name or id
-        name: String,
-        /// Which account.
-        #[command(flatten)]
-        of: Of,
-    },
+    Show(Shown),
     /// Rent a public network
     Create {
         /// Its name
@@ -169,13 +165,7 @@ pub enum PublicNetwork {
         make: Make,
     },
     /// Give a public network back
-    Delete {
-        /// Its name or id
-        name: String,
-        /// How.
-        #[command(flatten)]
-        make: Make,
-    },
+    Delete(Named),
 }
 
 /// Public keys.
@@ -194,13 +184,7 @@ pub enum Key {
         make: Make,
     },
     /// Delete a public key from the account; servers that have it keep it
-    Delete {
-        /// Its title or id
-        name: String,
-        /// How.
-        #[command(flatten)]
-        make: Make,
-    },
+    Delete(Named),
 }
 
 /// Object storage.
@@ -242,37 +226,13 @@ pub enum StorageUser {
         make: Make,
     },
     /// Delete a user
-    Delete {
-        /// Its name or id
-        name: String,
-        /// How.
-        #[command(flatten)]
-        make: Make,
-    },
+    Delete(Named),
     /// Another password, made by the provider and sealed here
-    Password {
-        /// Its name or id
-        name: String,
-        /// How.
-        #[command(flatten)]
-        make: Make,
-    },
+    Password(Named),
     /// It may not use the storage for now
-    Block {
-        /// Its name or id
-        name: String,
-        /// How.
-        #[command(flatten)]
-        make: Make,
-    },
+    Block(Named),
     /// It may use the storage again
-    Unblock {
-        /// Its name or id
-        name: String,
-        /// How.
-        #[command(flatten)]
-        make: Make,
-    },
+    Unblock(Named),
 }
 
 /// Make a server anew.

@@ -1,6 +1,5 @@
 //! Steps on objects of an account that a person asked for one by one.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use muster_model::id::{ProviderId, ServerName};
@@ -61,7 +60,7 @@ pub(super) async fn look(ctx: &StepContext, action: &ObjectAction) -> Result<Loo
             }
         }
         ObjectAction::Rebuild { server, name, .. } => server::look_rebuild(ctx, server, name).await,
-        ObjectAction::Copy { copy, .. } => server::look_copy(ctx, copy).await,
+        ObjectAction::Copy { server, copy, .. } => server::look_copy(ctx, server, copy).await,
     }
 }
 
@@ -135,7 +134,7 @@ async fn look_create(
     let account = &ctx.session.account.identity;
     let about = About::name(ObjectKind::Object, &name);
     let facts = ctx.store().facts_about(account, &about).await.map_err(store_failed)?;
-    let list = Arc::new(ctx.session.cloud.objects(draft.class, draft.of.as_ref()).await?);
+    let list = ctx.session.cloud.objects(draft.class, draft.of.as_ref()).await?;
     let (mut known, mut changed) = (known_ids.to_vec(), Vec::new());
     for intent in facts.intents {
         match &intent.state {
@@ -275,17 +274,41 @@ async fn wait(
     what: &str,
     done: impl Fn(Option<&SeenObject>) -> bool,
 ) -> Result<Option<SeenObject>, StepError> {
-    let limit = Duration::from_millis(ctx.session.account.settings.wait_timeout_ms);
-    let clock = &ctx.world().clock;
-    let began = clock.monotonic();
+    let patience = Patience::begin(ctx, what);
     loop {
         let seen = ctx.session.cloud.object(of.class, of.of.as_ref(), id).await?;
         if done(seen.as_ref()) {
             return Ok(seen);
         }
-        if clock.monotonic().saturating_sub(began) >= limit {
-            return Err(StepError::unknown(format!("waited {} s for {what}", limit.as_secs())));
+        patience.pause().await?;
+    }
+}
+
+/// How long a step waits for something, within the account's bound.
+struct Patience<'a> {
+    ctx: &'a StepContext,
+    what: &'a str,
+    limit: Duration,
+    began: Duration,
+}
+
+impl<'a> Patience<'a> {
+    fn begin(ctx: &'a StepContext, what: &'a str) -> Self {
+        let limit = Duration::from_millis(ctx.session.account.settings.wait_timeout_ms);
+        Self { ctx, what, limit, began: ctx.world().clock.monotonic() }
+    }
+
+    /// Rests until it is time to ask again.
+    ///
+    /// # Errors
+    ///
+    /// Of unknown outcome, when the bound has been reached.
+    async fn pause(&self) -> Result<(), StepError> {
+        if self.ctx.world().clock.monotonic().saturating_sub(self.began) >= self.limit {
+            let (seconds, what) = (self.limit.as_secs(), self.what);
+            return Err(StepError::unknown(format!("waited {seconds} s for {what}")));
         }
-        tokio::time::sleep(Duration::from_millis(ctx.session.poll_ms)).await;
+        tokio::time::sleep(Duration::from_millis(self.ctx.session.poll_ms)).await;
+        Ok(())
     }
 }

@@ -1,10 +1,7 @@
 //! Servers that are made anew or copied by hand.
 
-use std::time::Duration;
-
 use muster_model::id::{ProviderId, ServerName};
 use muster_model::intent::{Created, IntentState};
-use muster_model::object::{Fields, ObjectClass, ObjectDraft};
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::run::{Fact, Output};
 use muster_model::server::ServerState;
@@ -15,7 +12,7 @@ use super::super::past::past;
 use super::super::server::{fresh, object, store_failed, wait_made};
 use super::super::settle::{Settled, settle};
 use super::super::{Intent, Looked, StepContext, StepError};
-use super::{close, intent};
+use super::{Patience, close, intent};
 
 /// A rebuild wipes a disk. One whose outcome is not known is not begun again by itself.
 pub(super) async fn look_rebuild(
@@ -59,22 +56,16 @@ pub(super) async fn rebuild(
     if !matches!(intent, Intent::Await(_)) {
         ctx.session.cloud.rebuild_server(server, image, sysprep).await?;
     }
-    let limit = Duration::from_millis(ctx.session.account.settings.wait_timeout_ms);
-    let clock = &ctx.world().clock;
-    let began = clock.monotonic();
+    let what = format!("server {server} to be rebuilt");
+    let patience = Patience::begin(ctx, &what);
     loop {
         let busy = ctx.session.cloud.action_in_progress(server).await?;
         let seen = ctx.session.cloud.server(server).await?;
-        if !busy && seen.as_ref().is_some_and(|seen| seen.state == ServerState::Active && seen.power_on) {
+        let is_up = seen.is_some_and(|seen| seen.state == ServerState::Active && seen.power_on);
+        if is_up && !busy {
             break;
         }
-        if clock.monotonic().saturating_sub(began) >= limit {
-            return Err(StepError::unknown(format!(
-                "waited {} s for server {server} to be rebuilt",
-                limit.as_secs()
-            )));
-        }
-        tokio::time::sleep(Duration::from_millis(ctx.session.poll_ms)).await;
+        patience.pause().await?;
     }
     // Whatever was on it is gone: its host key, the keys of people, what playbooks did.
     let about = About::ids(ObjectKind::Server, vec![server.clone()]);
@@ -86,16 +77,15 @@ pub(super) async fn rebuild(
     Ok((object(server), facts.collect()))
 }
 
-/// The draft under which the create of a copy is remembered.
-fn draft(copy: &str) -> ObjectDraft {
-    ObjectDraft { class: ObjectClass::Image, name: copy.to_owned(), of: None, fields: Fields::new() }
-}
-
 fn remembered_as(copy: &str) -> String {
     format!("copy {copy}")
 }
 
-pub(super) async fn look_copy(ctx: &StepContext, copy: &str) -> Result<Looked, StepError> {
+pub(super) async fn look_copy(
+    ctx: &StepContext,
+    server: &ProviderId,
+    copy: &str,
+) -> Result<Looked, StepError> {
     let account = &ctx.session.account.identity;
     let about = About::name(ObjectKind::Object, &remembered_as(copy));
     let facts = ctx.store().facts_about(account, &about).await.map_err(store_failed)?;
@@ -133,7 +123,7 @@ pub(super) async fn look_copy(ctx: &StepContext, copy: &str) -> Result<Looked, S
             "there is a server {copy} (id {other}) meanwhile; choose another name"
         )));
     }
-    let intent = intent(ctx, remembered_as(copy), Created::Object(Box::new(draft(copy))), known);
+    let intent = intent(ctx, remembered_as(copy), Created::Copy(server.clone()), known);
     changed.push(Fact::OpenIntent(Box::new(intent.clone())));
     Ok(Looked::Act(Intent::Create(Box::new(intent)), changed))
 }

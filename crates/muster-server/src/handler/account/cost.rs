@@ -1,19 +1,16 @@
 //! What an account's servers cost.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use muster_api::document::{One, Resource};
-use muster_api::media;
 use muster_api::price::{CostAttributes, ServerCostSaid};
 use muster_model::id::AccountName;
 use muster_runs::price::ServerCost;
 
 use crate::answer::{Handled, one};
 use crate::app::App;
-use crate::extract::{Asking, Path, Query};
-use crate::handler::InSpace;
+use crate::extract::Path;
+use crate::handler::Reading;
 use crate::handler::server::list::counted;
-use crate::negotiate::accept;
 
 /// What every server of an account costs now by the account's prices, strangers included, and how long the balance
 /// lasts.
@@ -25,14 +22,11 @@ use crate::negotiate::accept;
         (status = 502, description = "The provider did not answer well", body = muster_api::Problems)))]
 pub async fn cost(
     State(app): State<App>,
-    headers: HeaderMap,
-    Asking(authority): Asking,
+    Reading { authority, space }: Reading,
     Path(name): Path<String>,
-    Query(space): Query<InSpace>,
 ) -> Handled {
-    accept(&headers, &[media::JSON_API])?;
     let account = AccountName::from(name.as_str());
-    let mut cost = app.engine.account_cost(&authority, &space.name(), &account).await?;
+    let mut cost = app.engine.account_cost(&authority, &space, &account).await?;
     cost.servers.sort_by_cached_key(|server| counted(&server.name));
     let said = CostAttributes {
         currency: cost.currency,

@@ -11,7 +11,7 @@ use muster_model::id::AccountName;
 use crate::answer::{Handled, nothing, one};
 use crate::app::App;
 use crate::extract::{Asking, Document, Path, Query};
-use crate::handler::InSpace;
+use crate::handler::{InSpace, Reading};
 use crate::negotiate::accept;
 use crate::refusal::Refusal;
 
@@ -22,14 +22,11 @@ use crate::refusal::Refusal;
     responses((status = 200, description = "The prices", body = One<PricesAttributes>)))]
 pub async fn show(
     State(app): State<App>,
-    headers: HeaderMap,
-    Asking(authority): Asking,
+    Reading { authority, space }: Reading,
     Path(name): Path<String>,
-    Query(space): Query<InSpace>,
 ) -> Handled {
-    accept(&headers, &[media::JSON_API])?;
     let account = AccountName::from(name.as_str());
-    let table = app.engine.prices(&authority, &space.name(), &account).await?;
+    let table = app.engine.prices(&authority, &space, &account).await?;
     one(PricesAttributes::resource(&name, &table.ok_or_else(|| missing(&name))?))
 }
 

@@ -11,8 +11,8 @@ use muster_model::id::{ServerName, SpaceName};
 
 use crate::answer::{Handled, all};
 use crate::app::App;
-use crate::extract::{Asking, Document, Path, Query};
-use crate::handler::InSpace;
+use crate::extract::{Asking, Document, Path};
+use crate::handler::Reading;
 use crate::handler::plan::create::saved;
 use crate::negotiate::accept;
 
@@ -41,14 +41,11 @@ pub async fn change(
     responses((status = 200, description = "The password", body = Many<PasswordAttributes>)))]
 pub async fn show(
     State(app): State<App>,
-    headers: HeaderMap,
-    Asking(authority): Asking,
+    Reading { authority, space }: Reading,
     Path(name): Path<String>,
-    Query(space): Query<InSpace>,
 ) -> Handled {
-    accept(&headers, &[media::JSON_API])?;
     let server = ServerName::from(name.as_str());
-    let found = app.engine.server_password(&authority, &space.name(), &server).await?;
+    let found = app.engine.server_password(&authority, &space, &server).await?;
     let said = |(word, password): &(&'static str, muster_model::Secret)| {
         let said = PasswordAttributes { name: name.clone(), password: password.expose().to_owned() };
         Resource::new(*word, said)

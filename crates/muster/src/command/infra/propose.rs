@@ -68,7 +68,8 @@ pub async fn request(
         }
         None => None,
     };
-    let delivers = purpose == PurposeSaid::Deploy && asked.to_release.is_none() && !options.skip_provision;
+    let delivers =
+        purpose == PurposeSaid::Deploy && asked.to_release.is_none() && !options.consent.skip_provision;
     let mut gathered = document.as_ref().map(gather).transpose()?;
     if let (Some(gathered), Some(document), true) = (&mut gathered, &document, delivers) {
         let say = |text: &str| context.screen.say(text);
@@ -96,10 +97,10 @@ pub async fn request(
         account,
         policy: PolicySaid {
             purpose,
-            allow_deletes: options.allow_deletes,
-            allow_replace: options.allow_replace,
-            adopt: options.adopt || purpose == PurposeSaid::Adopt,
-            skip_provision: options.skip_provision,
+            allow_deletes: options.consent.allow_deletes,
+            allow_replace: options.consent.allow_replace,
+            adopt: options.consent.adopt || purpose == PurposeSaid::Adopt,
+            skip_provision: options.consent.skip_provision,
             only: options.only.iter().cloned().collect(),
             names: asked.names.iter().cloned().collect(),
             tags: options.tags.clone(),

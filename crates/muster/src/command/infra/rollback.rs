@@ -66,10 +66,10 @@ async fn proposed(asked: &Rollback, context: &Context<'_>) -> Result<Resource<Pl
         keep_disks: asked.keep_disks,
         env,
         policy: PolicySaid {
-            allow_deletes: asked.allow_deletes,
-            allow_replace: asked.allow_replace,
-            adopt: asked.adopt,
-            skip_provision: asked.skip_provision,
+            allow_deletes: asked.consent.allow_deletes,
+            allow_replace: asked.consent.allow_replace,
+            adopt: asked.consent.adopt,
+            skip_provision: asked.consent.skip_provision,
             only: asked.only.iter().cloned().collect(),
             ..PolicySaid::default()
         },

@@ -9,7 +9,7 @@ use muster_api::object::ObjectAttributes;
 use muster_model::object::record::{RecordData, RecordSet, RecordType, plain, relative};
 use muster_model::object::{Fields, ObjectClass, ObjectWish, SeenObject, zone_file};
 
-use super::{fetched, list, one, propose};
+use super::{absent, fetched, list, one, propose};
 use crate::cli::dns::{Dns, Record, RecordValues, Zone};
 use crate::cli::object::{Make, Of};
 use crate::command::{Answer, Context, Report};
@@ -31,9 +31,9 @@ async fn zone(command: Zone, context: &Context<'_>) -> Result<Answer, Failure> {
             let wish = ObjectWish::Present { class, name: plain(&name), fields: Fields::new() };
             one(wish, &make, context).await
         }
-        Zone::Delete { name, make } => one(ObjectWish::Absent { class, name }, &make, context).await,
-        Zone::Export { name, of } => {
-            let (zone, records) = records(&name, &of, context).await?;
+        Zone::Delete(named) => absent(class, named, context).await,
+        Zone::Export(shown) => {
+            let (zone, records) = records(&shown.name, &shown.of, context).await?;
             Answer::done(Report::Text(zone_file::write(&zone, &records)))
         }
         Zone::Import { name, file, exact, make } => import(&name, &file, exact, &make, context).await,

@@ -13,7 +13,7 @@ use super::infra::propose::finished;
 use super::report::{Row, rows};
 use super::{Answer, Context, Report};
 use crate::cli::object::{
-    Copy, Image, Key, Make, Network, Of, PublicNetwork, Rebuild, Seek, Storage, StorageUser,
+    Copy, Image, Key, Make, Named, Network, Of, PublicNetwork, Rebuild, Seek, Storage, StorageUser,
 };
 use crate::exit::Failure;
 
@@ -30,7 +30,7 @@ pub async fn image(command: Image, context: &Context<'_>) -> Result<Answer, Fail
             let fields = given([("server", Some(from)), ("technical", Some(technical))]);
             one(ObjectWish::Present { class, name, fields }, &make, context).await
         }
-        Image::Delete { name, make } => one(ObjectWish::Absent { class, name }, &make, context).await,
+        Image::Delete(named) => absent(class, named, context).await,
     }
 }
 
@@ -39,7 +39,7 @@ pub async fn network(command: Network, context: &Context<'_>) -> Result<Answer, 
     let class = ObjectClass::Network;
     match command {
         Network::List(seek) => list(class, None, &seek, context).await,
-        Network::Show { name, of } => show(class, &name, &of, context).await,
+        Network::Show(shown) => show(class, &shown.name, &shown.of, context).await,
         Network::Create { name, location, no_dhcp, make } => {
             let mut fields = given([("location", Some(location))]);
             fields.insert("dhcp".into(), FieldValue::Flag(!no_dhcp));
@@ -49,7 +49,7 @@ pub async fn network(command: Network, context: &Context<'_>) -> Result<Answer, 
             let wish = ObjectWish::Changed { class, name, rename: Some(to), fields: Fields::new() };
             one(wish, &make, context).await
         }
-        Network::Delete { name, make } => one(ObjectWish::Absent { class, name }, &make, context).await,
+        Network::Delete(named) => absent(class, named, context).await,
         Network::Public(command) => public_network(command, context).await,
     }
 }
@@ -58,7 +58,7 @@ async fn public_network(command: PublicNetwork, context: &Context<'_>) -> Result
     let class = ObjectClass::PublicNetwork;
     match command {
         PublicNetwork::List(seek) => list(class, None, &seek, context).await,
-        PublicNetwork::Show { name, of } => show(class, &name, &of, context).await,
+        PublicNetwork::Show(shown) => show(class, &shown.name, &shown.of, context).await,
         PublicNetwork::Create { name, location, capacity, bandwidth, make } => {
             let fields = given([
                 ("location", Some(location)),
@@ -74,7 +74,7 @@ async fn public_network(command: PublicNetwork, context: &Context<'_>) -> Result
             let fields = given([("bandwidth", bandwidth.map(|bandwidth| bandwidth.to_string()))]);
             one(ObjectWish::Changed { class, name, rename, fields }, &make, context).await
         }
-        PublicNetwork::Delete { name, make } => one(ObjectWish::Absent { class, name }, &make, context).await,
+        PublicNetwork::Delete(named) => absent(class, named, context).await,
     }
 }
 
@@ -95,7 +95,7 @@ pub async fn key(command: Key, context: &Context<'_>) -> Result<Answer, Failure>
             let fields = given([(PUBLIC_KEY, Some(line))]);
             one(ObjectWish::Present { class, name, fields }, &make, context).await
         }
-        Key::Delete { name, make } => one(ObjectWish::Absent { class, name }, &make, context).await,
+        Key::Delete(named) => absent(class, named, context).await,
     }
 }
 
@@ -145,7 +145,6 @@ pub async fn storage(command: Storage, context: &Context<'_>) -> Result<Answer, 
 
 async fn storage_user(command: StorageUser, context: &Context<'_>) -> Result<Answer, Failure> {
     let class = ObjectClass::StorageUser;
-    let done = |name, verb| ObjectWish::Done { class, name, verb };
     match command {
         StorageUser::List(seek) => list(class, None, &seek, context).await,
         StorageUser::Show { name, password: false, of } => show(class, &name, &of, context).await,
@@ -157,12 +156,10 @@ async fn storage_user(command: StorageUser, context: &Context<'_>) -> Result<Ans
         StorageUser::Create { name, make } => {
             one(ObjectWish::Present { class, name, fields: Fields::new() }, &make, context).await
         }
-        StorageUser::Delete { name, make } => one(ObjectWish::Absent { class, name }, &make, context).await,
-        StorageUser::Password { name, make } => {
-            one(done(name, ObjectVerb::ChangePassword), &make, context).await
-        }
-        StorageUser::Block { name, make } => one(done(name, ObjectVerb::Block), &make, context).await,
-        StorageUser::Unblock { name, make } => one(done(name, ObjectVerb::Unblock), &make, context).await,
+        StorageUser::Delete(named) => absent(class, named, context).await,
+        StorageUser::Password(named) => done(named, ObjectVerb::ChangePassword, context).await,
+        StorageUser::Block(named) => done(named, ObjectVerb::Block, context).await,
+        StorageUser::Unblock(named) => done(named, ObjectVerb::Unblock, context).await,
     }
 }
 
@@ -188,6 +185,15 @@ fn given<const N: usize>(pairs: [(&str, Option<String>); N]) -> Fields {
     let pairs =
         pairs.into_iter().filter_map(|(word, value)| Some((word.to_owned(), FieldValue::Text(value?))));
     pairs.collect()
+}
+
+async fn absent(class: ObjectClass, named: Named, context: &Context<'_>) -> Result<Answer, Failure> {
+    one(ObjectWish::Absent { class, name: named.name }, &named.make, context).await
+}
+
+async fn done(named: Named, verb: ObjectVerb, context: &Context<'_>) -> Result<Answer, Failure> {
+    let wish = ObjectWish::Done { class: ObjectClass::StorageUser, name: named.name, verb };
+    one(wish, &named.make, context).await
 }
 
 async fn one(wish: ObjectWish, make: &Make, context: &Context<'_>) -> Result<Answer, Failure> {

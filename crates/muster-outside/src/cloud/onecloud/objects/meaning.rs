@@ -15,16 +15,8 @@ const IMAGE: Members = &[
     ("Type", "type", Text),
 ];
 
+/// Of both kinds; a private one has no addresses of its own and no edge.
 const NETWORK: Members = &[
-    ("DCLocation", "location", Text),
-    ("IsDHCP", "dhcp", Flag),
-    ("NetworkCapacity", "capacity", Number),
-    ("Mask", "mask", Text),
-    ("Gateway", "gateway", Text),
-    ("Bandwidth", "bandwidth", Number),
-];
-
-const PUBLIC_NETWORK: Members = &[
     ("DCLocation", "location", Text),
     ("IsDHCP", "dhcp", Flag),
     ("NetworkCapacity", "capacity", Number),
@@ -41,8 +33,12 @@ const ZONE: Members = &[("IsDelegate", "delegated", Flag)];
 
 const STORAGE: Members = &[("QuotaBytes", "quota_bytes", Number)];
 
-const STORAGE_USER: Members =
-    &[("S3Connection", "s3", Text), ("SwiftApiConnection", "swift", Text), ("FtpConnection", "ftp", Text)];
+const CONNECTIONS: [(&str, &str); 3] =
+    [("S3Connection", "s3"), ("SwiftApiConnection", "swift"), ("FtpConnection", "ftp")];
+
+/// What an address may be called within a connection, whose shape no source shows. Nothing else of it is read: it may
+/// hold a password.
+const ADDRESSES: [&str; 5] = ["Url", "Address", "Endpoint", "Host", "Server"];
 
 const ACTION: Members = &[("StartDate", "started", Text), ("EndDate", "ended", Text)];
 
@@ -74,12 +70,11 @@ const TUNNEL: Members = &[
 pub(super) fn object(class: ObjectClass, json: Json<'_>) -> Option<SeenObject> {
     let (members, name): (Members, &str) = match class {
         ObjectClass::Image => (IMAGE, "DisplayName"),
-        ObjectClass::Network => (NETWORK, "Name"),
-        ObjectClass::PublicNetwork => (PUBLIC_NETWORK, "Name"),
+        ObjectClass::Network | ObjectClass::PublicNetwork => (NETWORK, "Name"),
         ObjectClass::Key => (KEY, "Title"),
         ObjectClass::Zone => (ZONE, "Name"),
         ObjectClass::Storage => (STORAGE, "Name"),
-        ObjectClass::StorageUser => (STORAGE_USER, "Name"),
+        ObjectClass::StorageUser => (&[], "Name"),
         // Records need their domain: see `dns.rs`.
         ObjectClass::Record => return None,
         ObjectClass::Action => (ACTION, "Type"),
@@ -98,16 +93,23 @@ pub(super) fn object(class: ObjectClass, json: Json<'_>) -> Option<SeenObject> {
             let records = json.list("LinkedRecords").len();
             fields.insert("records".into(), FieldValue::Number(records as i64));
         }
+        ObjectClass::StorageUser => {
+            for (member, word) in CONNECTIONS {
+                let address = json.text(member).or_else(|| {
+                    let connection = json.get(member)?;
+                    ADDRESSES.iter().find_map(|name| connection.text(name))
+                });
+                if let Some(address) = address {
+                    fields.insert(word.into(), FieldValue::Text(address));
+                }
+            }
+        }
         ObjectClass::Storage => {
             if let Some(owner) = json.get("Owner").and_then(|owner| owner.text("Name")) {
                 fields.insert("owner".into(), FieldValue::Text(owner));
             }
         }
-        ObjectClass::Image
-        | ObjectClass::Key
-        | ObjectClass::Record
-        | ObjectClass::StorageUser
-        | ObjectClass::Action => {}
+        ObjectClass::Image | ObjectClass::Key | ObjectClass::Record | ObjectClass::Action => {}
     }
     if class == ObjectClass::PublicNetwork {
         edge(json, &mut fields);
