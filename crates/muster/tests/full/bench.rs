@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::cost::{Cost, cost};
+
 const MUSTER: &str = env!("CARGO_BIN_EXE_muster");
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 /// Runs of each command; the median is printed.
@@ -34,37 +36,13 @@ fn cloud() -> Cloud {
     Cloud { child, url: line[start..].trim().to_owned() }
 }
 
-/// CPU seconds (user and system), wall seconds and peak memory in MB of one finished command, as GNU time sees it.
-struct Cost {
-    cpu_s: f64,
-    wall_s: f64,
-    peak_mb: f64,
-}
-
-fn cost(command: &mut Command) -> Cost {
-    let mut timed = Command::new("/usr/bin/time");
-    timed.args(["-f", "COST %U %S %e %M"]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        timed.env(name, value.unwrap_or_default());
-    }
-    if let Some(directory) = command.get_current_dir() {
-        timed.current_dir(directory);
-    }
-    let output = timed.stdin(Stdio::null()).output().expect("GNU time (Debian package `time`) is needed");
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stdout));
-    let line = text.lines().find_map(|line| line.strip_prefix("COST ")).unwrap();
-    let figures: Vec<f64> = line.split(' ').map(|figure| figure.parse().unwrap()).collect();
-    Cost { cpu_s: figures[0] + figures[1], wall_s: figures[2], peak_mb: figures[3] / 1024.0 }
-}
-
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
 }
 
 fn measured(mut command: impl FnMut() -> Command) -> Cost {
-    let costs: Vec<Cost> = (0..RUNS).map(|_| cost(&mut command())).collect();
+    let costs: Vec<Cost> = (0..RUNS).map(|_| cost(&mut command()).0).collect();
     Cost {
         cpu_s: median(costs.iter().map(|cost| cost.cpu_s).collect()),
         wall_s: median(costs.iter().map(|cost| cost.wall_s).collect()),

@@ -4,8 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-#[path = "../../../../testing/skip.rs"]
-mod skip;
+use crate::skip;
 
 /// ICT-53: the container's own steps succeed on bare Debian, and a suite builds and passes inside.
 #[test]
