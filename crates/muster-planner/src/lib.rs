@@ -45,5 +45,7 @@ pub use exec::{plan_exec, plan_passwords};
 pub use infrastructure::plan_infrastructure;
 pub use intent::CLOCK_SKEW_MS;
 pub use lanes::{LANE_TARGETS, cut};
-pub use object::{SeenObjects, Undone, intent_name, needed as needed_lists, plan_objects, undo};
+pub use object::{
+    SeenObjects, Undone, intent_name, needed as needed_lists, plan_objects, the_object, the_server, undo,
+};
 pub use rollback::{Back, KeptDisk, Then, keep_larger_disks, not_restored, redeploy, take_names_back};

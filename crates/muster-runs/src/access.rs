@@ -195,15 +195,30 @@ impl Engine {
             )));
         }
         let inner = &self.inner;
-        let mut records = Vec::new();
-        for server in &servers {
-            records.push(inner.record_named(space, server).await?);
+        let owned = inner.store.owned(space).await?;
+        let mut named: BTreeMap<&ServerName, Vec<&Ownership>> = BTreeMap::new();
+        for record in owned.iter().filter(|record| record.kind == ObjectKind::Server) {
+            named.entry(&record.name).or_default().push(record);
         }
-        let first = &records[0];
+        let mut records: Vec<&Ownership> = Vec::new();
+        for server in &servers {
+            let record = the_one(named.get(server).map_or(&[], Vec::as_slice), server)?;
+            // Said twice is meant once.
+            if !records.iter().any(|other| other.id == record.id && other.account == record.account) {
+                records.push(record);
+            }
+        }
+        let first = records[0];
         if let Some(other) = records.iter().find(|record| record.infrastructure != first.infrastructure) {
             return Err(EngineError::Invalid(format!(
                 "{} belongs to {} and {} to {}; one command goes to servers of one file",
                 first.name, first.infrastructure, other.name, other.infrastructure
+            )));
+        }
+        if let Some(other) = records.iter().find(|record| record.account != first.account) {
+            return Err(EngineError::Invalid(format!(
+                "{} is at {} and {} at {}; one command goes to servers of one account",
+                first.name, first.account, other.name, other.account
             )));
         }
         let session = inner.session_of(space, &first.account).await?;
@@ -244,6 +259,26 @@ impl Engine {
     }
 }
 
+/// The one record that bears this name.
+fn the_one<'a>(named: &[&'a Ownership], name: &ServerName) -> Result<&'a Ownership, EngineError> {
+    match named {
+        [] => Err(EngineError::NotFound(format!(
+            "no server of ours is called {name}; `muster server list` shows them, and `muster infra adopt` makes one ours"
+        ))),
+        [only] => Ok(only),
+        [first, other, ..] if first.infrastructure == other.infrastructure => {
+            Err(EngineError::Invalid(format!(
+                "{name} of {} is at {} and at {}; servers of one name in two accounts cannot be told apart here",
+                first.infrastructure, first.account, other.account
+            )))
+        }
+        [first, other, ..] => Err(EngineError::Invalid(format!(
+            "{name} stands in {} and in {}; servers of one name in two files cannot be told apart here",
+            first.infrastructure, other.infrastructure
+        ))),
+    }
+}
+
 impl Inner {
     /// The account with this identity: a registered one, or the environment's.
     pub(crate) async fn session_of(
@@ -265,20 +300,9 @@ impl Inner {
         name: &ServerName,
     ) -> Result<Ownership, EngineError> {
         let owned = self.store.owned(space).await?;
-        let mut named =
-            owned.into_iter().filter(|record| record.kind == ObjectKind::Server && record.name == *name);
-        let Some(record) = named.next() else {
-            return Err(EngineError::NotFound(format!(
-                "no server of ours is called {name}; `muster server list` shows them"
-            )));
-        };
-        match named.next() {
-            None => Ok(record),
-            Some(other) => Err(EngineError::Invalid(format!(
-                "{name} stands in {} and in {}; servers of one name in two files cannot be told apart here",
-                record.infrastructure, other.infrastructure
-            ))),
-        }
+        let named: Vec<&Ownership> =
+            owned.iter().filter(|record| record.kind == ObjectKind::Server && record.name == *name).collect();
+        the_one(&named, name).cloned()
     }
 
     /// The inputs of a plan that was decided from nothing but its words.

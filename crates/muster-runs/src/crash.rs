@@ -157,6 +157,9 @@ impl Store for FatedStore {
     async fn delete_secret(&self, space: SpaceName, name: SecretName, audit: Audit) -> StoreResult<bool> {
         self.commit(self.store.delete_secret(space, name, audit)).await
     }
+    async fn write_audit(&self, audit: Audit) -> StoreResult<()> {
+        self.commit(self.store.write_audit(audit)).await
+    }
     async fn audits(&self, space: &SpaceName, limit: u32) -> StoreResult<Vec<Audit>> {
         self.store.audits(space, limit).await
     }

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use muster_model::Secret;
+use muster_model::account::AccountIdentity;
 use muster_model::id::{AccountName, PlanId, ProviderId, RunId, SecretName, SpaceName, StepNumber};
 use muster_model::intent::{Created, IntentState};
-use muster_model::object::{Fields, ObjectClass, ObjectWish, SeenObject};
-use muster_model::plan::{Plan, Subject};
+use muster_model::object::{Fields, ObjectClass, ObjectVerb, ObjectWish, SeenObject};
+use muster_model::plan::{Plan, PlanDraft, Subject};
 use muster_model::rights::{Authority, Wish, may};
 use muster_model::run::{Entry, EntryKind, Output};
 use muster_outside::cloud::{CloudError, CloudErrorKind};
 use muster_planner::{SeenObjects, plan_objects, undo};
-use muster_store::{Audit, NewPlan, PlanState, PlannedAs};
+use muster_store::{NewPlan, PlanInputs, PlanState, PlannedAs};
 
 use crate::account::Session;
 use crate::engine::{Engine, Inner};
@@ -20,7 +21,7 @@ use crate::error::EngineError;
 use crate::secret::OWN_SPACE;
 
 /// The purpose that plans about objects are saved under.
-const PURPOSE: &str = "objects";
+pub(crate) const PURPOSE: &str = "objects";
 /// The most wishes of one plan.
 pub const WISHES_MAX: usize = 10_000;
 
@@ -38,8 +39,8 @@ pub struct ObjectProposal {
 }
 
 /// Where the password of a storage user is kept: made by the provider, shown by it once.
-fn password_secret(space: &SpaceName, account: &AccountName, user: &ProviderId) -> (SpaceName, SecretName) {
-    (SpaceName::from(OWN_SPACE), SecretName(format!("object/{space}/{account}/storage-user/{user}")))
+fn password_secret(account: &AccountIdentity, user: &ProviderId) -> (SpaceName, SecretName) {
+    (SpaceName::from(OWN_SPACE), SecretName(format!("storage-user-password/{account}/{user}")))
 }
 
 fn failed(error: CloudError) -> EngineError {
@@ -67,10 +68,7 @@ impl Engine {
             (ObjectClass::Record, Some(zone)) => Ok(records_of(&session, zone).await?.1),
             (ObjectClass::Action, Some(server)) => {
                 let servers = session.cloud.servers().await.map_err(failed)?;
-                let named = servers.iter().find(|seen| seen.id.as_str() == server || seen.name == server);
-                let named = named.ok_or_else(|| {
-                    EngineError::NotFound(format!("account {account} has no server {server}"))
-                })?;
+                let named = muster_planner::the_server(&servers, server).map_err(EngineError::NotFound)?;
                 session.cloud.objects(class, Some(&named.id)).await.map_err(failed)
             }
             (ObjectClass::Action, None) => {
@@ -101,7 +99,11 @@ impl Engine {
         authority: &Authority,
         proposal: ObjectProposal,
     ) -> Result<PlanId, EngineError> {
-        may(authority, Wish::Run, &proposal.space).map_err(EngineError::Denied)?;
+        // Who makes another password reads it afterwards.
+        let makes_password =
+            |wish: &ObjectWish| matches!(wish, ObjectWish::Done { verb: ObjectVerb::ChangePassword, .. });
+        let needed = if proposal.wishes.iter().any(makes_password) { Wish::Set } else { Wish::Run };
+        may(authority, needed, &proposal.space).map_err(EngineError::Denied)?;
         if proposal.wishes.is_empty() || proposal.wishes.len() > WISHES_MAX {
             return Err(EngineError::Invalid(format!(
                 "a plan about objects has 1 to {WISHES_MAX} wishes, not {}",
@@ -132,7 +134,12 @@ impl Engine {
             return Ok(saved);
         }
         let state = if draft.refusals.is_empty() { PlanState::Ready } else { PlanState::Refused };
-        let inputs = inner.no_inputs(&draft.subject.owner(), &session.account.identity);
+        let inputs = PlanInputs {
+            // What was wanted, for a request that has to wait and is planned anew.
+            bundle: serde_json::to_value(&proposal.wishes)
+                .map_err(|error| EngineError::Store(error.to_string()))?,
+            ..inner.no_inputs(&draft.subject.owner(), &session.account.identity)
+        };
         let plan = Plan {
             id,
             space: proposal.space,
@@ -170,15 +177,20 @@ impl Engine {
         }
         let (_, plan) = inner.run_and_plan(run).await?;
         let entries = inner.all_entries(run).await.map_err(|error| EngineError::Store(error.to_string()))?;
-        let effects = effects(&entries);
+        let (effects, begun) = effects(&entries);
         let session = inner.session(&row.space, account).await?;
-        let zones = session.cloud.objects(ObjectClass::Zone, None).await;
-        let zones = zones.unwrap_or_default();
+        let zones = session.cloud.objects(ObjectClass::Zone, None).await.map_err(failed)?;
         let zone_name =
             |id: &str| zones.iter().find(|zone| zone.id.as_str() == id).map(|zone| zone.name.clone());
         let steps =
             plan.draft.steps.iter().filter_map(|step| Some((step, effects.get(&step.number)?.as_ref())));
-        let undone = undo(steps, zone_name);
+        let mut undone = undo(steps, zone_name);
+        let unclear = plan.draft.steps.iter().filter(|step| begun.contains(&step.number));
+        undone.cannot.extend(
+            unclear.map(|step| {
+                format!("{}: it was begun and did not end well; look what came of it", step.target)
+            }),
+        );
         if undone.wishes.is_empty() {
             let why = match undone.cannot.is_empty() {
                 true => "it changed nothing".to_owned(),
@@ -206,10 +218,14 @@ impl Engine {
         may(authority, Wish::Set, space).map_err(EngineError::Denied)?;
         let session = self.inner.session(space, account).await?;
         let users = session.cloud.objects(ObjectClass::StorageUser, None).await.map_err(failed)?;
-        let found = users.into_iter().find(|one| one.name == user || one.id.as_str() == user);
-        let found = found.ok_or_else(|| EngineError::NotFound(format!("there is no storage-user {user}")))?;
-        let (own, name) = password_secret(space, account, &found.id);
-        match self.inner.secret_value(&own, &name).await? {
+        let seen = SeenObjects { objects: users, ..SeenObjects::default() };
+        let found = muster_planner::the_object(&seen, ObjectClass::StorageUser, user);
+        let found = found.map_err(EngineError::NotFound)?.clone();
+        let identity = &session.account.identity;
+        let audit =
+            self.inner.audit(authority, space, "password.read", format!("of storage-user {}", found.name));
+        self.inner.store.write_audit(audit).await?;
+        match self.inner.kept_object_password(identity, &found.id).await? {
             Some(password) => Ok((found, password)),
             None => Err(EngineError::NotFound(format!(
                 "the password of {user} was never seen here; `muster storage user password {user}` makes another one"
@@ -219,8 +235,8 @@ impl Engine {
 }
 
 /// The steps of a run that did something, each with the id of what it was done to. One that found everything so already,
-/// and was never begun, did nothing.
-fn effects(entries: &[Entry]) -> BTreeMap<StepNumber, Option<ProviderId>> {
+/// and was never begun, did nothing. Beside them those that were begun and did not succeed.
+fn effects(entries: &[Entry]) -> (BTreeMap<StepNumber, Option<ProviderId>>, BTreeSet<StepNumber>) {
     let mut begun = BTreeSet::new();
     let mut effects = BTreeMap::new();
     for entry in entries {
@@ -238,7 +254,8 @@ fn effects(entries: &[Entry]) -> BTreeMap<StepNumber, Option<ProviderId>> {
             _ => {}
         }
     }
-    effects
+    begun.retain(|step| !effects.contains_key(step));
+    (effects, begun)
 }
 
 /// A domain by its name or id, with its records.
@@ -247,19 +264,26 @@ async fn records_of(
     zone: &str,
 ) -> Result<(ProviderId, Vec<SeenObject>), EngineError> {
     let zones = session.cloud.objects(ObjectClass::Zone, None).await.map_err(failed)?;
-    let same = |seen: &&SeenObject| seen.id.as_str() == zone || ObjectClass::Zone.same_name(&seen.name, zone);
-    let Some(found) = zones.iter().find(same) else {
-        let names: Vec<&str> = zones.iter().map(|zone| zone.name.as_str()).collect();
-        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        return Err(EngineError::NotFound(format!(
-            "there is no domain {zone} in this account; it has: {known}"
-        )));
-    };
+    let seen = SeenObjects { objects: zones, ..SeenObjects::default() };
+    let found = muster_planner::the_object(&seen, ObjectClass::Zone, zone).map_err(EngineError::NotFound)?;
     let records = session.cloud.objects(ObjectClass::Record, Some(&found.id)).await.map_err(failed)?;
     Ok((found.id.clone(), records))
 }
 
 impl Inner {
+    /// What was wanted of objects, against what is there now.
+    pub(crate) async fn plan_objects_again(
+        &self,
+        session: &Arc<Session>,
+        plan: &Plan,
+        inputs: &PlanInputs,
+    ) -> Result<PlanDraft, EngineError> {
+        let wishes: Vec<ObjectWish> = serde_json::from_value(inputs.bundle.clone())
+            .map_err(|error| EngineError::Store(format!("the wishes of plan {}: {error}", plan.id)))?;
+        let seen = self.observe_objects(session, &wishes).await?;
+        Ok(plan_objects(&plan.account, &session.account.identity, &seen, &wishes))
+    }
+
     async fn observe_objects(
         &self,
         session: &Arc<Session>,
@@ -307,27 +331,44 @@ impl Inner {
             .into_iter()
             .filter(|intent| matches!(intent.wanted, Created::Object(_)) && is_open(&intent.state))
             .collect();
-        seen.login_key = Some(self.login_key(&session.account).await?);
+        if classes.contains(&ObjectClass::Key) {
+            seen.login_key = Some(self.login_key(&session.account).await?);
+        }
         Ok(seen)
     }
 
     /// Seals a password that a provider shows once.
     pub(crate) async fn keep_object_password(
         &self,
-        space: &SpaceName,
-        account: &AccountName,
+        account: &AccountIdentity,
         user: &ProviderId,
         password: &Secret,
     ) -> Result<(), EngineError> {
-        let (own, name) = password_secret(space, account, user);
+        let (own, name) = password_secret(account, user);
         let sealed = self.seal(&own, &name, password);
-        let audit = Audit {
-            space: space.clone(),
-            at: self.world.clock.now(),
-            actor: "muster".into(),
-            what: "password.kept".into(),
-            about: format!("of storage-user {user} of account {account}"),
-        };
+        let audit = self.own_audit("password.kept", format!("of storage-user {user} at {account}"));
         Ok(self.store.put_secret(own, name, sealed, audit).await?)
+    }
+
+    /// The password of a storage user, if it was ever heard here.
+    pub(crate) async fn kept_object_password(
+        &self,
+        account: &AccountIdentity,
+        user: &ProviderId,
+    ) -> Result<Option<Secret>, EngineError> {
+        let (own, name) = password_secret(account, user);
+        self.secret_value(&own, &name).await
+    }
+
+    /// A user that is gone has no password.
+    pub(crate) async fn forget_object_password(
+        &self,
+        account: &AccountIdentity,
+        user: &ProviderId,
+    ) -> Result<(), EngineError> {
+        let (own, name) = password_secret(account, user);
+        let audit = self.own_audit("password.forgotten", format!("of storage-user {user} at {account}"));
+        self.store.delete_secret(own, name, audit).await?;
+        Ok(())
     }
 }

@@ -267,6 +267,11 @@ impl Inner {
             return self.save_replanned(plan, plan.draft.clone(), seen, inputs).await;
         }
         let session = self.session(&plan.space, &plan.account).await?;
+        if asked.new.purpose == crate::objects::PURPOSE {
+            let draft = self.plan_objects_again(&session, plan, &inputs).await?;
+            let seen = inputs.seen.clone();
+            return self.save_replanned(plan, draft, seen, inputs).await;
+        }
         let seen = self.observe(&plan.space, &session, &plan.draft.subject).await?;
         let bundle = serde_json::from_value(inputs.bundle.clone())
             .map_err(|error| EngineError::Store(error.to_string()))?;

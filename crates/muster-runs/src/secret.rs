@@ -91,6 +91,8 @@ impl Engine {
         may(authority, Wish::Set, space).map_err(EngineError::Denied)?;
         let inner = &self.inner;
         let record = inner.record_named(space, server).await?;
+        let audit = inner.audit(authority, space, "password.read", format!("of server {server}"));
+        inner.store.write_audit(audit).await?;
         let mut found = Vec::new();
         for (word, kept) in [("current", Kept::Current), ("next", Kept::Next)] {
             let (own, name) = server_password(&record.account, &record.id, kept);
@@ -116,13 +118,7 @@ impl Inner {
         kept: Kept,
         password: &Secret,
     ) -> Result<(), EngineError> {
-        let audit = || Audit {
-            space: SpaceName::from(OWN_SPACE),
-            at: self.world.clock.now(),
-            actor: "muster".into(),
-            what: "password.kept".into(),
-            about: format!("of server {id} at {account}"),
-        };
+        let audit = || self.own_audit("password.kept", format!("of server {id} at {account}"));
         let (own, name) = server_password(account, id, kept);
         let sealed = self.seal(&own, &name, password);
         self.store.put_secret(own, name, sealed, audit()).await?;
@@ -133,7 +129,53 @@ impl Inner {
         Ok(())
     }
 
-    fn audit(&self, authority: &Authority, space: &SpaceName, what: &str, about: String) -> Audit {
+    /// The password that a server is about to get, where an earlier attempt chose one already.
+    pub(crate) async fn next_server_password(
+        &self,
+        account: &AccountIdentity,
+        id: &ProviderId,
+    ) -> Result<Option<Secret>, EngineError> {
+        let (own, name) = server_password(account, id, Kept::Next);
+        self.secret_value(&own, &name).await
+    }
+
+    /// The server did not take it.
+    pub(crate) async fn drop_next_server_password(
+        &self,
+        account: &AccountIdentity,
+        id: &ProviderId,
+    ) -> Result<(), EngineError> {
+        let (own, name) = server_password(account, id, Kept::Next);
+        let audit = self.own_audit("password.forgotten", format!("of server {id} at {account}"));
+        self.store.delete_secret(own, name, audit).await?;
+        Ok(())
+    }
+
+    /// A server with a new disk has none of the passwords that were given to the old one.
+    pub(crate) async fn forget_server_passwords(
+        &self,
+        account: &AccountIdentity,
+        id: &ProviderId,
+    ) -> Result<(), EngineError> {
+        self.drop_next_server_password(account, id).await?;
+        let (own, name) = server_password(account, id, Kept::Current);
+        let audit = self.own_audit("password.forgotten", format!("of server {id} at {account}"));
+        self.store.delete_secret(own, name, audit).await?;
+        Ok(())
+    }
+
+    /// Something that nobody asked for in person.
+    pub(crate) fn own_audit(&self, what: &str, about: String) -> Audit {
+        Audit {
+            space: SpaceName::from(OWN_SPACE),
+            at: self.world.clock.now(),
+            actor: "muster".into(),
+            what: what.to_owned(),
+            about,
+        }
+    }
+
+    pub(crate) fn audit(&self, authority: &Authority, space: &SpaceName, what: &str, about: String) -> Audit {
         Audit {
             space: space.clone(),
             at: self.world.clock.now(),

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use jiff::Timestamp;
 use muster_model::id::{NodeId, PlanId, RunId};
-use muster_model::plan::Subject;
+use muster_model::plan::{LockKey, LockMode, Plan, Subject};
 use muster_model::run::RunState;
 
 use crate::error::StoreError;
@@ -27,6 +27,28 @@ pub(crate) fn not_newest(plan: PlanId, subject: &Subject, newer: impl Display) -
     StoreError::Conflict(format!(
         "plan {plan} is not the newest one of {subject}: {newer} is; look at that one"
     ))
+}
+
+/// Whether only locks decide what is in each other's way. All objects of an account are one subject, and two people who
+/// care for different ones have nothing to do with each other.
+pub(crate) fn goes_by_locks(subject: &Subject) -> bool {
+    matches!(subject, Subject::Account(_))
+}
+
+/// Whether a newer plan of the same subject takes the place of the one that is being approved.
+pub(crate) fn is_overtaken(
+    subject: &Subject,
+    locks: &[(LockKey, LockMode)],
+    newer_form: u16,
+    newer: Option<Vec<u8>>,
+) -> Result<bool, StoreError> {
+    if !goes_by_locks(subject) {
+        return Ok(true);
+    }
+    // One that is still being made, or could not be, is about nothing yet.
+    let Some(packed) = newer else { return Ok(false) };
+    let plan: Plan = crate::form::decode_packed("plan", newer_form, &packed)?;
+    Ok(plan.draft.locks.iter().any(|(key, _)| locks.iter().any(|(held, _)| held == key)))
 }
 
 pub(crate) fn carried_out(plan: PlanId, by: impl Display) -> StoreError {

@@ -296,6 +296,8 @@ pub trait Store: Lanes + Queue + Search + Revisions {
     async fn secrets(&self, space: &SpaceName) -> StoreResult<Vec<SecretName>>;
     /// Forgets a secret; false if there was none.
     async fn delete_secret(&self, space: SpaceName, name: SecretName, audit: Audit) -> StoreResult<bool>;
+    /// An audit line of its own, for what changes nothing.
+    async fn write_audit(&self, audit: Audit) -> StoreResult<()>;
     /// The newest audit lines first.
     async fn audits(&self, space: &SpaceName, limit: u32) -> StoreResult<Vec<Audit>>;
 

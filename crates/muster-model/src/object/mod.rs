@@ -88,6 +88,9 @@ impl SeenObject {
 
     /// Whether it has all of these values.
     pub fn has(&self, wanted: &Fields) -> bool {
+        if self.class == ObjectClass::Record {
+            return record::has(&self.fields, wanted);
+        }
         wanted
             .iter()
             .all(|(word, value)| self.fields.get(word).is_some_and(|seen| is_same(word, seen, value)))

@@ -1,11 +1,13 @@
 //! Records of a DNS domain: what one may say, and how a set of them is wanted (`spec/onecloud-api.md` §1.8).
 
-use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FieldValue, Fields, SeenObject};
+mod data;
+
+pub(super) use data::has;
+pub use data::{DEFAULT_PRIORITY, RecordData};
 
 /// The times to live that the provider accepts, in seconds. Others are refused there.
 pub const TTLS: [u32; 14] =
@@ -62,6 +64,11 @@ impl RecordType {
         }
     }
 
+    /// Whether its value is the name of a host.
+    pub fn has_target(self) -> bool {
+        matches!(self, RecordType::Cname | RecordType::Mx | RecordType::Ns | RecordType::Srv)
+    }
+
     /// Reads a word of any case.
     pub fn of_word(word: &str) -> Option<RecordType> {
         RecordType::ALL.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(word.trim()))
@@ -72,26 +79,6 @@ impl fmt::Display for RecordType {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.word())
     }
-}
-
-/// What one record says beside its name and type.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RecordData {
-    /// The address, the target or the text. A target is written whole, without a dot at its end.
-    pub value: String,
-    /// Of MX and SRV.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub priority: Option<u16>,
-    /// Of SRV.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weight: Option<u16>,
-    /// Of SRV.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    /// Seconds; none: what the provider uses, or what the record has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<u32>,
 }
 
 /// The records that one name and type of a domain are to have.
@@ -152,116 +139,16 @@ impl RecordSet {
         }
         for record in &mut self.records {
             record.check(self.kind)?;
+            // The provider gives the domain back by its name.
+            if record.value == APEX && self.kind.has_target() {
+                record.value.clone_from(&self.zone);
+            }
         }
         self.records.sort();
         self.records.dedup();
         Ok(self)
     }
 }
-
-impl RecordData {
-    fn check(&mut self, kind: RecordType) -> Result<(), String> {
-        if let Some(ttl) = self.ttl
-            && !TTLS.contains(&ttl)
-        {
-            let allowed: Vec<String> = TTLS.iter().map(ToString::to_string).collect();
-            return Err(format!("a ttl of {ttl} s is not allowed; one of {}", allowed.join(", ")));
-        }
-        let value = self.value.trim().to_owned();
-        self.value = match kind {
-            RecordType::A => value
-                .parse::<Ipv4Addr>()
-                .map_err(|_| format!("\"{value}\" is no IPv4 address, as 203.0.113.7"))?
-                .to_string(),
-            RecordType::Aaaa => value
-                .parse::<Ipv6Addr>()
-                .map_err(|_| format!("\"{value}\" is no IPv6 address, as 2001:db8::7"))?
-                .to_string(),
-            RecordType::Cname | RecordType::Mx | RecordType::Ns | RecordType::Srv => {
-                let target = if value == APEX { value } else { plain(&value) };
-                if target != APEX && !is_name(&target, false) {
-                    return Err(format!("\"{target}\" is no host name, as mail.example.com"));
-                }
-                target
-            }
-            RecordType::Txt if self.value.is_empty() || self.value.len() > TEXT_MAX => {
-                return Err(format!("a text has 1 to {TEXT_MAX} bytes"));
-            }
-            RecordType::Txt => self.value.clone(),
-        };
-        let is_ordered = matches!(kind, RecordType::Mx | RecordType::Srv);
-        match (is_ordered, self.priority) {
-            (true, None) => self.priority = Some(DEFAULT_PRIORITY),
-            (false, Some(_)) => return Err(format!("{kind} has no priority")),
-            _ => {}
-        }
-        match kind {
-            RecordType::Srv => {
-                self.weight.get_or_insert(0);
-                if self.port.is_none() {
-                    return Err("SRV needs a port".into());
-                }
-            }
-            _ if self.weight.is_some() || self.port.is_some() => {
-                return Err(format!("{kind} has neither weight nor port"));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// As fields of an object.
-    pub fn fields(&self, kind: RecordType) -> Fields {
-        let mut fields = Fields::new();
-        fields.insert("type".into(), kind.word().into());
-        fields.insert("value".into(), FieldValue::Text(self.value.clone()));
-        let numbers = [
-            ("priority", self.priority.map(i64::from)),
-            ("weight", self.weight.map(i64::from)),
-            ("port", self.port.map(i64::from)),
-            ("ttl", self.ttl.map(i64::from)),
-        ];
-        for (word, number) in numbers {
-            if let Some(number) = number {
-                fields.insert(word.into(), FieldValue::Number(number));
-            }
-        }
-        fields
-    }
-
-    /// From the fields of a record as seen; none where its type is not known to this version.
-    pub fn of(seen: &SeenObject) -> Option<(RecordType, RecordData)> {
-        let kind = RecordType::of_word(&seen.text("type"))?;
-        let number = |word: &str| match seen.fields.get(word) {
-            Some(FieldValue::Number(number)) => u32::try_from(*number).ok(),
-            _ => None,
-        };
-        let short = |word: &str| number(word).and_then(|number| u16::try_from(number).ok());
-        let data = RecordData {
-            value: seen.text("value"),
-            priority: short("priority"),
-            weight: short("weight"),
-            port: short("port"),
-            ttl: number("ttl"),
-        };
-        Some((kind, data))
-    }
-
-    /// Whether two say the same, apart from how long it may be remembered.
-    pub fn says_the_same(&self, other: &RecordData) -> bool {
-        let bare = |data: &RecordData| RecordData {
-            ttl: None,
-            value: data.value.to_ascii_lowercase(),
-            ..data.clone()
-        };
-        // Texts and nothing else have a case.
-        bare(self) == bare(other)
-            && (self.value == other.value || self.value.contains('.') || self.value.contains(':'))
-    }
-}
-
-/// The priority of a mail server or service that was given none.
-pub const DEFAULT_PRIORITY: u16 = 10;
 
 /// A domain's name in lower case, without a dot at its end.
 pub fn plain(name: &str) -> String {
@@ -365,10 +252,29 @@ mod tests {
     #[test]
     fn texts_have_a_case_and_names_have_none() {
         let data = |value: &str| RecordData { value: value.into(), ..RecordData::default() };
-        assert!(data("mx.Example.com").says_the_same(&data("mx.example.com")));
-        assert!(!data("Token").says_the_same(&data("token")));
+        assert!(data("mx.Example.com").says_the_same(&data("mx.example.com"), RecordType::Mx));
+        for (one, other) in
+            [("Token", "token"), ("A.b", "a.b"), ("v=1; rua=mailto:Ops", "v=1; rua=mailto:ops")]
+        {
+            assert!(!data(one).says_the_same(&data(other), RecordType::Txt), "{one}");
+        }
+        let fields = |value: &str| data(value).fields(RecordType::Txt);
+        assert!(!has(&fields("ABC"), &fields("abc")) && has(&fields("ABC"), &fields("ABC")));
+        let ttl = RecordData { ttl: Some(60), ..data("ABC") }.fields(RecordType::Txt);
+        assert!(
+            !has(&fields("ABC"), &ttl) && has(&ttl, &fields("ABC")),
+            "a ttl is compared where one is wanted"
+        );
         assert_eq!(service_of("_sip._tcp"), Some(("_sip", "_tcp", "@")));
         assert_eq!(service_of("_sip._tcp.dev"), Some(("_sip", "_tcp", "dev")));
         assert_eq!(service_of("sip._tcp"), None);
+    }
+
+    #[test]
+    fn the_domain_itself_is_a_target_by_its_name() {
+        let checked = |name: &str, kind| set(name, kind, "@").checked().unwrap().records[0].value.clone();
+        assert_eq!(checked("www", RecordType::Cname), "example.com");
+        assert_eq!(checked("@", RecordType::Mx), "example.com");
+        assert_eq!(checked("www", RecordType::Txt), "@", "a text is a text");
     }
 }

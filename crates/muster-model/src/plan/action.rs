@@ -306,7 +306,9 @@ impl Action {
             Action::Provision(ProvisionAction::Playbook { repeatable, .. }) if !repeatable => {
                 EffectClass::Opaque
             }
-            Action::Host(HostAction::Exec { .. }) => EffectClass::Opaque,
+            Action::Host(HostAction::Exec { .. }) | Action::Object(ObjectAction::Rebuild { .. }) => {
+                EffectClass::Opaque
+            }
             Action::Server(_)
             | Action::Network(_)
             | Action::Key(_)

@@ -22,7 +22,7 @@ pub enum ObjectAction {
         class: ObjectClass,
         /// Its id.
         id: ProviderId,
-        /// Its name.
+        /// Its name when planned; another one at that moment stops the step.
         name: String,
         /// The object it belongs to.
         of: Option<ProviderId>,
@@ -35,7 +35,8 @@ pub enum ObjectAction {
     },
     /// Delete it (class *ensure*: gone is gone).
     Delete {
-        /// What it was when planned. Another name at that moment stops the step.
+        /// What it was when planned. Another name at that moment stops the step, and so does whatever else would make
+        /// the deletion hurt more than was shown.
         was: ObjectDraft,
         /// Its id.
         id: ProviderId,
@@ -51,8 +52,8 @@ pub enum ObjectAction {
         /// What.
         verb: ObjectVerb,
     },
-    /// Make a server anew from an image, under its id and address (class *ensure* towards that image: its disk is
-    /// written anew each time).
+    /// Make a server anew from an image, under its id and address (class *opaque*: its disk is written anew each time,
+    /// so one whose answer was lost is not sent again by itself).
     Rebuild {
         /// The server.
         server: ProviderId,

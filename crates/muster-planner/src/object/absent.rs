@@ -52,7 +52,8 @@ pub(super) fn absent(seen: &SeenObjects, made: &mut Made, class: ObjectClass, na
             format!("its {records} records go with it; `muster dns zone export {}` keeps them", object.name),
         );
     }
-    let loses = class.holds_data() || class == ObjectClass::Zone;
+    // The addresses of a public network do not come back either.
+    let loses = class.holds_data() || matches!(class, ObjectClass::Zone | ObjectClass::PublicNetwork);
     let was = ObjectDraft {
         class,
         name: object.name.clone(),

@@ -25,6 +25,7 @@ mod records;
 mod server;
 mod undo;
 
+pub use server::find as the_server;
 pub use undo::{Undone, undo};
 
 /// What is known of an account when its objects are planned. Lists that no wish needs may be empty.
@@ -155,7 +156,8 @@ pub fn plan_objects(
             }
         }
     }
-    let named = made.steps.iter().map(|step| LockKey::Name(account.to_string(), lock_word(step)));
+    let words = made.steps.iter().flat_map(lock_words);
+    let named = words.map(|word| LockKey::Name(account.to_string(), word));
     let mut locks: Vec<LockKey> = named.chain(made.locks).collect();
     locks.sort();
     locks.dedup();
@@ -174,16 +176,19 @@ pub fn plan_objects(
     }
 }
 
-/// What a step keeps others from meanwhile. A network bears the word under which a file's plan locks it.
-fn lock_word(step: &Step) -> String {
+/// What a step keeps others from meanwhile. A network bears the word under which a file's plan locks it, and one that
+/// is renamed keeps both of its names.
+fn lock_words(step: &Step) -> Vec<String> {
     match &step.action {
         Action::Object(ObjectAction::Create { draft, .. } | ObjectAction::Delete { was: draft, .. }) => {
-            format!("{} {}", draft.class.word(), step.target)
+            vec![format!("{} {}", draft.class.word(), step.target)]
         }
-        Action::Object(ObjectAction::Change { class, .. } | ObjectAction::Do { class, .. }) => {
-            format!("{} {}", class.word(), step.target)
+        Action::Object(ObjectAction::Change { class, rename, .. }) => {
+            let names = [Some(&step.target), rename.as_ref()].into_iter().flatten();
+            names.map(|name| format!("{} {name}", class.word())).collect()
         }
-        _ => step.target.clone(),
+        Action::Object(ObjectAction::Do { class, .. }) => vec![format!("{} {}", class.word(), step.target)],
+        _ => vec![step.target.clone()],
     }
 }
 
@@ -240,6 +245,18 @@ fn several_said(class: ObjectClass, name: &str, several: &[&SeenObject]) -> Stri
         class.word(),
         ids.join(", ")
     )
+}
+
+/// The one object that a name or id means, where it must be there.
+///
+/// # Errors
+/// What to say: there is none, with the nearest name, or there are several, with their ids.
+pub fn the_object<'a>(
+    seen: &'a SeenObjects,
+    class: ObjectClass,
+    name: &str,
+) -> Result<&'a SeenObject, String> {
+    find(seen, class, name)?.ok_or_else(|| unknown(seen, class, name))
 }
 
 pub(crate) fn unknown(seen: &SeenObjects, class: ObjectClass, name: &str) -> String {

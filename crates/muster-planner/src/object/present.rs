@@ -91,7 +91,7 @@ fn resolve(
     if class == ObjectClass::Image
         && let Some(words) = fields.get("server").map(ToString::to_string)
     {
-        let server = server::find(seen, &words).map_err(|message| ("server-unknown", message))?;
+        let server = server::find(&seen.servers, &words).map_err(|message| ("server-unknown", message))?;
         fields.insert("server".into(), FieldValue::Text(server.id.to_string()));
     }
     if class == ObjectClass::Network {

@@ -12,13 +12,16 @@ use crate::image::Images;
 use crate::why::did_you_mean;
 
 /// The one server that a name or id means.
-pub(super) fn find<'a>(seen: &'a SeenObjects, words: &str) -> Result<&'a SeenServer, String> {
+///
+/// # Errors
+/// What to say: there is none, with the nearest name, or there are several, with their ids.
+pub fn find<'a>(servers: &'a [SeenServer], words: &str) -> Result<&'a SeenServer, String> {
     let named: Vec<&SeenServer> =
-        seen.servers.iter().filter(|server| server.name == words || server.id.as_str() == words).collect();
+        servers.iter().filter(|server| server.name == words || server.id.as_str() == words).collect();
     match named.as_slice() {
         [only] => Ok(only),
         [] => {
-            let names = seen.servers.iter().map(|server| server.name.as_str());
+            let names = servers.iter().map(|server| server.name.as_str());
             Err(format!("the account has no server {words}.{}", did_you_mean(nearest(words, names))))
         }
         several => match several.iter().find(|server| server.id.as_str() == words) {
@@ -39,7 +42,7 @@ pub(super) fn rebuilt(
     image: Option<&str>,
     sysprep: bool,
 ) {
-    let server = match find(seen, words) {
+    let server = match find(&seen.servers, words) {
         Ok(server) => server,
         Err(message) => return made.refuse(words, "server-unknown", message),
     };
@@ -109,7 +112,7 @@ pub(super) fn copied(
     network: Option<&str>,
 ) {
     let copy = copy.trim();
-    let server = match find(seen, words) {
+    let server = match find(&seen.servers, words) {
         Ok(server) => server,
         Err(message) => return made.refuse(words, "server-unknown", message),
     };
@@ -120,7 +123,8 @@ pub(super) fn copied(
         let message = format!("there is a server {copy} (id {}) already; choose another name", other.id);
         return made.refuse(words, "exists", message);
     }
-    if let Some(record) = seen.owned.iter().find(|record| record.name.as_str() == copy) {
+    let ours = seen.owned.iter().filter(|record| record.kind == ObjectKind::Server);
+    if let Some(record) = ours.into_iter().find(|record| record.provider_name == copy) {
         let message = format!("the file {} has a server {copy}; choose another name", record.infrastructure);
         return made.refuse(words, "owned", message);
     }

@@ -24,11 +24,29 @@ pub fn undo<'a>(
     for (step, made) in steps.rev() {
         let Action::Object(action) = &step.action else { continue };
         match wish(action, made, &zone_name) {
-            Ok(wish) => undone.wishes.push(wish),
+            Ok(wish) => {
+                undone.cannot.extend(lost(action).map(|what| format!("{}: {what}", step.target)));
+                undone.wishes.push(wish);
+            }
             Err(why) => undone.cannot.push(format!("{}: {why}", step.target)),
         }
     }
     undone
+}
+
+/// What stays lost of something that comes back.
+fn lost(action: &ObjectAction) -> Option<String> {
+    let ObjectAction::Delete { was, .. } = action else { return None };
+    let records = was.fields.get("records").map(ToString::to_string).unwrap_or_default();
+    match was.class {
+        ObjectClass::Zone if !matches!(records.as_str(), "" | "0") => {
+            Some(format!("its {records} records do not come back with it; read them from a zone file"))
+        }
+        ObjectClass::PublicNetwork | ObjectClass::Network => {
+            Some("it is made anew, with other addresses and without its servers".to_owned())
+        }
+        _ => None,
+    }
 }
 
 fn wish(
@@ -117,7 +135,8 @@ fn record(
         name: draft.name.clone(),
         kind,
         records,
-        keep_others: true,
+        // There is one CNAME of a name: the earlier one takes the place of the later.
+        keep_others: remove || kind != RecordType::Cname,
         remove,
     }))
 }

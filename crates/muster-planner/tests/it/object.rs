@@ -5,8 +5,10 @@ use muster_model::object::record::{RecordData, RecordSet, RecordType};
 use muster_model::object::{FieldValue, Fields, ObjectClass, ObjectWish, SeenObject};
 use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::plan::text::{describe, symbol};
-use muster_model::plan::{Action, PlanDraft, Risk};
+use muster_model::plan::{Action, ObjectAction, PlanDraft, Risk};
 use muster_planner::{SeenObjects, plan_objects, undo};
+
+use crate::world::server;
 
 fn account() -> AccountIdentity {
     AccountIdentity { provider: Provider::Onecloud, customer: "1".into(), project: "2".into() }
@@ -43,6 +45,24 @@ fn seen(objects: Vec<SeenObject>) -> SeenObjects {
             backup: true,
         }],
         ..SeenObjects::default()
+    }
+}
+
+fn owned(kind: ObjectKind, id: &str, name: &str, provider_name: &str) -> Ownership {
+    Ownership {
+        account: account(),
+        kind,
+        id: id.into(),
+        infrastructure: "shop".into(),
+        name: name.into(),
+        provider_name: provider_name.into(),
+        claim: Claim::Created,
+        image_words: String::new(),
+        image: String::new(),
+        protect: false,
+        since: jiff::Timestamp::UNIX_EPOCH,
+        host_key: None,
+        provisioned: Default::default(),
     }
 }
 
@@ -95,21 +115,7 @@ fn what_is_there_is_left_alone_and_what_is_another_thing_is_refused() {
 #[test]
 fn what_a_file_owns_is_not_touched_by_hand() {
     let mut seen = seen(vec![object(ObjectClass::Network, "5", "back", &[])]);
-    seen.owned.push(Ownership {
-        account: account(),
-        kind: ObjectKind::Network,
-        id: "5".into(),
-        infrastructure: "shop".into(),
-        name: "back".into(),
-        provider_name: "back".into(),
-        claim: Claim::Created,
-        image_words: String::new(),
-        image: String::new(),
-        protect: false,
-        since: jiff::Timestamp::UNIX_EPOCH,
-        host_key: None,
-        provisioned: Default::default(),
-    });
+    seen.owned.push(owned(ObjectKind::Network, "5", "back", "back"));
     for wish in [
         absent(ObjectClass::Network, "back"),
         ObjectWish::Changed {
@@ -190,7 +196,8 @@ fn records_of_a_name_and_type_become_what_is_wanted() {
     };
     assert_eq!(
         planned(set("www", RecordType::A, &["203.0.113.8", "203.0.113.9"])),
-        ["-203.0.113.7", "+203.0.113.9"]
+        ["+203.0.113.9", "-203.0.113.7"],
+        "the old one goes once the new one is there"
     );
     let added = RecordSet { keep_others: true, ..set("www", RecordType::A, &["203.0.113.9"]) };
     assert_eq!(planned(added), ["+203.0.113.9"]);
@@ -198,7 +205,7 @@ fn records_of_a_name_and_type_become_what_is_wanted() {
     assert_eq!(planned(removed), ["-203.0.113.7"]);
     assert_eq!(planned(set("www", RecordType::A, &[])), ["-203.0.113.7", "-203.0.113.8"]);
     assert!(planned(set("www", RecordType::A, &["203.0.113.8", "203.0.113.7"])).is_empty(), "as it is");
-    assert_eq!(planned(set("www", RecordType::Txt, &["token"])), ["-Token", "+token"], "texts have a case");
+    assert_eq!(planned(set("www", RecordType::Txt, &["token"])), ["+token", "-Token"], "texts have a case");
     let mut later = set("www", RecordType::A, &["203.0.113.7", "203.0.113.8"]);
     later.records[0].ttl = Some(300);
     assert_eq!(planned(later), ["~203.0.113.7"]);
@@ -210,6 +217,83 @@ fn records_of_a_name_and_type_become_what_is_wanted() {
         })],
     ));
     assert!(said[0].contains("Did you mean") && said[0].contains("example.com"), "{said:?}");
+}
+
+/// What may stand once only is changed in place, so that the name answers all the while; and the way back is one too.
+#[test]
+fn what_stands_once_is_changed_in_place() {
+    let mail = object(
+        ObjectClass::Record,
+        "24",
+        "@",
+        &[("type", "MX"), ("value", "mx.example.com"), ("priority", "10"), ("ttl", "60")],
+    );
+    let mut all = zone();
+    all.extend([record("25", "blog", "CNAME", "old.example.net"), mail]);
+    let before = seen(all);
+    let blog = set("blog", RecordType::Cname, &["new.example.net"]);
+    let mut mail = set("@", RecordType::Mx, &["mx.example.com"]);
+    mail.records[0].priority = Some(20);
+    let draft = plan(&before, &[ObjectWish::Records(blog.clone()), ObjectWish::Records(mail)]);
+    let said: Vec<String> =
+        draft.steps.iter().map(|step| format!("{}{}", symbol(step), value_of(&step.action))).collect();
+    assert_eq!(said, ["~new.example.net", "~mx.example.com"]);
+    let Action::Object(ObjectAction::Change { to, .. }) = &draft.steps[1].action else { panic!("{draft:?}") };
+    assert_eq!((&to["priority"], &to["ttl"]), (&FieldValue::Number(20), &FieldValue::Number(60)));
+    let back = undo(draft.steps.iter().map(|step| (step, None)), |_| Some("example.com".into()));
+    let after = seen(vec![
+        object(ObjectClass::Zone, "7", "example.com", &[]),
+        record("25", "blog", "CNAME", "new.example.net"),
+        object(
+            ObjectClass::Record,
+            "24",
+            "@",
+            &[("type", "MX"), ("value", "mx.example.com"), ("priority", "20"), ("ttl", "60")],
+        ),
+    ]);
+    let back = plan(&after, &back.wishes);
+    let said: Vec<String> =
+        back.steps.iter().map(|step| format!("{}{}", symbol(step), value_of(&step.action))).collect();
+    assert_eq!(said, ["~mx.example.com", "~old.example.net"]);
+    let second = RecordSet { keep_others: true, ..blog };
+    let said = lines(&plan(&before, &[ObjectWish::Records(second)]));
+    assert!(said[0].contains("a name has one CNAME") && said[0].contains("dns record set"), "{said:?}");
+}
+
+#[test]
+fn what_is_the_providers_or_is_not_there_is_said() {
+    let mut all = zone();
+    all.push(record("26", "@", "NS", "ns1.1cloud.ru"));
+    let seen = seen(all);
+    for values in [&["ns1.other.net"][..], &[]] {
+        let said = lines(&plan(&seen, &[ObjectWish::Records(set("@", RecordType::Ns, values))]));
+        assert!(said[0].contains("are the provider's and stay"), "{said:?}");
+    }
+    let part = plan(&seen, &[ObjectWish::Records(set("dev", RecordType::Ns, &["ns1.other.net"]))]);
+    assert_eq!(part.steps.len(), 1);
+    let nothing = plan(&seen, &[ObjectWish::Records(set("wwww", RecordType::A, &[]))]);
+    assert!(nothing.steps.is_empty());
+    assert!(nothing.notes[0].message.contains("Did you mean \"www\""), "{:?}", nothing.notes);
+}
+
+/// A rename keeps others from the new name, too, and a copy from the names that servers have at the provider.
+#[test]
+fn new_names_are_kept_from_others() {
+    let mut seen = seen(vec![object(ObjectClass::Network, "1", "back", &[])]);
+    let rename = ObjectWish::Changed {
+        class: ObjectClass::Network,
+        name: "back".into(),
+        rename: Some("front".into()),
+        fields: Fields::new(),
+    };
+    let locks = format!("{:?}", plan(&seen, &[rename]).locks);
+    assert!(locks.contains("network back") && locks.contains("network front"), "{locks}");
+    seen.servers = vec![server("5", "shop-web-1")];
+    seen.owned = vec![owned(ObjectKind::Server, "6", "web-2", "shop-web-2")];
+    let copy = |name: &str| ObjectWish::Copied { server: "5".into(), copy: name.into(), network: None };
+    assert_eq!(plan(&seen, &[copy("web-2")]).steps.len(), 1, "nobody is called so at the provider");
+    let said = lines(&plan(&seen, &[copy("shop-web-2")]));
+    assert!(said[0].starts_with("! owned"), "{said:?}");
 }
 
 fn value_of(action: &Action) -> String {
@@ -235,11 +319,12 @@ fn what_was_done_is_taken_back_from_the_plan_itself() {
     let draft = plan(&before, &wishes);
     let undone =
         undo(draft.steps.iter().map(|step| (step, None)), |id| (id == "7").then(|| "example.com".into()));
-    assert!(undone.cannot.is_empty(), "{undone:?}");
+    assert!(undone.cannot.is_empty(), "the domain was empty: {undone:?}");
     assert_eq!(undone.wishes.len(), draft.steps.len());
     assert_eq!(undone.wishes[1], absent(ObjectClass::Network, "back"));
     // After the first wish alone, the way back leads to what was there.
     let steps: Vec<_> = draft.steps.iter().take(3).collect();
+    assert!(steps[1..].iter().all(|step| step.after == [steps[0].number]), "{steps:?}");
     let after = seen(vec![
         object(ObjectClass::Zone, "7", "example.com", &[]),
         record("24", "www", "A", "203.0.113.9"),
@@ -250,11 +335,17 @@ fn what_was_done_is_taken_back_from_the_plan_itself() {
     let draft = plan(&after, &back.wishes);
     let values: Vec<String> =
         draft.steps.iter().map(|step| format!("{}{}", symbol(step), value_of(&step.action))).collect();
-    assert_eq!(values, ["-203.0.113.9", "+203.0.113.8", "+203.0.113.7"]);
+    assert_eq!(values, ["+203.0.113.8", "+203.0.113.7", "-203.0.113.9"]);
     let gone = plan(
         &seen(vec![object(ObjectClass::Image, "6", "mine", &[])]),
         &[absent(ObjectClass::Image, "mine")],
     );
+    let lost = plan(
+        &seen(vec![object(ObjectClass::Zone, "7", "example.com", &[("records", "4")])]),
+        &[absent(ObjectClass::Zone, "example.com")],
+    );
+    let undone = undo(lost.steps.iter().map(|step| (step, None)), |_| None);
+    assert!(undone.cannot[0].contains("its 4 records do not come back"), "{undone:?}");
     let undone = undo(gone.steps.iter().map(|step| (step, None)), |_| None);
     assert!(undone.wishes.is_empty() && undone.cannot[0].contains("does not come back"), "{undone:?}");
 }

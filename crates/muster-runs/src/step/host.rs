@@ -95,12 +95,19 @@ async fn password(
     let reached = ctx.engine.reach(&ctx.session, name, &id).await?;
     let facts: Vec<Fact> =
         reached.new_host_key.iter().map(|key| ctx.engine.host_key_fact(&ctx.session, &id, key)).collect();
-    let mut bytes = [0; PASSWORD_BYTES];
-    ctx.world().random.fill(&mut bytes);
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let secret = Secret::new(text);
     let failed = |error: EngineError| StepError::transient(error.to_string());
     let account = &ctx.session.account.identity;
+    // An earlier attempt may have reached the server: it is given that one again, and no third one.
+    let chosen = match ctx.previous {
+        Some(_) => ctx.engine.next_server_password(account, &id).await.map_err(failed)?,
+        None => None,
+    };
+    let is_first = chosen.is_none();
+    let secret = chosen.unwrap_or_else(|| {
+        let mut bytes = [0; PASSWORD_BYTES];
+        ctx.world().random.fill(&mut bytes);
+        Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    });
     ctx.engine.keep_server_password(account, &id, Kept::Next, &secret).await.map_err(failed)?;
     let line = format!("{}:{}\n", reached.host.user, secret.expose());
     let script = ssh::quote::script(CHPASSWD, "change-password", &[] as &[&str]);
@@ -108,6 +115,9 @@ async fn password(
     let finished =
         ctx.engine.outside.hosts.exec(&reached.host, &Exec::new(script).stdin(line), &mut said).await?;
     if !finished.success() {
+        if is_first {
+            ctx.engine.drop_next_server_password(account, &id).await.map_err(failed)?;
+        }
         let words = String::from_utf8_lossy(&said.stderr).trim().replace(secret.expose(), "…");
         return Err(StepError::refused(format!(
             "{name} did not take another password for {} ({}): {words}; it has the one it had",

@@ -11,6 +11,7 @@ mod limits;
 mod matrix;
 mod metrics;
 mod network;
+mod object;
 mod people;
 mod process;
 mod provider;

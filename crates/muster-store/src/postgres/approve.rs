@@ -33,7 +33,7 @@ pub(super) async fn approve<C: GenericClient>(tx: &C, approval: &Approval) -> Re
         }
     }
     let plan = plan.ok_or_else(|| refusal::no_plan(run.plan))?;
-    newest_and_ready(tx, run, &subject, &column::<String>(&plan, 0)?, column(&plan, 1)?).await?;
+    newest_and_ready(tx, approval, &subject, &column::<String>(&plan, 0)?, column(&plan, 1)?).await?;
     let keys: Vec<String> = approval.locks.iter().map(|(key, _)| key.to_string()).collect();
     supersede(tx, &keys, &subject, run).await?;
     take_locks(tx, run.id, &approval.locks).await?;
@@ -101,22 +101,29 @@ async fn insert_lanes<C: GenericClient>(tx: &C, approval: &Approval) -> Result<(
 
 async fn newest_and_ready<C: GenericClient>(
     tx: &C,
-    run: &Run,
+    approval: &Approval,
     subject: &str,
     state: &str,
     number: i64,
 ) -> Result<(), StoreError> {
+    let run = &approval.run;
     if state != "ready" {
         return Err(refusal::not_ready(run.plan, state));
     }
-    let newer = row(
+    // Where the newest one decides, no other is read.
+    let most: i64 = if refusal::goes_by_locks(&run.subject) { i64::MAX } else { 1 };
+    let newer = rows(
         tx,
-        "select id from plan where space = $1 and subject = $2 and number > $3 order by number desc limit 1",
-        &[&run.space.as_str(), &subject, &number],
+        "select id, form, body from plan where space = $1 and subject = $2 and number > $3
+         order by number desc limit $4",
+        &[&run.space.as_str(), &subject, &number, &most],
     )
     .await?;
-    if let Some(newer) = newer {
-        return Err(refusal::not_newest(run.plan, &run.subject, column::<Uuid>(&newer, 0)?));
+    for newer in newer {
+        let (form, body) = (super::form_of(&newer, 1)?, column(&newer, 2)?);
+        if refusal::is_overtaken(&run.subject, &approval.locks, form, body)? {
+            return Err(refusal::not_newest(run.plan, &run.subject, column::<Uuid>(&newer, 0)?));
+        }
     }
     match row(tx, "select id from run where plan = $1", &[&run.plan.0]).await? {
         Some(used) => Err(refusal::carried_out(run.plan, column::<Uuid>(&used, 0)?)),
@@ -131,10 +138,10 @@ async fn supersede<C: GenericClient>(
     subject: &str,
     by: &Run,
 ) -> Result<(), StoreError> {
-    let sql =
-        "select id from run where state = 'interrupted' and space = $1 and (subject = $2 or lock_keys && $3)
-               order by id";
-    let found = rows(tx, sql, &[&by.space.as_str(), &subject, &keys]).await?;
+    let sql = "select id from run where state = 'interrupted' and space = $1 and ((subject = $2 and not $4)
+               or lock_keys && $3) order by id";
+    let by_locks = refusal::goes_by_locks(&by.subject);
+    let found = rows(tx, sql, &[&by.space.as_str(), &subject, &keys, &by_locks]).await?;
     let runs: Vec<Uuid> = found.iter().map(|row| column(row, 0)).collect::<Result<_, _>>()?;
     if runs.is_empty() {
         return Ok(());

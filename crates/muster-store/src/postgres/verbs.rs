@@ -66,6 +66,9 @@ impl Store for PostgresStore {
     async fn delete_secret(&self, space: SpaceName, name: SecretName, audit: Audit) -> StoreResult<bool> {
         change!(self, tx => settings::delete_secret(&tx, &space, &name, &audit).await)
     }
+    async fn write_audit(&self, audit: Audit) -> StoreResult<()> {
+        change!(self, tx => settings::write_audit(&tx, &audit).await)
+    }
     async fn audits(&self, space: &SpaceName, limit: u32) -> StoreResult<Vec<Audit>> {
         read!(self, db => settings::audits(&db, space, limit).await)
     }

@@ -27,7 +27,7 @@ pub(super) fn approve(tx: &Connection, approval: &Approval) -> Result<RunId, Sto
     if let Some(node) = approval.node {
         super::nodes::must_not_be_gone(tx, node)?;
     }
-    newest_and_ready(tx, run, &subject)?;
+    newest_and_ready(tx, approval, &subject)?;
     supersede(tx, &approval.locks, &subject, run)?;
     take_locks(tx, run.id, &approval.locks)?;
     tx.prepare_cached(
@@ -95,7 +95,8 @@ fn insert_lanes(tx: &Connection, approval: &Approval) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn newest_and_ready(tx: &Connection, run: &Run, subject: &str) -> Result<(), StoreError> {
+fn newest_and_ready(tx: &Connection, approval: &Approval, subject: &str) -> Result<(), StoreError> {
+    let run = &approval.run;
     let plan: Option<(String, i64)> = tx
         .prepare_cached("select state, number from plan where id = ?1 and space = ?2")?
         .query_row([run.plan.to_string().as_str(), run.space.as_str()], |found| {
@@ -108,14 +109,14 @@ fn newest_and_ready(tx: &Connection, run: &Run, subject: &str) -> Result<(), Sto
     if state != "ready" {
         return Err(refusal::not_ready(run.plan, &state));
     }
-    let newer: Option<String> = tx
-        .prepare_cached(
-            "select id from plan where space = ?1 and subject = ?2 and number > ?3 order by number desc limit 1",
-        )?
-        .query_row(params![run.space.as_str(), subject, number], |found| found.get(0))
-        .optional()?;
-    if let Some(newer) = newer {
-        return Err(refusal::not_newest(run.plan, &run.subject, newer));
+    let mut statement = tx.prepare_cached(
+        "select id, form, body from plan where space = ?1 and subject = ?2 and number > ?3 order by number desc",
+    )?;
+    let mut rows = statement.query(params![run.space.as_str(), subject, number])?;
+    while let Some(newer) = rows.next()? {
+        if refusal::is_overtaken(&run.subject, &approval.locks, newer.get(1)?, newer.get(2)?)? {
+            return Err(refusal::not_newest(run.plan, &run.subject, newer.get::<_, String>(0)?));
+        }
     }
     let used: Option<String> = tx
         .prepare_cached("select id from run where plan = ?1 limit 1")?
@@ -143,7 +144,7 @@ fn supersede(
         let mut rows = statement.query([by.space.as_str()])?;
         while let Some(found) = rows.next()? {
             let id = RunId(word::uuid_of(&found.get::<_, String>(0)?)?);
-            let same = found.get::<_, String>(1)? == subject;
+            let same = !refusal::goes_by_locks(&by.subject) && found.get::<_, String>(1)? == subject;
             let overlaps = match found.get::<_, Option<Vec<u8>>>(3)? {
                 Some(packed) if !same => {
                     let plan: muster_model::plan::Plan =

@@ -233,6 +233,9 @@ impl Store for SqliteStore {
     async fn delete_secret(&self, space: SpaceName, name: SecretName, audit: Audit) -> StoreResult<bool> {
         self.write(move |tx| settings::delete_secret(tx, &space, &name, &audit)).await
     }
+    async fn write_audit(&self, audit: Audit) -> StoreResult<()> {
+        self.write(move |tx| settings::write_audit(tx, &audit)).await
+    }
     async fn audits(&self, space: &SpaceName, limit: u32) -> StoreResult<Vec<Audit>> {
         self.read(|db| settings::audits(db, space, limit))
     }

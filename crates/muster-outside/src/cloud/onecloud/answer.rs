@@ -32,6 +32,15 @@ pub fn acknowledge(ask: &Ask, body: &[u8], hidden: &[&str]) -> Result<(), Unread
     }
 }
 
+/// Reads whatever data an answer holds, unless it is a complaint under a status of success.
+pub fn value(ask: &Ask, body: &[u8], hidden: &[&str]) -> Result<serde_json::Value, Unreadable> {
+    let value = read(ask, body, hidden)?;
+    match message(without_mark(body)) {
+        Some(_) => Err(complaint(ask, without_mark(body), hidden)),
+        None => Ok(value),
+    }
+}
+
 /// The amount of money: a bare number, possibly quoted.
 pub fn amount(body: &[u8], hidden: &[&str]) -> Result<String, Unreadable> {
     let text = String::from_utf8_lossy(without_mark(body));

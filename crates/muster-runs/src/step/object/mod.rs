@@ -28,7 +28,11 @@ pub(super) async fn look(ctx: &StepContext, action: &ObjectAction) -> Result<Loo
         ObjectAction::Change { class, id, name, of, rename, expected, to } => {
             let seen = ctx.session.cloud.object(*class, of.as_ref(), id).await?;
             let seen = seen.ok_or_else(|| gone(*class, name, id))?;
-            look_change(&seen, rename.as_deref(), expected, to)
+            let looked = look_change(&seen, name, rename.as_deref(), expected, to)?;
+            if let (Looked::Act(..), Some(new)) = (&looked, rename) {
+                still_free(ctx, *class, id, new).await?;
+            }
+            Ok(looked)
         }
         ObjectAction::Delete { was, id } => {
             match ctx.session.cloud.object(was.class, was.of.as_ref(), id).await? {
@@ -41,7 +45,10 @@ pub(super) async fn look(ctx: &StepContext, action: &ObjectAction) -> Result<Loo
                         seen.name
                     )))
                 }
-                Some(_) => Ok(Looked::Act(Intent::Plain, Vec::new())),
+                Some(seen) => {
+                    still_harmless(ctx, was, &seen).await?;
+                    Ok(Looked::Act(Intent::Plain, Vec::new()))
+                }
             }
         }
         ObjectAction::Do { class, id, name, verb } => {
@@ -81,6 +88,10 @@ pub(super) async fn act(
             cloud.delete_object(was, id).await?;
             let what = format!("{} {} to be gone", was.class.word(), was.name);
             wait(ctx, was, id, &what, |seen| seen.is_none()).await?;
+            if was.class == ObjectClass::StorageUser {
+                let forgotten = ctx.engine.forget_object_password(&ctx.session.account.identity, id).await;
+                forgotten.map_err(|error| StepError::transient(error.to_string()))?;
+            }
             Ok((Output::None, Vec::new()))
         }
         ObjectAction::Do { class, id, verb, .. } => {
@@ -101,8 +112,63 @@ fn gone(class: ObjectClass, name: &str, id: &ProviderId) -> StepError {
     StepError::refused(format!("{} {name} (id {id}) is gone at the provider", class.word()))
 }
 
+/// Whether deleting it would still hurt nobody but those whom the plan named.
+async fn still_harmless(ctx: &StepContext, was: &ObjectDraft, seen: &SeenObject) -> Result<(), StepError> {
+    let word = match was.class {
+        ObjectClass::Record if !seen.has(&was.fields) => "value",
+        ObjectClass::Zone => "records",
+        ObjectClass::Network | ObjectClass::PublicNetwork => "servers",
+        _ => return Ok(()),
+    };
+    let before = was.fields.get(word).map(ToString::to_string).unwrap_or_default();
+    if was.class == ObjectClass::Record || before != seen.text(word) {
+        return Err(moved(seen, word, &before));
+    }
+    if was.class == ObjectClass::Network {
+        let about = About::ids(ObjectKind::Network, vec![seen.id.clone()]);
+        let account = &ctx.session.account.identity;
+        let owned = ctx.store().facts_about(account, &about).await.map_err(store_failed)?.owned;
+        if let Some(record) = owned.first() {
+            return Err(StepError::refused(format!(
+                "network {} belongs to the file {} meanwhile; it stays",
+                seen.name, record.infrastructure
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name that an object is to get is still nobody's.
+async fn still_free(
+    ctx: &StepContext,
+    class: ObjectClass,
+    id: &ProviderId,
+    name: &str,
+) -> Result<(), StepError> {
+    let list = ctx.session.cloud.objects(class, None).await?;
+    match list.iter().find(|other| other.id != *id && class.same_name(&other.name, name)) {
+        None => Ok(()),
+        Some(other) => Err(StepError::refused(format!(
+            "there is a {} {name} (id {}) meanwhile; choose another name",
+            class.word(),
+            other.id
+        ))),
+    }
+}
+
+fn moved(seen: &SeenObject, word: &str, before: &str) -> StepError {
+    let before = if before.is_empty() { "nothing" } else { before };
+    StepError::refused(format!(
+        "{word} of {} {} was {before} when this was planned and is {} now; look again and plan anew",
+        seen.class.word(),
+        seen.name,
+        seen.text(word)
+    ))
+}
+
 fn look_change(
     seen: &SeenObject,
+    name: &str,
     rename: Option<&str>,
     expected: &Fields,
     to: &Fields,
@@ -110,17 +176,21 @@ fn look_change(
     if seen.has(to) && rename.is_none_or(|name| name == seen.name) {
         return Ok(Looked::Already(object(seen.class, &seen.id), Vec::new()));
     }
-    let moved = expected.iter().find(|(word, value)| {
+    // A change says the name with it, and would take a newer one back.
+    if !seen.class.same_name(&seen.name, name) && rename != Some(seen.name.as_str()) {
+        return Err(StepError::refused(format!(
+            "{} id {} was called {name} when this was planned and is called {} now; look again and plan anew",
+            seen.class.word(),
+            seen.id,
+            seen.name
+        )));
+    }
+    let changed = expected.iter().find(|(word, value)| {
         let now = seen.text(word);
         now != value.to_string() && to.get(*word).is_none_or(|to| now != to.to_string())
     });
-    match moved {
-        Some((word, value)) => Err(StepError::refused(format!(
-            "{word} of {} {} was {value} when this was planned and is {} now; look again and plan anew",
-            seen.class.word(),
-            seen.name,
-            seen.text(word)
-        ))),
+    match changed {
+        Some((word, value)) => Err(moved(seen, word, &value.to_string())),
         None => Ok(Looked::Act(Intent::Plain, Vec::new())),
     }
 }
@@ -204,7 +274,7 @@ async fn act_create(
     let (class, name) = (draft.class, &draft.name);
     let id = match intent {
         Intent::Await(id) => {
-            if class == ObjectClass::StorageUser {
+            if class == ObjectClass::StorageUser && !has_password(ctx, &id).await? {
                 ctx.say(
                     format!("the answer with the password of {name} was lost; `muster storage user password {name}` makes another one"),
                     Vec::new(),
@@ -256,11 +326,17 @@ async fn act_create(
     Ok((object(class, &id), Vec::new()))
 }
 
+/// Whether the password of a storage user was heard and sealed.
+async fn has_password(ctx: &StepContext, id: &ProviderId) -> Result<bool, StepError> {
+    let kept = ctx.engine.kept_object_password(&ctx.session.account.identity, id).await;
+    kept.map(|password| password.is_some()).map_err(|error| StepError::transient(error.to_string()))
+}
+
 /// A password is sealed before anything else can fail: the provider does not show it again.
 async fn keep_password(ctx: &StepContext, told: &Told) -> Result<(), StepError> {
     let Some(password) = &told.password else { return Ok(()) };
-    let (space, account) = (&ctx.plan.space, &ctx.plan.account);
-    let kept = ctx.engine.keep_object_password(space, account, &told.seen.id, password).await;
+    let account = &ctx.session.account.identity;
+    let kept = ctx.engine.keep_object_password(account, &told.seen.id, password).await;
     kept.map_err(|error| {
         StepError::unknown(format!("the password of {} could not be kept: {error}", told.seen.name))
     })

@@ -5,7 +5,7 @@ use muster_model::intent::{Created, IntentState};
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::run::{Fact, Output};
 use muster_model::server::ServerState;
-use muster_outside::cloud::CloudErrorKind;
+use muster_outside::cloud::{CloudError, CloudErrorKind};
 use muster_store::About;
 
 use super::super::past::past;
@@ -27,6 +27,14 @@ pub(super) async fn look_rebuild(
         return Err(StepError::refused(format!(
             "server id {server} was called {name} when this was planned and is called {} now; it is not rebuilt",
             seen.name
+        )));
+    }
+    let about = About::ids(ObjectKind::Server, vec![server.clone()]);
+    let owned = ctx.store().facts_about(&ctx.session.account.identity, &about).await.map_err(store_failed)?;
+    if let Some(record) = owned.owned.iter().find(|record| record.protect) {
+        return Err(StepError::refused(format!(
+            "{name} is protected in the file {} meanwhile; it is not rebuilt",
+            record.infrastructure
         )));
     }
     let past = past(ctx).await?;
@@ -58,23 +66,38 @@ pub(super) async fn rebuild(
     }
     let what = format!("server {server} to be rebuilt");
     let patience = Patience::begin(ctx, &what);
-    loop {
-        let busy = ctx.session.cloud.action_in_progress(server).await?;
-        let seen = ctx.session.cloud.server(server).await?;
-        let is_up = seen.is_some_and(|seen| seen.state == ServerState::Active && seen.power_on);
-        if is_up && !busy {
-            break;
-        }
+    // It was accepted and its disk goes: a look that fails must not end in another rebuild.
+    while !is_rebuilt(ctx, server).await {
         patience.pause().await?;
     }
+    let account = &ctx.session.account.identity;
+    let forgotten = ctx.engine.forget_server_passwords(account, server).await;
+    forgotten.map_err(|error| StepError::unknown(error.to_string()))?;
     // Whatever was on it is gone: its host key, the keys of people, what playbooks did.
     let about = About::ids(ObjectKind::Server, vec![server.clone()]);
-    let account = &ctx.session.account.identity;
     let owned = ctx.store().facts_about(account, &about).await.map_err(store_failed)?.owned;
     let facts = owned.into_iter().map(|record| {
         Fact::Own(Box::new(Ownership { host_key: None, provisioned: Default::default(), ..record }))
     });
     Ok((object(server), facts.collect()))
+}
+
+/// Whether it stands again; also no, where nobody could tell.
+async fn is_rebuilt(ctx: &StepContext, server: &ProviderId) -> bool {
+    let looked = async {
+        let busy = ctx.session.cloud.action_in_progress(server).await?;
+        let seen = ctx.session.cloud.server(server).await?;
+        Ok::<bool, CloudError>(
+            !busy && seen.is_some_and(|seen| seen.state == ServerState::Active && seen.power_on),
+        )
+    };
+    match looked.await {
+        Ok(is_rebuilt) => is_rebuilt,
+        Err(error) => {
+            tracing::warn!("server {server} is being rebuilt and cannot be looked at: {error}");
+            false
+        }
+    }
 }
 
 fn remembered_as(copy: &str) -> String {

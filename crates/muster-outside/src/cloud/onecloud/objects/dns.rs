@@ -69,8 +69,10 @@ fn said(zone: &SeenObject, kind: RecordType, json: Json<'_>) -> (String, RecordD
         }
         RecordType::Mx => (APEX.to_owned(), target(text("HostName"))),
         RecordType::Ns => {
-            let server = [text("ExtHostName"), text("HostName")].into_iter().find(|value| !value.is_empty());
-            (APEX.to_owned(), target(server.unwrap_or_default()))
+            // Of the two names the one within the domain is the part that the other one answers for.
+            let part = relative(&text("ExtHostName"), &zone.name);
+            let part = if part.ends_with('.') { APEX.to_owned() } else { part };
+            (part, target(text("HostName")))
         }
         RecordType::Txt => (host, unquoted(&text("Text"))),
         RecordType::Srv => {

@@ -8,7 +8,7 @@ use muster_model::object::{FieldValue, Fields, ObjectClass, ObjectDraft, ObjectV
 use muster_model::server::SeenServer;
 use serde_json::Value;
 
-use super::answer::{amount, read};
+use super::answer::{amount, read, value};
 use super::client::{OneCloud, absent_is_none, gone_is};
 use super::{meaning as server_meaning, request as server_request, wire};
 use crate::cloud::objects::{Objects, Told};
@@ -24,7 +24,7 @@ use json::Json;
 impl OneCloud {
     /// Carries out a call whose answer is one object or a list.
     async fn ask_json(&self, ask: &server_request::Ask) -> Result<Value, CloudError> {
-        self.call(ask, |body, hidden| read::<Value>(ask, body, hidden)).await
+        self.call(ask, |body, hidden| value(ask, body, hidden)).await
     }
 
     async fn list(&self, class: ObjectClass) -> Result<Vec<SeenObject>, CloudError> {
