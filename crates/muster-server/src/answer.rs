@@ -26,6 +26,13 @@ pub fn one<T: Serialize>(data: Resource<T>) -> Handled {
     document(StatusCode::OK, &One { data })
 }
 
+/// An answer with a secret in it: nobody on the way keeps it.
+pub fn unkept(answer: Handled) -> Handled {
+    let mut response = answer?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
 /// 202 with one thing that is on its way.
 pub fn accepted<T: Serialize>(data: Resource<T>) -> Handled {
     document(StatusCode::ACCEPTED, &One { data })

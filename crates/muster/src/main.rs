@@ -29,6 +29,9 @@ fn main() -> ExitCode {
             // Help and version go to stdout and are no failure; everything else is wrong usage.
             let code = if error.use_stderr() { exit::Exit::Usage } else { exit::Exit::Done };
             let _ = error.print();
+            if let Some(hint) = cli::hint(&error) {
+                anstream::eprintln!("{hint}");
+            }
             return code.into();
         }
     };

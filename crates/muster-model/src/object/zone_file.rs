@@ -58,7 +58,7 @@ pub fn read(zone: &str, text: &str) -> Result<Read, String> {
                 let kind = record.rtype();
                 if name != APEX || kind != domain::base::iana::Rtype::SOA {
                     warnings.push(format!(
-                        "{} {kind}: left out, the provider has no such records",
+                        "{} {kind}: left out, the provider keeps no such record",
                         full_name(&name, &zone)
                     ));
                 }
@@ -116,7 +116,8 @@ fn data_of<O: AsRef<[u8]>, N: domain::base::name::ToName + std::fmt::Display>(
         }
         ZoneRecordData::Txt(text) => {
             let bytes: Vec<u8> = text.iter().flat_map(|part| part.to_vec()).collect();
-            (RecordType::Txt, bare(String::from_utf8_lossy(&bytes).into_owned()))
+            // The provider takes text; bytes that are none would become others.
+            (RecordType::Txt, bare(String::from_utf8(bytes).ok()?))
         }
         ZoneRecordData::Srv(service) => (
             RecordType::Srv,

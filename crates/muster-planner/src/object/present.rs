@@ -32,6 +32,17 @@ pub(super) fn present(seen: &SeenObjects, made: &mut Made, class: ObjectClass, n
         made.refuse(target, code, message);
         return;
     }
+    if class == ObjectClass::Image
+        && let Some(technical) = fields.get("technical").map(ToString::to_string)
+        && let Some(other) =
+            seen.of(class).find(|other| other.name != name && other.text("technical") == technical)
+    {
+        let message = format!(
+            "the image {} (id {}) has the technical name {technical} already; give another one: --technical WORD",
+            other.name, other.id
+        );
+        return made.refuse(target, "exists", message);
+    }
     let draft = ObjectDraft { class, name: name.to_owned(), of: None, fields };
     let same: Vec<&SeenObject> = seen.of(class).filter(|object| is_the_one(class, object, name)).collect();
     let is_open = |intent: &&CreationIntent| intent.name.as_str() == intent_name(&draft);

@@ -89,6 +89,9 @@ pub(super) fn rebuilt(
             format!("{} is no Windows image; sysprep is for those", found.technical),
         );
     }
+    if record.is_none() {
+        made.note(words, format!("no file here owns {words}; it is made anew because you named it"));
+    }
     made.lock(LockKey::Server(account.to_string(), server.id.clone()));
     let action = ObjectAction::Rebuild {
         server: server.id.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_model::id::ProviderId;
-use muster_model::intent::CreationIntent;
+use muster_model::intent::{Created, CreationIntent};
 use muster_model::ownership::ObjectKind;
 use muster_model::run::{EntryKind, FailureClass, RunState};
 use muster_store::About;
@@ -45,13 +45,11 @@ where
             several => {
                 let ids: Vec<&str> = several.iter().map(ProviderId::as_str).collect();
                 return Err(StepError::refused(format!(
-                    "the create of {} got no answer, and now {} objects of that name fit it: {}; \
-                     keep one (`muster infra adopt {} {}`), delete the others at the provider, and run the update again",
+                    "the create of {} got no answer, and now {} objects of that name fit it: {}; {}",
                     intent.name,
                     several.len(),
                     ids.join(", "),
-                    ctx.infrastructure,
-                    intent.name
+                    which_to_keep(ctx, intent)
                 )));
             }
         }
@@ -74,6 +72,19 @@ where
         let pause_ms_max = (settle_ms / u64::from(LISTS_WITHOUT_MIN)).max(ctx.session.poll_ms);
         let pause_ms = (left_ms / 2).clamp(ctx.session.poll_ms, pause_ms_max);
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+    }
+}
+
+/// What a person can do about several that came of one create.
+fn which_to_keep(ctx: &StepContext, intent: &CreationIntent) -> String {
+    match intent.wanted {
+        Created::Object(_) | Created::Copy(_) => {
+            format!("delete all but one at the provider, then `muster run retry {}`", ctx.journal.run())
+        }
+        Created::Server(_) | Created::Network(_) => format!(
+            "keep one (`muster infra adopt {} {}`), delete the others at the provider, and run the update again",
+            ctx.infrastructure, intent.name
+        ),
     }
 }
 

@@ -13,7 +13,7 @@ use muster_model::id::{AccountName, RunId, SpaceName};
 use muster_model::object::ObjectClass;
 use muster_runs::objects::ObjectProposal;
 
-use crate::answer::{Handled, all, one};
+use crate::answer::{Handled, all, one, unkept};
 use crate::app::App;
 use crate::extract::{Asking, Document, Key, Path, Query};
 use crate::handler::plan::create::saved;
@@ -194,5 +194,5 @@ pub async fn password(
     let account = AccountName::from(name.as_str());
     let (seen, password) = app.engine.object_password(&authority, &space, &account, &user).await?;
     let said = PasswordAttributes { name: seen.name, password: password.expose().to_owned() };
-    one(Resource::new(seen.id.to_string(), said))
+    unkept(one(Resource::new(seen.id.to_string(), said)))
 }

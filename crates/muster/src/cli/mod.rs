@@ -21,6 +21,18 @@ pub use server::{Server, ServerCommand, ServerList};
 pub use serving::{LogFormat, ServerRole};
 pub use sim::{Machines, Sim, SimOnecloud};
 
+/// What clap's own words leave out: the word for the field `priority` of a record is taken by runs.
+pub fn hint(error: &clap::Error) -> Option<&'static str> {
+    use clap::error::{ContextKind, ContextValue};
+    let said = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let is_priority = said(ContextKind::InvalidArg).is_some_and(|name| name.starts_with("--priority"));
+    let is_number = said(ContextKind::InvalidValue).is_some_and(|value| value.parse::<u16>().is_ok());
+    (is_priority && is_number).then_some("The priority of MX and SRV records is given by --preference.")
+}
+
 /// Turns files into running servers.
 #[derive(Debug, Parser)]
 #[command(name = "muster", version, about, arg_required_else_help = true, propagate_version = false)]

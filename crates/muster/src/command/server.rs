@@ -101,12 +101,14 @@ async fn password(
     let mut text = String::new();
     for server in &servers {
         for found in context.client.server_password(server).await? {
-            let which = match found.id.as_str() {
-                "next" => " (or this one: the answer to the last change was lost)",
-                _ => "",
-            };
+            if found.id == "next" {
+                context.screen.say(&format!(
+                    "{server} has one of two passwords: the answer to the last change was lost; `muster server password \
+                     {server} --rotate` makes it one"
+                ));
+            }
             let name = if servers.len() > 1 { format!("{server} ") } else { String::new() };
-            text.push_str(&format!("{name}{}{which}\n", found.attributes.password));
+            text.push_str(&format!("{name}{}\n", found.attributes.password));
         }
     }
     Answer::done(Report::Text(text))

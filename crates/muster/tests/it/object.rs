@@ -163,6 +163,8 @@ async fn storage_and_its_users_are_managed() {
     let made = run_of(&place, &["storage", "user", "create", "backup"]);
     let password = done(&place, &["storage", "user", "show", "backup", "--password"]).out.trim().to_owned();
     assert!(password.len() >= 6, "{password}");
+    crate::spy::absent_below(&place.home(), &password);
+    let spy = crate::spy::watch(&[&password]);
     for words in
         [["run", "log", &made].as_slice(), &["run", "show", &made], &["storage", "user", "show", "backup"]]
     {
@@ -172,6 +174,8 @@ async fn storage_and_its_users_are_managed() {
     done(&place, &["storage", "user", "password", "backup", "--yes"]);
     let other = done(&place, &["storage", "user", "show", "backup", "--password"]).out.trim().to_owned();
     assert_ne!(other, password);
+    crate::spy::absent_below(&place.home(), &other);
+    assert_eq!(spy.end(), std::collections::BTreeSet::new());
     let blocked = run_of(&place, &["storage", "user", "block", "backup"]);
     assert_eq!(list(&place, &["storage", "user", "list"])[0]["state"], "Blocked");
     done(&place, &["run", "undo", &blocked, "--yes"]);
@@ -207,4 +211,21 @@ async fn servers_are_rebuilt_and_copied() {
     // ICT-04: the file's own servers are as they were.
     let plan = done(&place, &["infra", "plan", "shop", "--skip-provision", "--format", "json"]).json(0);
     assert_eq!(plan["plan"]["steps"].as_array().map(Vec::len), Some(0), "{plan}");
+}
+
+/// What a tired person types by mistake is answered with the word that was meant.
+#[tokio::test]
+async fn words_of_records_that_are_easily_mistaken() {
+    let place = Place::new(SHOP);
+    let mail = ["dns", "record", "set", "example.org", "@", "MX", "mx.example.org", "--priority", "10"];
+    let wrong = place.run(&mail);
+    assert!(wrong.code == 2 && wrong.err.contains("--preference"), "{wrong:?}");
+    done(&place, &["dns", "zone", "create", "example.org", "--yes"]);
+    let unasked = place.run(&["dns", "record", "set", "example.org", "www", "A", "192.0.2.1"]);
+    assert!(unasked.code == 2 && !unasked.err.contains("--plan"), "{unasked:?}");
+    done(&place, &["dns", "record", "set", "example.org", "www", "A", "192.0.2.1", "--yes"]);
+    let mistyped = done(&place, &["dns", "record", "delete", "example.org", "wwww", "A", "--yes"]);
+    assert!(mistyped.out.contains("Did you mean \"www\""), "{mistyped:?}");
+    let cyrillic = place.run(&["image", "create", "образ", "--from", "web-1", "--yes"]);
+    assert!(cyrillic.code == 2 && cyrillic.err.contains("--technical"), "{cyrillic:?}");
 }

@@ -9,7 +9,7 @@ use muster_api::object::PasswordAttributes;
 use muster_api::plan::PlanAttributes;
 use muster_model::id::{ServerName, SpaceName};
 
-use crate::answer::{Handled, all};
+use crate::answer::{Handled, all, unkept};
 use crate::app::App;
 use crate::extract::{Asking, Document, Path};
 use crate::handler::Reading;
@@ -50,5 +50,5 @@ pub async fn show(
         let said = PasswordAttributes { name: name.clone(), password: password.expose().to_owned() };
         Resource::new(*word, said)
     };
-    all(found.iter().map(said).collect())
+    unkept(all(found.iter().map(said).collect()))
 }

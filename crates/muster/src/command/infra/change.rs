@@ -144,10 +144,13 @@ pub async fn deal(
     }
     if let (Manner::Ask, Some(question)) = (manner, question(purpose, said)) {
         if !context.ask.present() {
+            // What is asked for one by one is looked at by each step again; there is no older plan to insist on.
+            let exactly = match said.infrastructure {
+                Some(_) => format!(", or for exactly this plan: --yes --plan {}", plan.id),
+                None => String::new(),
+            };
             return Err(Failure::usage(format!(
-                "{question} There is no terminal to ask at; nothing was changed. Give --yes, or for exactly this plan: \
-                 --yes --plan {}",
-                plan.id
+                "{question} There is no terminal to ask at; nothing was changed. Give --yes{exactly}"
             )));
         }
         if !crate::ask::consent(context.ask, &question)? {

@@ -53,7 +53,9 @@ async fn records(
     let zone =
         zones.iter().find(is_meant).map_or_else(|| name.to_owned(), |zone| zone.attributes.name.clone());
     let found = fetched(ObjectClass::Record, Some(name), of, &BTreeMap::new(), context).await?;
-    let known = found.into_iter().filter_map(|object| {
+    let mut unknown = 0;
+    let mut known = Vec::new();
+    for object in found {
         let said = object.attributes;
         let seen = SeenObject {
             class: ObjectClass::Record,
@@ -63,10 +65,17 @@ async fn records(
             of: None,
             fields: said.fields,
         };
-        let (kind, data) = RecordData::of(&seen)?;
-        Some((seen.name, kind, data))
-    });
-    Ok((zone, known.collect()))
+        match RecordData::of(&seen) {
+            Some((kind, data)) => known.push((seen.name, kind, data)),
+            None => unknown += 1,
+        }
+    }
+    if unknown > 0 {
+        context.screen.say(&format!(
+            "{unknown} records of {zone} have types that this version does not know; they are left out"
+        ));
+    }
+    Ok((zone, known))
 }
 
 async fn import(

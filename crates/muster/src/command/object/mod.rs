@@ -27,6 +27,11 @@ pub async fn image(command: Image, context: &Context<'_>) -> Result<Answer, Fail
         Image::Create { name, from, technical, make } => {
             let technical =
                 technical.unwrap_or_else(|| name.chars().filter(char::is_ascii_alphanumeric).collect());
+            if technical.is_empty() {
+                return Err(Failure::usage(format!(
+                    "no technical name can be made of \"{name}\"; give one of Latin letters and digits: --technical WORD"
+                )));
+            }
             let fields = given([("server", Some(from)), ("technical", Some(technical))]);
             one(ObjectWish::Present { class, name, fields }, &make, context).await
         }
