@@ -15,6 +15,7 @@ pub mod event;
 pub mod exec;
 pub mod infrastructure;
 pub mod limit;
+pub mod listing;
 pub mod log;
 pub mod media;
 pub mod object;

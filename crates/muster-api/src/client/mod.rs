@@ -184,6 +184,13 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
+/// A path with its query.
+fn with_query(path: String, query: &std::collections::BTreeMap<String, String>) -> String {
+    let words: Vec<String> =
+        query.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
+    if words.is_empty() { path } else { format!("{path}?{}", words.join("&")) }
+}
+
 fn run_path(run: RunId, verb: &str) -> String {
     format!("{}/runs/{run}{verb}", media::BASE)
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Method;
 use muster_model::id::{PlanId, RunId};
 
-use super::{Answer, Client, encoded, plan_path, run_path};
+use super::{Answer, Client, encoded, plan_path, run_path, with_query};
 use crate::about::VersionAttributes;
 use crate::account::{AccountAttributes, AccountRegistration, AccountTestAttributes, OffersAttributes};
 use crate::blob::{BlobAttributes, BlobCheck};
@@ -77,10 +77,8 @@ impl Client {
         class: &str,
         query: &BTreeMap<String, String>,
     ) -> Answer<Vec<Resource<ObjectAttributes>>> {
-        let words: Vec<String> =
-            query.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
         let path = format!("{BASE}/accounts/{}/objects/{}", encoded(account), encoded(class));
-        self.list(&if words.is_empty() { path } else { format!("{path}?{}", words.join("&")) }).await
+        self.list(&with_query(path, query)).await
     }
 
     /// Asks for a plan about objects of an account.
@@ -226,20 +224,13 @@ impl Client {
         })
     }
 
-    /// The servers of an account as the provider shows them now; `filters` by the names of attributes.
+    /// The servers of an account as the provider shows them now; `query`: `sort=FIELD`, `filter[FIELD]=VALUE`.
     pub async fn servers(
         &self,
         account: &str,
-        filters: &BTreeMap<String, String>,
+        query: &BTreeMap<String, String>,
     ) -> Answer<Vec<Resource<ServerAttributes>>> {
-        let mut path = format!("{BASE}/accounts/{}/servers", encoded(account));
-        for (index, (field, value)) in filters.iter().enumerate() {
-            let mark = if index == 0 { '?' } else { '&' };
-            path.push_str(
-                &format!("{mark}filter[{field}]={}", encoded(value)).replace('[', "%5B").replace(']', "%5D"),
-            );
-        }
-        self.list(&path).await
+        self.list(&with_query(format!("{BASE}/accounts/{}/servers", encoded(account)), query)).await
     }
 
     /// Files that own something or had a run.

@@ -1,7 +1,6 @@
 //! Inventories as text, and the check that comes before any host is touched.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use muster_model::ansible::template::{needed, needed_by_expression};
 use muster_model::ansible::{Inventory, InventoryHost, Question, check};
@@ -85,16 +84,10 @@ fn refuses_names_that_ansible_would_read_differently() {
 }
 
 #[test]
-fn ten_thousand_hosts_are_written_quickly() {
+fn ten_thousand_hosts_are_written() {
+    // An accidental square of ten thousand would not finish here; how long it takes is told by `./dev bench list`.
     let hosts = (0..10_000).map(|number| host(&format!("web-{number}"), &["web", "front-end"]));
-    let inventory = Inventory::build(hosts).unwrap();
-    #[allow(clippy::disallowed_methods, reason = "measures this test's own speed")]
-    let began = std::time::Instant::now();
-    let text = inventory.to_yaml();
-    let took = began.elapsed();
-    eprintln!("10,000 hosts written in {took:?}, unoptimised");
-    // The aim is 0.1 s; a loaded machine and an unoptimised build get more.
-    assert!(took < Duration::from_millis(500), "{took:?}");
+    let text = Inventory::build(hosts).unwrap().to_yaml();
     assert_eq!(text.lines().count(), 10_000 * 3 + 8);
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use muster_api::document::{Incoming, Many, One, Resource};
+use muster_api::listing::Order;
 use muster_api::media;
 use muster_api::object::{AccountDetails, ObjectAttributes, ObjectsRequest, PasswordAttributes};
 use muster_api::plan::PlanAttributes;
@@ -17,7 +18,6 @@ use crate::answer::{Handled, all, one, unkept};
 use crate::app::App;
 use crate::extract::{Asking, Document, Key, Path, Query};
 use crate::handler::plan::create::saved;
-use crate::handler::server::list::counted;
 use crate::handler::{Reading, plan};
 use crate::negotiate::accept;
 use crate::refusal::Refusal;
@@ -55,18 +55,15 @@ pub async fn list(
     let space = SpaceName(query.remove("space").unwrap_or_else(muster_api::plan::default_space));
     let (of, sort) = (query.remove("of"), query.remove("sort"));
     let filters = filters(class, &query)?;
-    let sort = sort.map(|sort| sorting(class, &sort)).transpose()?;
+    let order = sort.map_or_else(Order::by_name, |sort| Order::read(&sort));
+    known(class, &order.field)?;
     let account = AccountName::from(name.as_str());
     let seen = app.engine.objects(&authority, &space, &account, class, of.as_deref()).await?;
     let mut said: Vec<Resource<ObjectAttributes>> = seen.into_iter().map(Resource::from).collect();
     said.retain(|object| {
         filters.iter().all(|(word, wanted)| value_of(object, word).eq_ignore_ascii_case(wanted))
     });
-    let (word, turned) = sort.unwrap_or(("name".into(), false));
-    said.sort_by_cached_key(|object| counted(&value_of(object, &word)));
-    if turned {
-        said.reverse();
-    }
+    order.sort(&mut said, value_of);
     all(said)
 }
 
@@ -103,15 +100,6 @@ fn filters(class: ObjectClass, query: &BTreeMap<String, String>) -> Result<Vec<(
         filters.push((word.to_owned(), value.clone()));
     }
     Ok(filters)
-}
-
-fn sorting(class: ObjectClass, sort: &str) -> Result<(String, bool), Refusal> {
-    let (word, turned) = match sort.strip_prefix('-') {
-        Some(word) => (word, true),
-        None => (sort, false),
-    };
-    known(class, word)?;
-    Ok((word.to_owned(), turned))
 }
 
 /// Proposes what is wanted of objects of an account as a plan, a step each.

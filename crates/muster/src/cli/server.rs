@@ -109,4 +109,10 @@ pub struct ServerList {
     /// Only `running` or `stopped` ones
     #[arg(long)]
     pub power: Option<String>,
+    /// Only those with this value, e.g. location=SdnSpb; may be given several times
+    #[arg(long = "where", value_name = "FIELD=VALUE")]
+    pub filters: Vec<String>,
+    /// In the order of this field; `-` before it turns the order
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    pub sort: Option<String>,
 }

@@ -1,9 +1,8 @@
 //! `muster server list|show|ssh|exec`.
 
-use std::collections::BTreeMap;
-
 use muster_api::cursor::Cursor;
 use muster_api::exec::{ExecRequest, PasswordRequest};
+use muster_api::listing::{Order, value_of};
 use muster_api::log::{LogFilter, OutputFrom};
 use muster_api::plan::{PurposeSaid, default_space};
 use muster_api::server::ServerAttributes;
@@ -37,18 +36,23 @@ async fn list(which: &ServerList, context: &Context<'_>) -> Result<Vec<Row<Serve
         Some(name) => vec![name.clone()],
         None => context.client.accounts().await?.into_iter().map(|account| account.id).collect(),
     };
-    let mut filters = BTreeMap::new();
+    let mut query = super::object::query(&which.filters, which.sort.as_deref())?;
     for (field, value) in [("infrastructure", &which.infra), ("state", &which.state), ("power", &which.power)]
     {
         if let Some(value) = value {
-            filters.insert(field.to_owned(), value.clone());
+            query.insert(format!("filter[{field}]"), value.clone());
         }
     }
+    let several = accounts.len() > 1;
     let mut servers = Vec::new();
     for account in accounts {
-        servers.extend(rows(context.client.servers(&account, &filters).await?));
+        servers.extend(context.client.servers(&account, &query).await?);
     }
-    Ok(servers)
+    if several {
+        let order = which.sort.as_deref().map_or_else(Order::by_name, Order::read);
+        order.sort(&mut servers, value_of);
+    }
+    Ok(rows(servers))
 }
 
 async fn show(name: &str, account: Option<String>, context: &Context<'_>) -> Result<Answer, Failure> {

@@ -114,6 +114,76 @@ fn bench_plan() {
     }
 }
 
+/// Lists of 5,000 servers and an inventory of 10,000 hosts, beside what people type instead.
+#[test]
+fn bench_list() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("infra")).unwrap();
+    let file = "version: 1\nlocation: SdnSpb\nstats: false\nservers:\n  web: { count: 5000, image: Ubuntu 22.04, cpu: 1, \
+                ram: 1 GiB, disk: 20 GiB ssd }\n";
+    std::fs::write(folder.path().join("infra/shop.yaml"), file).unwrap();
+    let cloud = cloud();
+    let update = ["infra", "update", "shop", "--yes", "--quiet"];
+    assert!(muster(folder.path(), &cloud, &update).stdout(Stdio::null()).status().unwrap().success());
+    println!("{:<64}  {:>9}  {:>9}  {:>9}", "5,000 servers", "CPU s", "wall s", "peak MB");
+    let row = |what: &str, cost: &Cost| {
+        println!("{what:<64}  {:>9.3}  {:>9.3}  {:>9.1}", cost.cpu_s, cost.wall_s, cost.peak_mb);
+    };
+    let list: [&[&str]; 4] = [
+        &["server", "list", "--format", "table"],
+        &["server", "list", "--format", "table", "--where", "name=web-4999"],
+        &["server", "list", "--format", "table", "--sort=-name"],
+        &["server", "list", "--format", "json"],
+    ];
+    for arguments in list {
+        let cost = measured(|| muster(folder.path(), &cloud, arguments));
+        row(&format!("muster {}", arguments.join(" ")), &cost);
+    }
+    // The provider's part of it: the same list, and nothing done with it.
+    let fetch = format!("curl -fsS -H 'Authorization: Bearer {KEY}' {}/server", cloud.url);
+    let shell = |script: String| {
+        measured(move || {
+            let mut command = Command::new("sh");
+            command.args(["-c", &script]);
+            command
+        })
+    };
+    row("curl (the request alone)", &shell(format!("{fetch} > /dev/null")));
+    let fields = "jq -r '.[] | [.ID, .Name, .State, .CPU, .RAM, .HDD, .DCLocation, .Image, .IP] | @tsv'";
+    row("curl | jq | column", &shell(format!("{fetch} | {fields} | column -t -s '\t' > /dev/null")));
+    inventory(folder.path());
+}
+
+/// Writing an inventory, in this process; a stock Ansible that reads it is the peer.
+fn inventory(folder: &Path) {
+    use muster_model::ansible::{Inventory, InventoryHost};
+    let path = folder.join("hosts.yml");
+    let write = || {
+        let began = tokio::time::Instant::now();
+        let hosts = (0..10_000).map(|number| InventoryHost {
+            name: format!("web-{number}"),
+            address: format!("192.0.2.{}", number % 250),
+            port: 22,
+            user: "root".to_owned(),
+            groups: ["web".to_owned(), "front-end".to_owned()].into(),
+            playbook: None,
+            vars: [("release".to_owned(), number.into())].into(),
+        });
+        let text = Inventory::build(hosts).unwrap().to_yaml();
+        std::fs::write(&path, text).unwrap();
+        began.elapsed().as_secs_f64()
+    };
+    let wall_s = median((0..RUNS).map(|_| write()).collect());
+    println!("{:<64}  {:>9}  {wall_s:>9.3}", "10,000 hosts: the inventory, built and written", "");
+    if Command::new("ansible-inventory").arg("--version").output().is_ok_and(|said| said.status.success()) {
+        let (read, _) = cost(Command::new("ansible-inventory").arg("-i").arg(&path).arg("--list"));
+        println!(
+            "{:<64}  {:>9.3}  {:>9.3}  {:>9.1}",
+            "ansible-inventory --list (reads it)", read.cpu_s, read.wall_s, read.peak_mb
+        );
+    }
+}
+
 /// How many requests the cloud has seen; forgets them if asked to.
 fn requests_seen(cloud: &Cloud, forget: bool) -> usize {
     let url = format!("{}/_sim/journal", cloud.url);

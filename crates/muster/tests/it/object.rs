@@ -229,3 +229,23 @@ async fn words_of_records_that_are_easily_mistaken() {
     let cyrillic = place.run(&["image", "create", "образ", "--from", "web-1", "--yes"]);
     assert!(cyrillic.code == 2 && cyrillic.err.contains("--technical"), "{cyrillic:?}");
 }
+
+/// Servers are found and ordered by any of their fields, over all accounts together.
+#[tokio::test]
+async fn servers_are_found_and_ordered() {
+    let place = Place::new(&SHOP.replace("count: 2", "count: 11"));
+    done(&place, &["infra", "update", "shop", "--yes"]);
+    let names = |words: &[&str]| -> Vec<String> {
+        let all = [&["server", "list", "--format", "json"], words].concat();
+        let rows = done(&place, &all).json(0);
+        rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = names(&[]);
+    assert_eq!((all.len(), &all[1], &all[10]), (11, &"web-2".to_owned(), &"web-11".to_owned()));
+    assert_eq!(names(&["--sort=-name"])[..2], ["web-11", "web-10"]);
+    assert_eq!(names(&["--where", "name=web-7", "--where", "cpu=1"]), ["web-7"]);
+    assert_eq!(names(&["--where", "cpu=2"]), Vec::<String>::new());
+    assert_eq!(names(&["--infra", "shop", "--power", "running"]).len(), 11);
+    let wrong = place.run(&["server", "list", "--sort", "colour"]);
+    assert!(wrong.code == 2 && wrong.err.contains("it has id, name, infrastructure"), "{wrong:?}");
+}

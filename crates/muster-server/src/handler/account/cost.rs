@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use muster_api::document::{One, Resource};
+use muster_api::listing::counted;
 use muster_api::price::{CostAttributes, ServerCostSaid};
 use muster_model::id::AccountName;
 use muster_runs::price::ServerCost;
@@ -10,7 +11,6 @@ use crate::answer::{Handled, one};
 use crate::app::App;
 use crate::extract::Path;
 use crate::handler::Reading;
-use crate::handler::server::list::counted;
 
 /// What every server of an account costs now by the account's prices, strangers included, and how long the balance
 /// lasts.

@@ -1,55 +1,62 @@
 //! The servers of an account, now.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use muster_api::document::{Many, Resource};
+use muster_api::listing::{Order, value_of};
 use muster_api::media;
+use muster_api::problem::ProblemKind;
 use muster_api::server::ServerAttributes;
-use muster_model::id::AccountName;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use muster_model::id::{AccountName, SpaceName};
 
 use crate::answer::{Handled, all};
 use crate::app::App;
 use crate::extract::{Asking, Path, Query};
 use crate::negotiate::accept;
+use crate::refusal::Refusal;
 
-/// Which servers. Every filter that is given must fit.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct Which {
-    /// The Space.
-    #[serde(default = "muster_api::plan::default_space")]
-    #[param(required = false)]
-    space: String,
-    /// The name, exactly.
-    #[serde(rename = "filter[name]")]
-    name: Option<String>,
-    /// The provider's word for the state.
-    #[serde(rename = "filter[state]")]
-    state: Option<String>,
-    /// `running` or `stopped`.
-    #[serde(rename = "filter[power]")]
-    power: Option<String>,
-    /// The file that owns it; empty = strangers.
-    #[serde(rename = "filter[infrastructure]")]
-    infrastructure: Option<String>,
+/// What a server can be asked for by.
+const FIELDS: [&str; 16] = [
+    "id",
+    "name",
+    "infrastructure",
+    "state",
+    "power",
+    "cpu",
+    "ram_mb",
+    "disk_gb",
+    "disk_type",
+    "performance",
+    "location",
+    "image",
+    "address",
+    "private_addresses",
+    "created_at",
+    "account",
+];
+
+fn known(field: &str) -> Result<(), Refusal> {
+    if FIELDS.contains(&field) {
+        return Ok(());
+    }
+    let message = format!("a server has no \"{field}\"; it has {}", FIELDS.join(", "));
+    Err(Refusal::new(ProblemKind::Invalid, message))
 }
 
-impl Which {
-    fn fits(&self, server: &Resource<ServerAttributes>) -> bool {
-        let said = &server.attributes;
-        let same = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
-        same(&self.name, &said.name)
-            && same(&self.state, &said.state)
-            && same(&self.power, &said.power)
-            && same(&self.infrastructure, said.infrastructure.as_deref().unwrap_or(""))
-    }
+/// Whether a server has this value; of several addresses one is enough.
+fn fits(server: &Resource<ServerAttributes>, field: &str, wanted: &str) -> bool {
+    let is = value_of(server, field);
+    is == wanted || (field == "private_addresses" && is.split(' ').any(|one| one == wanted))
 }
 
 /// The servers of an account as the provider shows them now, strangers included.
 #[utoipa::path(get, path = "/api/v1/accounts/{name}/servers", operation_id = "server_list", tag = "servers",
-    params(("name" = String, Path, description = "The account"), Which),
+    params(("name" = String, Path, description = "The account"),
+        ("space" = Option<String>, Query, description = "The Space"),
+        ("sort" = Option<String>, Query, description = "A field; `-` before it turns the order. The name where nothing is said"),
+        ("filter[…]" = Option<String>, Query, description = "Only those with this value of a field; every one that is given must fit. An empty `infrastructure`: strangers")),
     responses(
         (status = 200, description = "The servers", body = Many<ServerAttributes>),
         (status = 502, description = "The provider did not answer well", body = muster_api::Problems)))]
@@ -58,43 +65,28 @@ pub async fn list(
     headers: HeaderMap,
     Asking(authority): Asking,
     Path(name): Path<String>,
-    Query(which): Query<Which>,
+    Query(mut query): Query<BTreeMap<String, String>>,
 ) -> Handled {
     accept(&headers, &[media::JSON_API])?;
+    let space = SpaceName(query.remove("space").unwrap_or_else(muster_api::plan::default_space));
+    let order = query.remove("sort").map_or_else(Order::by_name, |sort| Order::read(&sort));
+    known(&order.field)?;
+    let mut filters = Vec::new();
+    for (key, value) in &query {
+        let field = key.strip_prefix("filter[").and_then(|rest| rest.strip_suffix(']')).ok_or_else(|| {
+            let message = format!("\"{key}\" is not asked for here; there are space, sort, filter[FIELD]");
+            Refusal::new(ProblemKind::Invalid, message)
+        })?;
+        known(field)?;
+        filters.push((field, value));
+    }
     let account = AccountName::from(name.as_str());
-    let mut servers = app.engine.servers(&authority, &which.space.as_str().into(), &account).await?;
-    servers.sort_by_cached_key(|(seen, _)| counted(&seen.name));
-    let said = servers.iter().map(|(seen, owner)| ServerAttributes::resource(&name, seen, owner.as_ref()));
-    all(said.filter(|server| which.fits(server)).collect())
-}
-
-/// A key that sorts names as people count: `web-2` before `web-10`.
-pub fn counted(name: &str) -> Vec<(String, u64)> {
-    let mut parts: Vec<(String, u64)> = vec![(String::new(), 0)];
-    let mut in_number = false;
-    for char in name.chars() {
-        if in_number && !char.is_ascii_digit() {
-            parts.push((String::new(), 0));
-        }
-        in_number = char.is_ascii_digit();
-        if let Some((text, number)) = parts.last_mut() {
-            match char.to_digit(10) {
-                Some(digit) => *number = number.saturating_mul(10).saturating_add(u64::from(digit)),
-                None => text.push(char),
-            }
-        }
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::counted;
-
-    #[test]
-    fn names_are_sorted_as_people_count() {
-        let mut names = ["web-10", "db", "web-2", "web-1", "web", "a2b10", "a2b9"];
-        names.sort_by_key(|name| counted(name));
-        assert_eq!(names, ["a2b9", "a2b10", "db", "web", "web-1", "web-2", "web-10"]);
-    }
+    let seen = app.engine.servers(&authority, &space, &account).await?;
+    let said = seen.iter().map(|(seen, owner)| ServerAttributes::resource(&name, seen, owner.as_ref()));
+    let fits = |server: &Resource<ServerAttributes>| {
+        filters.iter().all(|(field, wanted)| fits(server, field, wanted))
+    };
+    let mut said: Vec<Resource<ServerAttributes>> = said.filter(fits).collect();
+    order.sort(&mut said, value_of);
+    all(said)
 }

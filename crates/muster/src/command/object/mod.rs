@@ -229,15 +229,20 @@ pub async fn carry_out(
 
 /// What `--where` says.
 fn filters(seek: &Seek) -> Result<BTreeMap<String, String>, Failure> {
+    query(&seek.filters, seek.sort.as_deref())
+}
+
+/// The question that a list asks, from what a person typed.
+pub fn query(filters: &[String], sort: Option<&str>) -> Result<BTreeMap<String, String>, Failure> {
     let mut query = BTreeMap::new();
-    for filter in &seek.filters {
+    for filter in filters {
         let (word, value) = filter
             .split_once('=')
             .ok_or_else(|| Failure::usage(format!("--where {filter}: write it like location=SdnSpb")))?;
         query.insert(format!("filter[{}]", word.trim()), value.trim().to_owned());
     }
-    if let Some(sort) = &seek.sort {
-        query.insert("sort".to_owned(), sort.clone());
+    if let Some(sort) = sort {
+        query.insert("sort".to_owned(), sort.to_owned());
     }
     Ok(query)
 }
