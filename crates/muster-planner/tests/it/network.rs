@@ -1,9 +1,13 @@
 //! Private networks.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use insta::assert_snapshot;
 use muster_model::id::NetworkName;
+use muster_model::infrastructure::{DeployEntry, Hosts, PlaybookEntry};
 use muster_model::ownership::Claim;
-use muster_model::plan::{WaitingReason, text};
+use muster_model::plan::{Action, HostAction, Risk, WaitingReason, text};
+use muster_model::policy::Purpose;
 use muster_model::server::SeenLink;
 
 use crate::apply::apply;
@@ -218,4 +222,47 @@ fn speeds_are_set_and_brought_back() {
     let mut untold = setting.clone();
     untold.at("web-1").links.iter_mut().for_each(|link| link.bandwidth_mbit = None);
     assert!(untold.plan().is_empty(), "{}", untold.text());
+}
+
+/// A check that fails ends its run, so nothing waits for one and it waits for everything: not even a deployment of the
+/// same plan is kept back by servers that do not reach each other.
+#[test]
+fn a_check_keeps_nothing_back() {
+    let mut setting = Setting::new(&["web-1", "web-2"]);
+    setting.want_network("backend", &["web-1", "web-2"]);
+    setting.policy.purpose = Purpose::Deploy;
+    setting.file.deploy = vec![DeployEntry::Playbook(PlaybookEntry {
+        playbook: "playbooks/site.yml".into(),
+        hosts: Hosts::All,
+        repeatable: true,
+        vars: BTreeMap::new(),
+    })];
+    let steps = setting.plan().steps;
+    let check = steps.last().unwrap();
+    assert!(text::describe(&check.action).starts_with("check network backend"), "{}", setting.text());
+    let mut before = BTreeSet::from([check.number]);
+    for step in steps.iter().rev().filter(|step| step.number != check.number) {
+        assert!(!step.after.contains(&check.number), "{}", setting.text());
+        let waited =
+            steps.iter().any(|later| before.contains(&later.number) && later.after.contains(&step.number));
+        assert!(waited, "the check waits for step {}: {}", step.number, setting.text());
+        before.insert(step.number);
+    }
+}
+
+/// To configure an interface of a running server may interrupt what runs there; on a new one nothing runs yet.
+#[test]
+fn configuring_a_running_server_may_interrupt() {
+    let risks = |setting: &Setting| -> Vec<Risk> {
+        let steps = setting.plan().steps.into_iter();
+        let configured = steps.filter(|step| matches!(step.action, Action::Host(HostAction::Configure(_))));
+        configured.map(|step| step.risk).collect()
+    };
+    let mut running = Setting::standing(&["web-1"]);
+    running.want_network("backend", &["web-1"]);
+    running.our_network("50", "backend", &[]);
+    assert_eq!(risks(&running), [Risk::Interrupts]);
+    let mut new = Setting::new(&["web-1"]);
+    new.want_network("backend", &["web-1"]);
+    assert_eq!(risks(&new), [Risk::None]);
 }
