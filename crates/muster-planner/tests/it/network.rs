@@ -108,27 +108,37 @@ fn a_new_network_without_dhcp() {
     assert!(setting.plan().is_empty(), "{}", setting.text());
 }
 
-/// Another address or hardware address is another link: the guest is configured for it, and tries again.
+/// Another hardware address, and without DHCP another address, is another link: the guest is configured for it, and
+/// tries again. An address that the network handed out is the network's business.
 #[test]
 fn a_link_that_changed_is_configured_anew() {
-    let mut setting = Setting::standing(&["web-1", "web-2"]);
-    setting.want_network("backend", &["web-1", "web-2"]);
-    setting.our_network("50", "backend", &["web-1", "web-2"]);
-    assert!(setting.plan().is_empty());
-    for change in [
-        |link: &mut SeenLink| link.address = "10.20.0.77".into(),
-        |link: &mut SeenLink| link.mac = "00:50:56:00:00:77".into(),
-    ] {
-        let mut changed = setting.clone();
+    let mac = |link: &mut SeenLink| link.mac = "00:50:56:00:00:77".into();
+    let address = |link: &mut SeenLink| link.address = "10.20.0.77".into();
+    let standing = |dhcp: bool| {
+        let mut setting = Setting::standing(&["web-1", "web-2"]);
+        setting.want_network("backend", &["web-1", "web-2"]);
+        setting.file.networks.get_mut(&NetworkName::from("backend")).unwrap().dhcp = dhcp;
+        setting.our_network("50", "backend", &["web-1", "web-2"]);
+        setting.seen.world.networks[0].dhcp = dhcp;
+        ["web-1", "web-2"].iter().for_each(|name| setting.inside(name, "50"));
+        assert!(setting.plan().is_empty(), "{}", setting.text());
+        setting
+    };
+    let mut handed_out = standing(true);
+    handed_out.at("web-2").links.iter_mut().filter(|link| !link.public).for_each(address);
+    assert!(handed_out.plan().is_empty(), "{}", handed_out.text());
+    for (dhcp, change) in [(true, &mac as &dyn Fn(&mut SeenLink)), (false, &mac), (false, &address)] {
+        let mut changed = standing(dhcp);
         changed.at("web-2").links.iter_mut().filter(|link| !link.public).for_each(change);
         let draft = changed.plan();
         let done: Vec<String> = draft.steps.iter().map(|step| text::describe(&step.action)).collect();
+        let way = if dhcp { "DHCP" } else { "static" };
         assert_eq!(
             done,
             [
-                "reach server web-2 over SSH",
-                "configure network backend on web-2 (DHCP)",
-                "check network backend from web-2"
+                "reach server web-2 over SSH".to_owned(),
+                format!("configure network backend on web-2 ({way})"),
+                "check network backend from web-2".to_owned()
             ]
         );
         apply(&mut changed, &draft);
