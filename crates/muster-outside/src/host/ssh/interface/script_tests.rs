@@ -1,4 +1,4 @@
-//! ICT-36: the scripts as they run in a guest, below a root of their own, where stand-ins of the programs they call
+//! The scripts as they run in a guest, below a root of their own, where stand-ins of the programs they call
 //! note what they were told; by both shells that are met as `sh`.
 
 use std::io::Write;
@@ -170,7 +170,7 @@ fn a_look_tells_who_configures() {
     assert!(!look(&guest, MAC, "10.0.0.1").matches_mac(), "another file names the device");
 }
 
-/// Every manager's file comes to its place below the root, twice the same, with nothing left beside it; the manager is
+/// ICT-36: every manager's file comes to its place below the root, twice the same, with nothing left beside it; the manager is
 /// told; and all of it goes again.
 #[test]
 fn what_is_applied_is_read_and_released() {
