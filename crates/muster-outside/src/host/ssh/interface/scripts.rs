@@ -114,7 +114,8 @@ ifupdown)
   while read -r word logical rest; do
     if [ "$word" = iface ]; then break; fi
   done < "$file"
-  ifup "$device=$logical"
+  # Some versions know no other name than the device's.
+  if [ "$logical" = "$device" ]; then ifup "$device"; else ifup "$device=$logical"; fi
   ;;
 *)
   echo "unknown manager $manager" >&2
