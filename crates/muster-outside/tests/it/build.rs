@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use muster_model::bundle::LINK;
@@ -11,6 +11,7 @@ use muster_outside::build::{BuildError, BuildRun, Builder, RealBuilder, Scripted
 use muster_outside::host::ssh::Collected;
 use muster_outside::host::ssh::deliver::DeliveredFile;
 use muster_outside::supervise::{Folder, Owner};
+use tokio::time::Instant;
 
 use crate::supervise::launcher;
 
