@@ -159,6 +159,35 @@ fn one_that_cannot_be_asked_hides_no_proof() {
     assert_eq!(updated(&stage, &three).0, 0);
 }
 
+/// A list may show the world as it was before the links; whether a server has one its own address tells.
+#[test]
+fn a_list_that_lags_hides_no_link() {
+    let lists = |stage: &Stage| {
+        let journal = stage.simulator.journal();
+        journal.iter().filter(|entry| entry.method == "GET" && entry.path == "/server").count()
+    };
+    // Only the check is left; the lists that are read until its end, of which the last one may lag.
+    let checked = |lags: Option<usize>| {
+        let stage = stage(CONFIGURED);
+        stage.hosts.answer("*", "muster-network-reach", 1, "ping\n", "");
+        assert_eq!(updated(&stage, SHOP).1.unwrap().state, RunState::Failed);
+        stage.hosts.answer("*", "muster-network-reach", 0, "ping\n", "");
+        stage.clock.pass(std::time::Duration::from_secs(10));
+        for (times, behind_ms) in lags.into_iter().flat_map(|lists| [(lists - 1, 1), (1, 600_000)]) {
+            stage.fault(serde_json::json!({
+                "match": {"method": "GET", "path": "/server"}, "times": times, "fault": {"stale_list_ms": behind_ms}
+            }));
+        }
+        let before = lists(&stage);
+        let (steps, run, _) = updated(&stage, SHOP);
+        let run = run.unwrap();
+        assert_eq!((steps, run.state), (1, RunState::Succeeded), "{:?}", run.message);
+        lists(&stage) - before
+    };
+    let in_time = checked(None);
+    assert_eq!(checked(Some(in_time)), in_time);
+}
+
 /// An answer that came over another link proves nothing about this one.
 #[test]
 fn a_way_over_another_link_is_told() {
