@@ -82,9 +82,11 @@ fn missing(recorded: Option<&Provisioned>, digest: &str) -> Option<Reason> {
     }
 }
 
-/// Appends the configuration of a server's links, one after the other, and tells the last step.
+/// Appends the configuration of a server's links, one after the other, and tells the last step. What runs on a server
+/// that is there already may be interrupted: `netplan apply` and its like touch every interface.
 pub(crate) fn configure(
     steps: &mut Steps,
+    decision: &ServerDecision<'_>,
     host: &ProvisionHost,
     links: &[GuestLink],
     mut after: StepNumber,
@@ -98,7 +100,8 @@ pub(crate) fn configure(
             network: link.network.clone(),
             dhcp: link.dhcp,
         });
-        after = steps.push(vec![after], host.name.as_str(), Action::Host(action), Why::plain(reason.clone()));
+        let why = Why { reason: reason.clone(), changes: Vec::new(), risk: interrupts(decision.seen) };
+        after = steps.push(vec![after], host.name.as_str(), Action::Host(action), why);
     }
     after
 }
@@ -135,40 +138,41 @@ struct Member {
     host: NetworkHost,
     network: ObjectRef,
     dhcp: bool,
-    /// Its latest step in this plan.
-    last: Option<StepNumber>,
     check: Option<Reason>,
 }
 
 impl Members {
-    /// Notes a server's links; `last` is its latest step.
-    pub(crate) fn add(&mut self, host: &ProvisionHost, links: Vec<GuestLink>, last: Option<StepNumber>) {
+    /// Notes a server's links.
+    pub(crate) fn add(&mut self, host: &ProvisionHost, links: Vec<GuestLink>) {
         for link in links {
             let host = NetworkHost { name: host.name.clone(), server: host.server.clone() };
-            let member = Member { host, network: link.network, dhcp: link.dhcp, last, check: link.check };
+            let member = Member { host, network: link.network, dhcp: link.dhcp, check: link.check };
             self.networks.entry(link.name).or_default().push(member);
         }
     }
 
     /// Appends one check per network in which somebody has not yet reached another. Each tries its successor in the
     /// file's order, so that no server is everybody's target. A server that is alone has nobody to reach.
+    ///
+    /// Checks come last. A run begins nothing after a failure, and a firewall between two servers must not keep
+    /// everything else, a deployment above all, from being done in this and every later run.
     pub(crate) fn check(self, steps: &mut Steps) {
+        let everything = steps.ends();
         for (network_name, members) in self.networks {
             let [first, _, ..] = members.as_slice() else { continue };
             let (network, dhcp) = (first.network.clone(), first.dhcp);
-            let (mut pairs, mut after, mut reason) = (Vec::new(), Vec::new(), None);
+            let (mut pairs, mut reason) = (Vec::new(), None);
             for (at, member) in members.iter().enumerate() {
                 let Some(why) = &member.check else { continue };
                 let peer = &members[(at + 1) % members.len()];
                 pairs.push(NetworkPair { from: member.host.clone(), to: peer.host.clone() });
-                after.extend(member.last.into_iter().chain(peer.last));
                 reason.get_or_insert_with(|| why.clone());
             }
             let Some(reason) = reason else { continue };
             let target = network_name.to_string();
             let check = ProvisionAction::CheckNetwork { network_name, network, dhcp, pairs };
             let why = Why { reason, changes: Vec::new(), risk: Risk::None };
-            steps.push(after, &target, Action::Provision(check), why);
+            steps.push(everything.clone(), &target, Action::Provision(check), why);
         }
     }
 }

@@ -56,6 +56,42 @@ fn needed<'a>(scene: &Scene<'a>) -> std::collections::BTreeSet<&'a NetworkName> 
     scene.selected().flat_map(|server| &server.networks).collect()
 }
 
+/// Refuses links that reach into another location: a private network is of one (`spec/onecloud-api.md` §1.3, §1.4). A
+/// link that is there already is not asked about.
+pub(crate) fn check_links(
+    scene: &Scene<'_>,
+    places: &NetworkPlaces<'_>,
+    says: &mut Says,
+    server: &ServerName,
+    location: &str,
+    links: &[&NetworkName],
+) {
+    for name in links {
+        let there = match places.get(name.as_str()) {
+            Some(NetworkPlace::Seen(id)) => scene.networks.get(id).map(|seen| seen.location.as_str()),
+            Some(NetworkPlace::Made) => {
+                let wanted = scene.wanted.networks.get(*name);
+                wanted
+                    .and_then(|wanted| scene.locations.find(&wanted.location).ok())
+                    .map(|one| &*one.technical)
+            }
+            Some(NetworkPlace::Closed(_)) | None => None,
+        };
+        let Some(there) = there.filter(|there| !there.is_empty() && !there.eq_ignore_ascii_case(location))
+        else {
+            continue;
+        };
+        says.refuse(
+            "network-elsewhere",
+            server.as_str(),
+            format!(
+                "The server is in {location} and the network {name} in {there}; a private network links servers of its own \
+                 location. Give both the same `location:`, or take {name} out of the server's `networks:`."
+            ),
+        );
+    }
+}
+
 fn decide<'a>(
     scene: &Scene<'a>,
     says: &mut Says,

@@ -64,28 +64,36 @@ pub(crate) fn provision(
         let configured = links.iter().all(|link| link.configure.is_none());
         if exporter == Exporter::There && !keys_missing && configured && !targets.contains(host.name.as_str())
         {
-            members.add(&host, links, track.last);
+            members.add(&host, links);
             continue;
         }
         let number = reach(steps, decision, track, &host, keys_missing.then_some(inside.keys_missing));
-        let number = interface::configure(steps, &host, &links, number);
-        members.add(&host, links, Some(number));
+        let number = interface::configure(steps, decision, &host, &links, number);
+        members.add(&host, links);
         if exporter != Exporter::There {
             only_failed &= exporter == Exporter::Failed;
             measured.push((number, host));
         }
     }
-    members.check(steps);
     if !measured.is_empty() {
         let reason = if only_failed { Reason::FailedBefore } else { Reason::NotProvisioned };
         let (after, hosts) = measured.into_iter().unzip();
         steps.push(after, scene.file(), Action::Provision(node_exporter(scene, hosts)), Why::plain(reason));
     }
-    if entries.is_empty() {
-        return;
+    if !entries.is_empty() {
+        deployment(scene, running, entries, steps);
     }
-    // After every end: differences first, all of them, then the deployment.
-    let inventory = Action::Provision(ProvisionAction::Inventory { hosts: running });
+    members.check(steps);
+}
+
+/// After every end: differences first, all of them, then the deployment.
+fn deployment(
+    scene: &Scene<'_>,
+    hosts: Vec<ProvisionHost>,
+    entries: Vec<ProvisionAction>,
+    steps: &mut Steps,
+) {
+    let inventory = Action::Provision(ProvisionAction::Inventory { hosts });
     let mut previous: StepNumber =
         steps.push(steps.ends(), scene.file(), inventory, Why::plain(Reason::Deploy));
     for action in entries {

@@ -14,6 +14,7 @@ use crate::bring_back::{Ours, bring_back};
 use crate::creation::{Creation, create};
 use crate::difference::{Target, between};
 use crate::image::{Verdict, judge};
+use crate::network;
 use crate::ownership::{Found, standing};
 use crate::scene::{NetworkPlaces, Scene};
 use crate::size;
@@ -136,6 +137,8 @@ pub(crate) fn decide<'a>(
             create(scene, says, &mut decision, location, known_ids, reason, Vec::new());
         }
     }
+    let place = decision.seen.map_or(&location.technical, |seen| &seen.location);
+    network::check_links(scene, places, says, &wanted.name, place, &decision.links);
     decision
 }
 

@@ -94,8 +94,11 @@ impl Inner {
         name: &ServerName,
         id: &ProviderId,
     ) -> Result<Host, EngineError> {
-        let list = session.watch.recent(0).await.map_err(|error| EngineError::Outside(chain(&error)))?;
-        let seen = list.get(id).ok_or_else(|| {
+        let outside = |error| EngineError::Outside(chain(&error));
+        let listed = session.watch.recent(0).await.map_err(outside)?.get(id).cloned();
+        // A list may lag behind a create; only the server's own address tells whether it is gone.
+        let seen = if listed.is_some() { listed } else { session.cloud.server(id).await.map_err(outside)? };
+        let seen = seen.ok_or_else(|| {
             EngineError::Outside(format!("server {name} (id {id}) is gone at the provider"))
         })?;
         if seen.state != ServerState::Active || !seen.power_on {
@@ -110,7 +113,7 @@ impl Inner {
         }
         let about = About::ids(ObjectKind::Server, vec![id.clone()]);
         let facts = self.store.facts_about(&session.account.identity, &about).await?;
-        self.host_of(session, name, seen, facts.owned.first()).await
+        self.host_of(session, name, &seen, facts.owned.first()).await
     }
 
     /// Waits until a server lets us in by key; where only the provider's first password works, the key is put

@@ -94,10 +94,11 @@ pub fn reached_record(network: &ProviderId) -> String {
     format!("builtin:reached:{network}")
 }
 
-/// What an interface's configuration is made from (SHA-256, hex): a link with another address is configured anew.
+/// What an interface's configuration is made from (SHA-256, hex): a link with another address is configured anew. Where
+/// the network hands addresses out, the guest follows that by itself; the provider may tell the address late or never.
 pub fn interface_digest(dhcp: bool, mac: &str, address: &str) -> String {
-    let mode = if dhcp { "dhcp" } else { "static" };
-    let text = format!("{mode}\n{}\n{}\n", mac.trim().to_ascii_lowercase(), address.trim());
+    let (mode, address) = if dhcp { ("dhcp", "") } else { ("static", address.trim()) };
+    let text = format!("{mode}\n{}\n{address}\n", mac.trim().to_ascii_lowercase());
     sha256_hex(text.as_bytes())
 }
 
@@ -107,14 +108,21 @@ mod tests {
 
     #[test]
     fn a_digest_tells_links_apart() {
-        let one = interface_digest(true, "00:50:56:00:00:0A", "10.0.0.2");
-        assert_eq!(one, interface_digest(true, " 00:50:56:00:00:0a", "10.0.0.2 "));
+        let one = interface_digest(false, "00:50:56:00:00:0A", "10.0.0.2");
+        assert_eq!(one, interface_digest(false, " 00:50:56:00:00:0a", "10.0.0.2 "));
         for other in [
-            interface_digest(false, "00:50:56:00:00:0a", "10.0.0.2"),
-            interface_digest(true, "00:50:56:00:00:0b", "10.0.0.2"),
-            interface_digest(true, "00:50:56:00:00:0a", "10.0.0.3"),
+            interface_digest(true, "00:50:56:00:00:0a", "10.0.0.2"),
+            interface_digest(false, "00:50:56:00:00:0b", "10.0.0.2"),
+            interface_digest(false, "00:50:56:00:00:0a", "10.0.0.3"),
         ] {
             assert_ne!(one, other);
         }
+    }
+    /// An address that is told late, or changes, is the network's business.
+    #[test]
+    fn an_address_that_is_handed_out_is_not_part_of_it() {
+        let one = interface_digest(true, "00:50:56:00:00:0a", "");
+        assert_eq!(one, interface_digest(true, "00:50:56:00:00:0a", "10.0.0.2"));
+        assert_ne!(one, interface_digest(true, "00:50:56:00:00:0b", ""));
     }
 }

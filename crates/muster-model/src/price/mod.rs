@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(amount("35.999").hour().to_string(), "0.00");
     }
 
-    /// ICT-63: a place is known by its public title too, if only one place has it.
+    /// A place is known by its public title too, if only one place has it.
     #[test]
     fn places_by_word_and_by_title() {
         let size = size(1, 1_024, 1, Performance::Base);

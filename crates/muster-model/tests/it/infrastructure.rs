@@ -61,7 +61,7 @@ fn defaults() {
     assert!(checked.infrastructure.stats);
 }
 
-/// ICT-36: speeds of links are whole Mbit/s; where nothing is said they are left alone.
+/// Speeds of links are whole Mbit/s; where nothing is said they are left alone.
 #[test]
 fn speeds_of_links() {
     let text = "version: 1\nnetworks: {back: {bandwidth: 50}, front: }\nservers:\n  web: {image: x, networks: [back, front], bandwidth: 20}\n  db: {image: x}\n";

@@ -11,8 +11,14 @@ use muster_outside::build::{BuildError, BuildRun, Builder, RealBuilder, Scripted
 use muster_outside::host::ssh::Collected;
 use muster_outside::host::ssh::deliver::DeliveredFile;
 use muster_outside::supervise::{Folder, Owner};
+use tokio::time::Instant;
 
 use crate::supervise::launcher;
+
+/// Between two looks.
+const POLL: Duration = Duration::from_millis(20);
+/// Longest wait for what should happen at once.
+const WAIT: Duration = Duration::from_secs(60);
 
 fn file(text: &str, mode: u32) -> DeliveredFile {
     DeliveredFile { content: Bytes::copy_from_slice(text.as_bytes()), mode }
@@ -35,6 +41,12 @@ async fn built(run: &BuildRun) -> (Result<Tree, BuildError>, String) {
     let mut said = Collected::default();
     let built = RealBuilder::new(launcher()).build(run, &mut said).await;
     (built, String::from_utf8(said.stdout).unwrap())
+}
+
+/// Whether a process still does something: one that is only waited for by its parent does not.
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 fn left(directory: &Path) -> Vec<String> {
@@ -102,13 +114,27 @@ async fn a_build_that_comes_to_nothing_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_nobody_waits_for_is_ended() {
     let directory = tempfile::tempdir().unwrap();
-    let mark = directory.path().join("goes-on");
-    let script = format!("#!/bin/sh\nsleep 2; touch {}\n", mark.display());
+    let pid_file = directory.path().join("pid");
+    let script =
+        format!("#!/bin/sh\necho $$ > {0}.new; mv {0}.new {0}\nexec sleep 600\n", pid_file.display());
     let build = run(directory.path(), "1", &script);
-    let waited = tokio::time::timeout(Duration::from_millis(800), built(&build)).await;
-    assert!(waited.is_err());
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(!mark.exists(), "it went on");
+    let begun = async {
+        loop {
+            match std::fs::read_to_string(&pid_file) {
+                Ok(pid) => return pid.trim().to_owned(),
+                Err(_) => tokio::time::sleep(POLL).await,
+            }
+        }
+    };
+    let pid = tokio::select! {
+        pid = begun => pid,
+        ended = built(&build) => panic!("it ended: {ended:?}"),
+    };
+    let deadline = Instant::now() + WAIT;
+    while is_alive(&pid) {
+        assert!(Instant::now() < deadline, "process {pid} goes on");
+        tokio::time::sleep(POLL).await;
+    }
     assert_eq!(left(directory.path()), ["1"], "its folder stays for whoever sweeps");
 }
 

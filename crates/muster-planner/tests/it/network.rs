@@ -1,9 +1,13 @@
 //! Private networks.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use insta::assert_snapshot;
 use muster_model::id::NetworkName;
+use muster_model::infrastructure::{DeployEntry, Hosts, PlaybookEntry};
 use muster_model::ownership::Claim;
-use muster_model::plan::{WaitingReason, text};
+use muster_model::plan::{Action, HostAction, Risk, WaitingReason, text};
+use muster_model::policy::Purpose;
 use muster_model::server::SeenLink;
 
 use crate::apply::apply;
@@ -104,27 +108,37 @@ fn a_new_network_without_dhcp() {
     assert!(setting.plan().is_empty(), "{}", setting.text());
 }
 
-/// Another address or hardware address is another link: the guest is configured for it, and tries again.
+/// Another hardware address, and without DHCP another address, is another link: the guest is configured for it, and
+/// tries again. An address that the network handed out is the network's business.
 #[test]
 fn a_link_that_changed_is_configured_anew() {
-    let mut setting = Setting::standing(&["web-1", "web-2"]);
-    setting.want_network("backend", &["web-1", "web-2"]);
-    setting.our_network("50", "backend", &["web-1", "web-2"]);
-    assert!(setting.plan().is_empty());
-    for change in [
-        |link: &mut SeenLink| link.address = "10.20.0.77".into(),
-        |link: &mut SeenLink| link.mac = "00:50:56:00:00:77".into(),
-    ] {
-        let mut changed = setting.clone();
+    let mac = |link: &mut SeenLink| link.mac = "00:50:56:00:00:77".into();
+    let address = |link: &mut SeenLink| link.address = "10.20.0.77".into();
+    let standing = |dhcp: bool| {
+        let mut setting = Setting::standing(&["web-1", "web-2"]);
+        setting.want_network("backend", &["web-1", "web-2"]);
+        setting.file.networks.get_mut(&NetworkName::from("backend")).unwrap().dhcp = dhcp;
+        setting.our_network("50", "backend", &["web-1", "web-2"]);
+        setting.seen.world.networks[0].dhcp = dhcp;
+        ["web-1", "web-2"].iter().for_each(|name| setting.inside(name, "50"));
+        assert!(setting.plan().is_empty(), "{}", setting.text());
+        setting
+    };
+    let mut handed_out = standing(true);
+    handed_out.at("web-2").links.iter_mut().filter(|link| !link.public).for_each(address);
+    assert!(handed_out.plan().is_empty(), "{}", handed_out.text());
+    for (dhcp, change) in [(true, &mac as &dyn Fn(&mut SeenLink)), (false, &mac), (false, &address)] {
+        let mut changed = standing(dhcp);
         changed.at("web-2").links.iter_mut().filter(|link| !link.public).for_each(change);
         let draft = changed.plan();
         let done: Vec<String> = draft.steps.iter().map(|step| text::describe(&step.action)).collect();
+        let way = if dhcp { "DHCP" } else { "static" };
         assert_eq!(
             done,
             [
-                "reach server web-2 over SSH",
-                "configure network backend on web-2 (DHCP)",
-                "check network backend from web-2"
+                "reach server web-2 over SSH".to_owned(),
+                format!("configure network backend on web-2 ({way})"),
+                "check network backend from web-2".to_owned()
             ]
         );
         apply(&mut changed, &draft);
@@ -218,4 +232,47 @@ fn speeds_are_set_and_brought_back() {
     let mut untold = setting.clone();
     untold.at("web-1").links.iter_mut().for_each(|link| link.bandwidth_mbit = None);
     assert!(untold.plan().is_empty(), "{}", untold.text());
+}
+
+/// A check that fails ends its run, so nothing waits for one and it waits for everything: not even a deployment of the
+/// same plan is kept back by servers that do not reach each other.
+#[test]
+fn a_check_keeps_nothing_back() {
+    let mut setting = Setting::new(&["web-1", "web-2"]);
+    setting.want_network("backend", &["web-1", "web-2"]);
+    setting.policy.purpose = Purpose::Deploy;
+    setting.file.deploy = vec![DeployEntry::Playbook(PlaybookEntry {
+        playbook: "playbooks/site.yml".into(),
+        hosts: Hosts::All,
+        repeatable: true,
+        vars: BTreeMap::new(),
+    })];
+    let steps = setting.plan().steps;
+    let check = steps.last().unwrap();
+    assert!(text::describe(&check.action).starts_with("check network backend"), "{}", setting.text());
+    let mut before = BTreeSet::from([check.number]);
+    for step in steps.iter().rev().filter(|step| step.number != check.number) {
+        assert!(!step.after.contains(&check.number), "{}", setting.text());
+        let waited =
+            steps.iter().any(|later| before.contains(&later.number) && later.after.contains(&step.number));
+        assert!(waited, "the check waits for step {}: {}", step.number, setting.text());
+        before.insert(step.number);
+    }
+}
+
+/// To configure an interface of a running server may interrupt what runs there; on a new one nothing runs yet.
+#[test]
+fn configuring_a_running_server_may_interrupt() {
+    let risks = |setting: &Setting| -> Vec<Risk> {
+        let steps = setting.plan().steps.into_iter();
+        let configured = steps.filter(|step| matches!(step.action, Action::Host(HostAction::Configure(_))));
+        configured.map(|step| step.risk).collect()
+    };
+    let mut running = Setting::standing(&["web-1"]);
+    running.want_network("backend", &["web-1"]);
+    running.our_network("50", "backend", &[]);
+    assert_eq!(risks(&running), [Risk::Interrupts]);
+    let mut new = Setting::new(&["web-1"]);
+    new.want_network("backend", &["web-1"]);
+    assert_eq!(risks(&new), [Risk::None]);
 }

@@ -52,6 +52,30 @@ fn location_words() {
     assert_snapshot!(format!("{ambiguous}{unknown}"));
 }
 
+/// ICT-64: a private network does not reach into another location; neither a new one nor one that is there, for a new server
+/// or for one that exists. A link that somebody made all the same is left alone.
+#[test]
+fn networks_elsewhere() {
+    let far = |setting: &mut Setting| {
+        setting.want_network("backend", &["web-1"]);
+        setting.file.networks.values_mut().for_each(|network| network.location = "DsMsk".into());
+    };
+    let new = refused_new(far);
+    assert!(new.contains("[network-elsewhere]") && new.contains("DsMsk"), "{new}");
+    assert_eq!(refused(far), new);
+    let there = refused(|setting| {
+        far(setting);
+        setting.our_network("50", "backend", &[]);
+        setting.seen.world.networks[0].location = "DsMsk".into();
+    });
+    assert_eq!(there, new);
+    let mut linked = Setting::standing(&["web-1"]);
+    far(&mut linked);
+    linked.our_network("50", "backend", &["web-1"]);
+    linked.seen.world.networks[0].location = "DsMsk".into();
+    assert!(linked.plan().refusals.is_empty(), "{}", linked.text());
+}
+
 /// Unknown, ambiguous, and offered elsewhere.
 #[test]
 fn image_words() {

@@ -63,7 +63,7 @@ async fn wanted(
         )));
     };
     let mut mask = link.mask.clone();
-    if mask.is_empty() && !configure.dhcp {
+    if mask.is_empty() && !link.address.is_empty() {
         let networks = ctx.session.watch.fresh_networks().await?;
         mask = networks
             .iter()
@@ -97,10 +97,12 @@ pub(super) async fn configure(
     let (wanted, fact) = wanted(ctx, configure, &id, &network).await?;
     let reached = ctx.engine.reach(&ctx.session, &configure.name, &id).await?;
     let done = interface::configure(ctx.engine.outside.hosts.as_ref(), &reached.host, &wanted).await?;
-    if let Configured::Now { manager, device, addresses } = done {
+    if let Configured::Now { manager, device, addresses, remark } = done {
         let (name, network) = (&configure.name, &configure.network_name);
         let addresses = addresses.join(", ");
-        let said = format!("{name}: {device} in network {network} has {addresses}, through {manager}");
+        let remark = remark.map(|remark| format!(" ({remark})")).unwrap_or_default();
+        let said =
+            format!("{name}: {device} in network {network} has {addresses}, through {manager}{remark}");
         ctx.say(said, Vec::new()).await?;
     }
     Ok((object(&id), vec![fact]))

@@ -1,8 +1,11 @@
 //! Runs that are cut into lanes: the outcome is that of one lane, whatever fails, and whoever cancels.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use muster_model::id::{LaneNumber, RunId};
+use muster_model::plan::{Action, ProvisionAction};
+use muster_model::policy::Policy;
 use muster_model::run::{EntryKind, RunState};
 use muster_runs::Engine;
 use muster_sim::onecloud::Durations;
@@ -63,6 +66,45 @@ fn a_large_run_is_carried_out_in_lanes() {
     assert_eq!(picture.len(), 20);
     // Linked by lanes 1 to 4 to what lane 0 made.
     assert!(picture.iter().all(|server| server.ends_with("networks=backend")), "{picture:#?}");
+}
+
+/// What lanes 1 to 4 linked and configured, lane 0 tries at the end: every server another one, each once.
+#[test]
+fn the_servers_of_all_lanes_try_each_other() {
+    let stage = stage(36);
+    let text = format!("{}\n", TWENTY.replace("location: SdnSpb", "location: SdnSpb\nstats: false"));
+    stage.hosts.answer("*", "muster-interface-look", 0, "root yes\ndevice eth1\nconfigured\n", "");
+    stage.hosts.answer("*", "muster-network-reach", 0, "ping\n", "");
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let plan = propose(&engine, &text, Policy::default()).await.unwrap();
+        let draft = engine.planned(plan).await.unwrap().plan.unwrap().draft;
+        let last = draft.steps.last().unwrap();
+        assert!(matches!(last.action, Action::Provision(ProvisionAction::CheckNetwork { .. })));
+        assert_eq!(draft.lane_of(last.number), LaneNumber(0));
+        let run = engine.approve(&me(), plan, None).await.unwrap();
+        let ended = ended(&engine, run).await;
+        assert_eq!(ended.state, RunState::Succeeded, "{:?}", ended.message);
+        judge(&engine, run).await;
+        let (steps, _) = update(&engine, &text, Policy::default()).await.unwrap();
+        assert_eq!(steps, 0, "a further update has nothing to do");
+    });
+    assert!(lived.result.is_some());
+    let calls = stage.hosts.calls().into_iter();
+    let tried: BTreeMap<String, String> = calls
+        .filter_map(|call| {
+            let to = call.what.split_once("muster-network-reach ")?.1.split(' ').next()?.to_owned();
+            Some((call.host, to))
+        })
+        .collect();
+    let address_of = |name: &str| {
+        let servers = stage.simulator.servers();
+        servers.iter().find(|server| server.name == name).unwrap().links[1].ip.to_string()
+    };
+    let names: Vec<String> = (1..=20).map(|number| format!("web-{number}")).collect();
+    for (at, name) in names.iter().enumerate() {
+        assert_eq!(tried[name], address_of(&names[(at + 1) % names.len()]), "{name}");
+    }
+    assert_eq!(tried.len(), names.len());
 }
 
 /// One step that fails in one lane keeps every lane from beginning anything further, and the run says what failed.
@@ -171,4 +213,40 @@ fn a_stale_plan_begins_nothing_in_any_lane() {
     });
     assert!(lived.result.is_some());
     assert_eq!(stage.writes(), 0);
+}
+
+/// The world moved, and lane 0 waits for the others to hear of it. Whoever interrupts the run or lets go of it lets go of
+/// those too, so nobody here would end them: lane 0 hears it as well, whenever it comes, and who resumes ends the run.
+#[test]
+fn lane_0_hears_while_it_waits_for_the_others() {
+    for (leave, after_ms) in
+        [true, false].into_iter().flat_map(|leave| [0, 1, 20, 50, 90, 150].map(|ms| (leave, ms)))
+    {
+        let stage = stage(37);
+        let lived = stage.process(Cut::Never, async |engine: Engine| {
+            let plan = propose(&engine, TWENTY, outside_only()).await.unwrap();
+            engine.planned(plan).await.unwrap();
+            stage.drift(serde_json::json!({"create": {"Name": "web-3", "CPU": 8, "RAM": 8192, "HDD": 100}}));
+            let run = engine.approve(&me(), plan, None).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            if leave {
+                // The process is told to end, as by SIGTERM.
+                let closed = tokio::time::timeout(Duration::from_secs(60), engine.close()).await;
+                closed.expect("it ends").unwrap();
+                return;
+            }
+            // Refused where the run is over already.
+            if engine.hand_over(&me(), run).await.is_err() {
+                return;
+            }
+            let let_go = async {
+                while engine.is_busy().await {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(60), let_go).await.expect("it lets go");
+        });
+        assert!(lived.result.is_some(), "{leave} {after_ms}");
+        assert_eq!(stage.writes(), 0);
+    }
 }

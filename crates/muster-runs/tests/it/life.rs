@@ -1,13 +1,14 @@
 //! Life with an account: what happens to it and to its offers between two runs, and in the middle of one.
 
+use muster_model::Secret;
 use muster_model::account::AccountSettings;
 use muster_model::policy::{Policy, Purpose};
 use muster_model::run::{Run, RunState};
 use muster_runs::Engine;
-use muster_sim::onecloud::Durations;
+use muster_sim::onecloud::{Durations, Simulator, SimulatorConfig};
 use serde_json::json;
 
-use crate::process::{Cut, Stage, ended, me, outside_only, propose_as, update};
+use crate::process::{Cut, KEY, Stage, ended, me, outside_only, propose_as, propose_to, update};
 
 fn file(servers: usize) -> String {
     format!(
@@ -138,4 +139,109 @@ fn two_files_claim_one_server() {
     assert_eq!((servers.len(), servers[0].id), (1, id));
     let refused = change("shop", outside_only()).unwrap_err();
     assert!(refused.contains("other"), "{refused}");
+}
+
+/// A file in a second account of the same customer.
+struct Second {
+    stage: Stage,
+}
+
+impl Second {
+    const NAME: &str = "second";
+
+    /// A provider with two projects, the second of them a registered account.
+    fn new() -> Second {
+        let key = KEY.replace("00", "ab");
+        let mut stage = Stage::new(27);
+        let config = SimulatorConfig::new(vec![KEY.to_owned(), key.clone()], stage.clock.clone());
+        stage.simulator = Simulator::new(config);
+        let lived = stage.process(Cut::Never, async |engine: Engine| {
+            let (url, settings) = ("http://127.0.0.1:1".to_owned(), stage.settings.clone());
+            let space = "default".into();
+            engine
+                .register(&me(), &space, Second::NAME.into(), url, Secret::new(key), settings)
+                .await
+                .unwrap();
+        });
+        lived.result.unwrap();
+        Second { stage }
+    }
+
+    /// The plan's steps there (`None`: in the file's own account), carried out; or why it is refused.
+    fn apply(&self, account: Option<&str>, text: &str, policy: Policy) -> Result<usize, String> {
+        let lived = self.stage.process(Cut::Never, async |engine: Engine| {
+            let plan = propose_to(&engine, account, "shop", text, policy).await.unwrap();
+            let draft = engine.planned(plan).await.unwrap().plan.unwrap().draft;
+            if !draft.refusals.is_empty() {
+                return Err(format!("{:?}", draft.refusals));
+            }
+            if !draft.steps.is_empty() {
+                let run = engine.approve(&me(), plan, None).await.unwrap();
+                let run = ended(&engine, run).await;
+                assert_eq!(run.state, RunState::Succeeded, "{run:?}");
+            }
+            Ok(draft.steps.len())
+        });
+        lived.result.unwrap()
+    }
+
+    /// Numbers and names of the servers and networks of a project.
+    fn standing(&self, project: usize) -> Vec<(u64, String)> {
+        let servers = self.stage.simulator.servers_of(project).into_iter().map(|one| (one.id, one.name));
+        let networks = self.stage.simulator.networks_of(project).into_iter().map(|one| (one.id, one.name));
+        servers.chain(networks).collect()
+    }
+}
+
+/// One file, applied to two accounts: the same names stand in both, each with records of its own, and whatever is
+/// changed, lost, given up or deleted in one, the other is as it was and has nothing to do.
+#[test]
+fn one_file_in_two_accounts() {
+    let second = Second::new();
+    let there = Some(Second::NAME);
+    let text = |servers: usize| {
+        let linked = file(servers).replace("20 GiB ssd", "20 GiB ssd, networks: [backend]");
+        format!("{linked}networks:\n  backend: {{ dhcp: true }}\n")
+    };
+    let both = text(2);
+    assert!(second.apply(None, &both, outside_only()).unwrap() > 0);
+    let first = second.standing(0);
+    assert_eq!(first.len(), 3, "{first:?}");
+    assert!(second.standing(1).is_empty());
+    assert!(
+        second.apply(there, &both, outside_only()).unwrap() > 0,
+        "what stands elsewhere does not stand here"
+    );
+    let names = |standing: &[(u64, String)]| -> Vec<String> {
+        standing.iter().map(|(_, name)| name.clone()).collect()
+    };
+    assert_eq!(names(&second.standing(1)), names(&first));
+    assert!(second.standing(1).iter().all(|one| !first.contains(one)), "each has its own");
+
+    let untouched = || {
+        assert_eq!(second.standing(0), first);
+        assert_eq!(second.apply(None, &both, outside_only()), Ok(0));
+        assert_eq!(second.standing(0), first);
+    };
+    assert_eq!(second.apply(there, &both, outside_only()), Ok(0));
+    untouched();
+    // One that was lost there is made there.
+    second.stage.drift(json!({"server": "web-1", "delete": true, "project": 1}));
+    untouched();
+    assert!(second.apply(there, &both, outside_only()).unwrap() > 0);
+    untouched();
+    // Fewer there, and one that is given up there.
+    let allowed = Policy { allow_deletes: Some(9), ..outside_only() };
+    assert!(second.apply(there, &text(1), allowed.clone()).unwrap() > 0);
+    assert_eq!(names(&second.standing(1)), ["web-1", "backend"]);
+    untouched();
+    let one = ["web-1".to_owned()].into();
+    let disown = Policy { purpose: Purpose::Disown, names: one, ..outside_only() };
+    assert_eq!(second.apply(there, &text(1), disown.clone()), Ok(1));
+    untouched();
+    assert_eq!(second.apply(there, &text(1), Policy { purpose: Purpose::Adopt, ..disown }), Ok(1));
+    // All of it there.
+    assert!(second.apply(there, &text(1), Policy { purpose: Purpose::Destroy, ..allowed }).unwrap() > 0);
+    assert_eq!(second.standing(1), []);
+    untouched();
 }

@@ -1,4 +1,4 @@
-//! ICT-36: what becomes of a network inside the guests, and of the speed of its links.
+//! What becomes of a network inside the guests, and of the speed of its links.
 
 use bytes::Bytes;
 use muster_model::policy::Policy;
@@ -55,14 +55,18 @@ fn well(stage: &Stage, text: &str) -> String {
     said
 }
 
-/// Commands of one kind that were run inside, by their script's name.
+/// Commands of one kind that were run inside, by their script's name; the root of their files is the guest's own.
 fn ran(stage: &Stage, script: &str) -> Vec<String> {
     let calls = stage.hosts.calls().into_iter();
     calls
-        .filter_map(|call| Some(format!("{}: {}", call.host, call.what.split_once(script)?.1.trim())))
+        .filter_map(|call| {
+            let arguments = call.what.split_once(script)?.1.trim();
+            Some(format!("{}: {}", call.host, arguments.strip_prefix("'' ").unwrap_or(arguments)))
+        })
         .collect()
 }
 
+/// ICT-36: servers that the file links to a network are configured inside and reach each other; then nothing is left.
 #[test]
 fn links_are_configured_and_tried_once() {
     let stage = stage("root yes\ndevice eth1\nmanager systemd-networkd\naddress 10.99.0.5/16\n");
@@ -77,14 +81,17 @@ fn links_are_configured_and_tried_once() {
     assert!(said.contains("eth1 in network backend has 10.99.0.5/16, through systemd-networkd"), "{said}");
     let mut tried = ran(&stage, "muster-network-reach");
     tried.sort();
-    let addresses: Vec<String> = stage
-        .simulator
-        .servers()
-        .iter()
-        .flat_map(|server| server.links.iter().filter(|link| link.ip.to_string().starts_with("10.")))
-        .map(|link| link.ip.to_string())
-        .collect();
-    assert_eq!(tried, [format!("web-1: {} 5", addresses[1]), format!("web-2: {} 5", addresses[0])]);
+    let servers = stage.simulator.servers();
+    let links: Vec<_> = servers.iter().map(|server| server.links[1].clone()).collect();
+    let addresses: Vec<String> = links.iter().map(|link| link.ip.to_string()).collect();
+    // Each over its own link, to the other's address.
+    assert_eq!(
+        tried,
+        [
+            format!("web-1: {} 5 {}", addresses[1], links[0].mac.to_lowercase()),
+            format!("web-2: {} 5 {}", addresses[0], links[1].mac.to_lowercase())
+        ]
+    );
     assert!(
         said.contains(&format!("web-1 ({}) reaches web-2 ({}) by ping", addresses[0], addresses[1])),
         "{said}"
@@ -132,6 +139,65 @@ fn servers_that_do_not_reach_each_other_fail_and_are_tried_again() {
     assert_eq!(updated(&stage, SHOP).0, 0);
 }
 
+/// A server that could not be asked does not take from the others what they proved, and only it is asked again.
+#[test]
+fn one_that_cannot_be_asked_hides_no_proof() {
+    let stage = stage(CONFIGURED);
+    let three = SHOP.replace("count: 2", "count: 3");
+    stage.hosts.answer("web-2", "muster-network-reach", 127, "", "sh: not found");
+    let (_, run, _) = updated(&stage, &three);
+    let run = run.unwrap();
+    assert_eq!(run.state, RunState::Failed);
+    let message = run.message.unwrap();
+    assert!(message.contains("web-2 was not asked: ") && !message.contains("web-1"), "{message}");
+    let before = ran(&stage, "muster-network-reach").len();
+    stage.hosts.answer("web-2", "muster-network-reach", 0, "ping\n", "");
+    let said = well(&stage, &three);
+    assert!(said.contains("web-2 (10.") && !said.contains("web-3 (10.0"), "{said}");
+    let again = ran(&stage, "muster-network-reach").split_off(before);
+    assert!(again.len() == 1 && again[0].starts_with("web-2: "), "{again:?}");
+    assert_eq!(updated(&stage, &three).0, 0);
+}
+
+/// A list may show the world as it was before the links; whether a server has one its own address tells.
+#[test]
+fn a_list_that_lags_hides_no_link() {
+    let lists = |stage: &Stage| {
+        let journal = stage.simulator.journal();
+        journal.iter().filter(|entry| entry.method == "GET" && entry.path == "/server").count()
+    };
+    // Only the check is left; the lists that are read until its end, of which the last one may lag.
+    let checked = |lags: Option<usize>| {
+        let stage = stage(CONFIGURED);
+        stage.hosts.answer("*", "muster-network-reach", 1, "ping\n", "");
+        assert_eq!(updated(&stage, SHOP).1.unwrap().state, RunState::Failed);
+        stage.hosts.answer("*", "muster-network-reach", 0, "ping\n", "");
+        stage.clock.pass(std::time::Duration::from_secs(10));
+        for (times, behind_ms) in lags.into_iter().flat_map(|lists| [(lists - 1, 1), (1, 600_000)]) {
+            stage.fault(serde_json::json!({
+                "match": {"method": "GET", "path": "/server"}, "times": times, "fault": {"stale_list_ms": behind_ms}
+            }));
+        }
+        let before = lists(&stage);
+        let (steps, run, _) = updated(&stage, SHOP);
+        let run = run.unwrap();
+        assert_eq!((steps, run.state), (1, RunState::Succeeded), "{:?}", run.message);
+        lists(&stage) - before
+    };
+    let in_time = checked(None);
+    assert_eq!(checked(Some(in_time)), in_time);
+}
+
+/// An answer that came over another link proves nothing about this one.
+#[test]
+fn a_way_over_another_link_is_told() {
+    let stage = stage(CONFIGURED);
+    stage.hosts.answer("web-1", "muster-network-reach", 1, "elsewhere eth0\n", "");
+    let (_, run, _) = updated(&stage, SHOP);
+    let message = run.unwrap().message.unwrap();
+    assert!(message.contains("): its way there leads over eth0, which is not that link"), "{message}");
+}
+
 #[test]
 fn an_unlink_takes_the_configuration_along() {
     let stage = stage(CONFIGURED);
@@ -146,7 +212,10 @@ fn an_unlink_takes_the_configuration_along() {
     let said = well(&stage, &without);
     let released = ran(&stage, "muster-interface-release");
     assert_eq!(released.len(), 1, "{released:?}");
-    assert!(released[0].starts_with("web-1: muster-005056"), "{released:?}");
+    assert!(
+        released[0].starts_with("web-1: muster-005056") && released[0].ends_with(" eth1"),
+        "{released:?}"
+    );
     assert!(said.contains("the configuration of network backend stays on web-2, because"), "{said}");
     assert!(stage.picture().iter().all(|server| server.ends_with("networks=")), "{:?}", stage.picture());
     assert_eq!(updated(&stage, &without).0, 0);
@@ -186,6 +255,8 @@ fn speeds(stage: &Stage) -> Vec<Vec<u32>> {
     servers.iter().map(|server| server.links.iter().map(|link| link.bandwidth).collect()).collect()
 }
 
+/// ICT-36: links to the networks of the file get the speed that it says; what nobody said anything of has the provider's
+/// own.
 #[test]
 fn speeds_are_set_and_brought_back() {
     let stage = Stage::new(37);
@@ -198,6 +269,8 @@ fn speeds_are_set_and_brought_back() {
         });
         lived.result.unwrap()
     };
+    assert_eq!(run(SHOP).1, Some((RunState::Succeeded, None)));
+    assert_eq!(speeds(&stage), [[10, 10], [10, 10]]);
     assert_eq!(run(&fast).1, Some((RunState::Succeeded, None)));
     assert_eq!(speeds(&stage), [[20, 50], [20, 50]]);
     assert_eq!(run(&fast), (0, None));

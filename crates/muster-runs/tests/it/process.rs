@@ -297,6 +297,17 @@ pub async fn propose_as(
     text: &str,
     policy: Policy,
 ) -> Result<PlanId, EngineError> {
+    propose_to(engine, None, infrastructure, text, policy).await
+}
+
+/// The same, in another account than the file's.
+pub async fn propose_to(
+    engine: &Engine,
+    account: Option<&str>,
+    infrastructure: &str,
+    text: &str,
+    policy: Policy,
+) -> Result<PlanId, EngineError> {
     let content = Bytes::copy_from_slice(text.as_bytes());
     let sha256 = ring::digest::digest(&ring::digest::SHA256, &content)
         .as_ref()
@@ -313,7 +324,7 @@ pub async fn propose_as(
         vars: BTreeMap::new(),
         var_files: Vec::new(),
         env: BTreeMap::new(),
-        account: None,
+        account: account.map(Into::into),
         policy,
         idempotency_key: None,
     };

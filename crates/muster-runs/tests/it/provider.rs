@@ -122,8 +122,9 @@ impl Setting for Simulated {
 }
 
 macro_rules! tests_on_the_simulator {
-    ($($theme:ident::$case:ident),+ $(,)?) => {
+    ($($(#[$about:meta])* $theme:ident::$case:ident),+ $(,)?) => {
         $(
+            $(#[$about])*
             #[tokio::test(start_paused = true)]
             async fn $case() {
                 let setting = super::Simulated::new();
@@ -138,7 +139,7 @@ mod on_onecloud {
     every_case!(tests_on_the_simulator);
 }
 
-/// NEP-03: the simulated 1cloud can bring about every case.
+/// The simulated 1cloud can bring about every case.
 #[test]
 fn nothing_is_left_out() {
     assert_eq!(suite::lacks(CANNOT), []);

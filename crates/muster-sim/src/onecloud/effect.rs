@@ -13,6 +13,8 @@ use crate::machines::{Interface, MachineSpec};
 
 /// Number that links to the shared public network show as `NetworkID`; no private network has it.
 pub(super) const SHARED_NETWORK: u64 = 1;
+/// Mbit/s of a link of which nothing else was said.
+const LINK_BANDWIDTH: u32 = 10;
 
 impl World {
     /// A link of a server to a private network, with its address. None if the network is gone.
@@ -31,7 +33,7 @@ impl World {
                 mac: chance::mac(id),
                 mask: PRIVATE_MASK,
                 gateway: None,
-                bandwidth: 1000,
+                bandwidth: LINK_BANDWIDTH,
             });
         });
         link

@@ -37,6 +37,7 @@ async fn links_come_and_go_with_their_actions() {
     let link = client.server(id).await["LinkedNetworks"][1].clone();
     assert_eq!((&link["NetworkID"], &link["NetworkName"]), (&json!(network), &json!("back")));
     assert!(link["IP"].as_str().unwrap().starts_with("10."));
+    assert_eq!(link["Bandwidth"], 10, "where nobody asked for another speed");
     let linked = client.get(&format!("/network/{network}")).await.ok()["LinkedServers"].clone();
     assert_eq!((&linked[0]["ServerID"], &linked[0]["MAC"]), (&json!(id), &link["MAC"]));
     assert_eq!(client.get("/network").await.ok()[0]["LinkedServers"], linked);

@@ -56,6 +56,7 @@ struct Patterns {
     id_in_name: regex::Regex,
     function: regex::Regex,
     attribute: regex::Regex,
+    case: regex::Regex,
 }
 
 impl Patterns {
@@ -66,14 +67,20 @@ impl Patterns {
             id_in_name: pattern(r"(?:^|_)(ict|alf|nep|edg)_([0-9]+)(?:_|$)"),
             function: pattern(r"^\s*(?:pub(?:\([^)]*\))? )?(?:async )?fn ([a-zA-Z0-9_]+)"),
             attribute: pattern(r"^\s*#\[(?:[a-z_]+::)*test\b"),
+            case: pattern(r"^\s*([a-z_]+::[a-z0-9_]+),$"),
         }
     }
 }
 
-/// Finds the test functions of one file and the ids in their doc comments (`ICT-42`) or names (`ict_42`).
+/// How the list of cases begins of which macros make tests, one for each case and provider.
+const CASES: &str = "$tests! {";
+
+/// Finds the test functions of one file and the ids in their doc comments (`ICT-42`) or names (`ict_42`), and the same
+/// of a list of cases.
 fn claims_in(file: &str, text: &str, patterns: &Patterns) -> Vec<Claim> {
-    let Patterns { id, id_in_name, function, attribute } = patterns;
+    let Patterns { id, id_in_name, function, attribute, case } = patterns;
     let (mut claims, mut ids, mut is_test, mut open_brackets) = (Vec::new(), Vec::new(), false, 0_i64);
+    let mut in_cases = false;
     for line in text.lines() {
         let trimmed = line.trim_start();
         let brackets =
@@ -100,7 +107,15 @@ fn claims_in(file: &str, text: &str, patterns: &Patterns) -> Vec<Claim> {
                 claims.push(Claim { file: file.to_owned(), function: name, ids: std::mem::take(&mut ids) });
             }
             is_test = false;
+        } else if let Some(found) = case.captures(line)
+            && in_cases
+        {
+            if !ids.is_empty() {
+                let function = found[1].to_owned();
+                claims.push(Claim { file: file.to_owned(), function, ids: std::mem::take(&mut ids) });
+            }
         } else if !trimmed.starts_with("//") {
+            in_cases = trimmed == CASES;
             ids.clear();
             is_test = false;
         }
@@ -239,6 +254,17 @@ fn claims_are_found() {
     |#[test]
     |fn plain() {}
     |
+    |$tests! {
+    |    /// NEP-03: a case of a list.
+    |    life::one_lives,
+    |    life::another_lives,
+    |}
+    |
+    |list! {
+    |    /// NEP-99: a list of something else.
+    |    life::nothing,
+    |}
+    |
     |proptest! {
     |    /// ICT-09: generated.
     |    #[test]
@@ -249,8 +275,12 @@ fn claims_are_found() {
         .into_iter()
         .map(|claim| (claim.function, claim.ids.join(" ")))
         .collect();
-    let expected =
-        [("second_update_is_silent", "ICT-04 ICT-65"), ("ict_12_creates", "ICT-12"), ("converges", "ICT-09")];
+    let expected = [
+        ("second_update_is_silent", "ICT-04 ICT-65"),
+        ("ict_12_creates", "ICT-12"),
+        ("life::one_lives", "NEP-03"),
+        ("converges", "ICT-09"),
+    ];
     assert_eq!(found, expected.map(|(function, ids)| (function.to_owned(), ids.to_owned())));
 }
 

@@ -331,6 +331,10 @@ async fn a_rollback_on_machines_brings_code_and_playbooks_back() {
         ["code:/srv/app", "playbooks/site.yml", "code:/srv/app", "playbooks/site.yml"]
     );
     assert_eq!(inside("4"), first);
-    assert!(inside("2").iter().zip(&first).all(|(second, first)| second.1 != first.1));
+    let second = inside("2");
+    assert_eq!(second.len(), first.len());
+    for (second, first) in second.iter().zip(&first) {
+        assert!(second.0 == first.0 && second.1 != first.1, "{second:?} {first:?}");
+    }
     infra(&["destroy", "shop", "--yes", "--allow-deletes", "2"]);
 }

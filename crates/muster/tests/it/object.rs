@@ -1,7 +1,7 @@
 //! Objects of an account with the real program against the simulated provider: images, networks, keys, DNS, storage,
 //! servers made anew and copied; and all of it taken back.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::place::{Place, Ran, SHOP};
 
@@ -127,9 +127,8 @@ async fn domains_and_records_are_managed() {
     assert!(broken.code == 2 && broken.err.contains("expected IPv4 address"), "{broken:?}");
 }
 
-/// Keys and images are managed. ICT-67: the balance and the project of the account are shown.
 #[tokio::test]
-async fn keys_images_and_the_account_are_managed() {
+async fn keys_and_images_are_managed() {
     let place = Place::new(SHOP);
     std::fs::write(place.project().join("me.pub"), "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA me\n").unwrap();
     done(&place, &["key", "add", "laptop", "me.pub", "--yes"]);
@@ -149,10 +148,28 @@ async fn keys_images_and_the_account_are_managed() {
 
     let wrong = place.run(&["image", "list", "--where", "colour=red"]);
     assert!(wrong.code == 2 && wrong.err.contains("it has id, name, state, "), "{wrong:?}");
-    let balance = done(&place, &["account", "balance", "--format", "json"]).json(0);
-    assert!(balance["balance"].is_string(), "{balance}");
-    let project = done(&place, &["account", "project", "--format", "json"]).json(0);
-    assert!(project["customer"].is_string(), "{project}");
+}
+
+/// ICT-67: the balance and the project of the account are shown, as they are now.
+#[tokio::test]
+async fn balance_and_project_are_shown() {
+    let place = Place::new(SHOP);
+    let shown = |what: &str| done(&place, &["account", what, "--format", "json"]).json(0);
+    for roubles in [1234.5, -10.25, 0.0] {
+        place.sim("drift", json!({"balance": roubles})).await;
+        let balance = shown("balance")["balance"].as_str().unwrap().to_owned();
+        assert_eq!(balance.parse::<f64>().unwrap(), roubles);
+        let text = done(&place, &["account", "balance"]).out;
+        assert!(text.contains(&balance), "{balance}: {text}");
+        let project = shown("project");
+        assert_eq!(
+            (&project["customer"], &project["project"]),
+            (&json!("7001"), &json!("8001")),
+            "{project}"
+        );
+        let left = project["project_balance"][0]["real"].as_str().unwrap();
+        assert_eq!(left.parse::<f64>().unwrap(), roubles, "{project}");
+    }
 }
 
 /// A storage user's password is shown to who asks for it, and stands nowhere else.

@@ -1,4 +1,4 @@
-//! ICT-67: prices, the cost of plans and of an account, and the days that its balance lasts, with the real binary
+//! Prices, the cost of plans and of an account, and the days that its balance lasts, with the real binary
 //! against the simulated cloud.
 
 use std::process::Command;
@@ -105,6 +105,7 @@ fn prices_are_shown_and_removed(place: &Place) {
     assert_eq!(place.run(&["secret", "list"]).out, "No secrets.\n", "prices are no secrets of a person");
 }
 
+/// ICT-67: with prices the balance is shown with the days that it lasts.
 #[tokio::test]
 async fn prices_and_costs() {
     let place = Place::new(SHOP);

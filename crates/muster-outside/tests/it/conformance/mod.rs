@@ -10,8 +10,9 @@ mod memory;
 pub use self::machines::place as machines_place;
 
 macro_rules! tests_on_the_stand_in {
-    ($($theme:ident::$case:ident),+ $(,)?) => {
+    ($($(#[$about:meta])* $theme:ident::$case:ident),+ $(,)?) => {
         $(
+            $(#[$about])*
             #[tokio::test(start_paused = true)]
             async fn $case() {
                 let setting = super::memory::StandIn::new();
@@ -24,8 +25,9 @@ macro_rules! tests_on_the_stand_in {
 
 /// `machines` in a path bounds how many boot at once.
 macro_rules! tests_on_local_machines {
-    ($($theme:ident::$case:ident),+ $(,)?) => {
+    ($($(#[$about:meta])* $theme:ident::$case:ident),+ $(,)?) => {
         $(
+            $(#[$about])*
             #[tokio::test(flavor = "multi_thread")]
             async fn $case() {
                 let Some(setting) = super::machines::Real::new(stringify!($case)).await else { return };
@@ -45,8 +47,7 @@ mod on_local_machines {
     every_case!(tests_on_local_machines);
 }
 
-/// NEP-03: what a setting cannot bring about is no secret: who makes one able to do more, or another one unable, says
-/// so here.
+/// What a setting cannot bring about is no secret: who makes one able to do more, or another one unable, says so here.
 #[test]
 fn what_a_setting_cannot_do_is_counted() {
     use self::suite::lacks;

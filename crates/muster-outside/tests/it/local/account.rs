@@ -60,6 +60,34 @@ async fn end(cloud: &LocalCloud) {
     assert_eq!(left.total(), 0, "{left:#?}");
 }
 
+/// How far a machine is when the process that makes it dies.
+#[derive(Clone, Copy, Debug)]
+enum Lived {
+    NotAtAll,
+    UntilBegun,
+    UntilAddressed,
+}
+
+impl Lived {
+    async fn until(self, cloud: &LocalCloud, id: &ProviderId) {
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let is_so = match self {
+                Lived::NotAtAll => true,
+                Lived::UntilBegun => !cloud.machines().list().await.unwrap().is_empty(),
+                Lived::UntilAddressed => {
+                    cloud.server(id).await.unwrap().is_some_and(|server| server.address.is_some())
+                }
+            };
+            if is_so {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{self:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
 /// A process that dies while it makes a machine leaves a server in the making, and whoever looks next makes it: one
 /// machine, not two, wherever the first one was cut short.
 #[test]
@@ -71,12 +99,13 @@ fn machines_that_a_dead_process_began_are_made_by_the_next() {
     runtime().block_on(async {
         open(&place, 1).await.machines().ensure_base(&|line| println!("{line}")).await.unwrap();
     });
-    for (round, lived_ms) in [0_u64, 40, 400].into_iter().enumerate() {
+    for (round, lived) in [Lived::NotAtAll, Lived::UntilBegun, Lived::UntilAddressed].into_iter().enumerate()
+    {
         let first = runtime();
         let id = first.block_on(async {
             let cloud = open(&place, 10 + round as u64).await;
             let asked = cloud.create_server(&spec(&cloud, "web-1").await, &[]).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(lived_ms)).await;
+            lived.until(&cloud, &asked.id).await;
             asked.id
         });
         // Every task of that process ends where it stands.
@@ -85,7 +114,7 @@ fn machines_that_a_dead_process_began_are_made_by_the_next() {
             let cloud = open(&place, 20 + round as u64).await;
             let seen = wait_active(&cloud, &id).await;
             assert_eq!(cloud.servers().await.unwrap(), [seen]);
-            assert_eq!(cloud.machines().list().await.unwrap().len(), 1, "after {lived_ms} ms");
+            assert_eq!(cloud.machines().list().await.unwrap().len(), 1, "{lived:?}");
             end(&cloud).await;
         });
     }

@@ -82,11 +82,6 @@ impl Machine {
         names.sort();
         names
     }
-
-    async fn later(&self) {
-        // Releases are told apart by whole seconds.
-        tokio::time::sleep(Duration::from_millis(1100)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,7 +106,6 @@ async fn delivers_code_and_switches_in_one_step() {
     assert_eq!((standing.current.as_deref(), &standing.unfinished), (Some("aaaa"), &None));
     assert_eq!(standing.releases, [SeenRelease { source: Some("app at main".into()), ..release("aaaa", 1) }]);
     for (name, number) in [("bbbb", 2), ("cccc", 3)] {
-        machine.later().await;
         machine.deliver(name, number, 1).await;
     }
     assert_eq!(
@@ -153,7 +147,6 @@ async fn releases_share_what_the_file_says() {
     std::fs::write(format!("{}/current/uploads/one", machine.to), "kept").unwrap();
     std::fs::write(format!("{}/current/.env", machine.to), "A=b").unwrap();
     machine.place.settle(&machine.hosts, &machine.host, Some(0)).await.unwrap();
-    machine.later().await;
     let again = machine.prepare("bbbb", &shared).await;
     assert_eq!((again.made.len(), again.replaced.len()), (0, 1));
     machine.switch("bbbb", 2).await;
@@ -180,7 +173,6 @@ async fn releases_share_what_the_file_says() {
 async fn commands_run_in_the_release_and_the_way_back_is_open() {
     let Some(machine) = Machine::start(23) else { return };
     machine.deliver("aaaa", 1, 3).await;
-    machine.later().await;
     machine.prepare("bbbb", &Shared::default()).await;
     let run = async |name: &str, in_current: bool, words: &[&str]| {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();

@@ -68,7 +68,8 @@ impl Place {
     /// # Errors
     /// Those of the machine.
     pub async fn look(&self, hosts: &dyn Hosts, host: &Host) -> Result<Standing, SshError> {
-        let look = script(scripts::LOOK, "muster-look", &[self.to.as_str()]);
+        let look =
+            script(&format!("{}{}", scripts::RELEASES, scripts::LOOK), "muster-look", &[self.to.as_str()]);
         let said = run(hosts, host, "looking at releases", look).await?;
         Ok(Standing::read(&said))
     }
@@ -156,7 +157,11 @@ impl Place {
     /// Those of the machine.
     pub async fn settle(&self, hosts: &dyn Hosts, host: &Host, keep: Option<u32>) -> Result<(), SshError> {
         let keep = keep.map_or_else(|| "-".to_owned(), |keep| keep.to_string());
-        let settle = script(scripts::SETTLE, "muster-settle", &[self.to.as_str(), &keep]);
+        let settle = script(
+            &format!("{}{}", scripts::RELEASES, scripts::SETTLE),
+            "muster-settle",
+            &[self.to.as_str(), &keep],
+        );
         run(hosts, host, "removing old releases", settle).await.map(drop)
     }
 

@@ -1,5 +1,17 @@
 //! What runs on the machine: constant texts, data are their arguments. POSIX sh and the tools of any Linux.
 
+/// Begins the scripts that go through releases: `releases TO`, in their directory, names them, the last that was switched to
+/// first. Times are whole seconds; within one, the higher number is the newer.
+pub(super) const RELEASES: &str = r#"
+releases() {
+  for release in *; do
+    [ -d "$release" ] || continue
+    number=$(sed -n 's/^number \([0-9][0-9]*\)$/\1/p' "$1/.muster/releases/$release" 2>/dev/null)
+    echo "$(stat -c %Y "$release" 2>/dev/null || echo 0) ${number:-0} $release"
+  done | sort -k1,1nr -k2,2nr | while read -r seconds number release; do echo "$release"; done
+}
+"#;
+
 /// `TO`. Prints what stands there, a line each: `current NAME`, `unfinished NAME PREVIOUS`, and for each release, newest
 /// first, `release NAME SECONDS` with the lines that are kept of it.
 pub(super) const LOOK: &str = r#"
@@ -9,8 +21,7 @@ current=$(readlink "$to/current" 2>/dev/null) && echo "current ${current##*/}"
 [ -s "$to/.muster/unfinished" ] && echo "unfinished $(cat "$to/.muster/unfinished")"
 [ -d "$to/releases" ] || exit 0
 cd "$to/releases" || exit 1
-for release in $(ls -1t); do
-  [ -d "$release" ] || continue
+for release in $(releases "$to"); do
   echo "release $release $(stat -c %Y "$release" 2>/dev/null)"
   if [ -s "$to/.muster/releases/$release" ]; then cat "$to/.muster/releases/$release"; fi
 done
@@ -95,7 +106,7 @@ current=$(readlink "$to/current") || exit 0
 current=${current##*/}
 cd "$to/releases"
 n=0
-for release in $(ls -1t); do
+for release in $(releases "$to"); do
   [ "$release" = "$current" ] && continue
   n=$((n + 1))
   if [ $n -gt "$keep" ]; then rm -rf -- "./$release" "$to/.muster/releases/$release"; fi

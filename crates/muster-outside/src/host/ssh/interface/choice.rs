@@ -8,6 +8,10 @@ const HEAD: &str = "# Written by Muster; it goes when the server is unlinked fro
 /// An address by DHCP on a private network must not take the default route away: the public one is better.
 const PRIVATE_METRIC: u32 = 9_999;
 
+/// The ifupdown of Debian 10, the first whose manual tells of matching by hardware address (interfaces(5), "Pattern
+/// matching interfaces").
+const IFUPDOWN_MATCHES_MAC: [u32; 3] = [0, 8, 35];
+
 /// What an interface should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -75,10 +79,20 @@ impl Wanted {
 
     /// The address with its prefix, as it is set; empty with DHCP.
     pub(super) fn fixed(&self) -> String {
-        match (self.dhcp, self.address, self.prefix) {
-            (false, Some(address), Some(prefix)) => format!("{address}/{prefix}"),
+        if self.dhcp { String::new() } else { self.known() }
+    }
+
+    /// The address with its prefix, where the provider tells both; else empty.
+    fn known(&self) -> String {
+        match (self.address, self.prefix) {
+            (Some(address), Some(prefix)) => format!("{address}/{prefix}"),
             _ => String::new(),
         }
+    }
+
+    /// Whether the provider tells the address with its prefix.
+    pub(super) fn is_known(&self) -> bool {
+        !self.known().is_empty()
     }
 
     /// The name of everything that is kept in the guest for this interface.
@@ -92,13 +106,20 @@ pub(super) fn name_of(mac: &str) -> String {
     format!("muster-{}", mac.replace(':', ""))
 }
 
-/// The length of a mask's prefix: `255.255.0.0`, `/16` and `16` are the same.
+/// The length of a mask's prefix: `255.255.0.0`, `/16` and `16` are the same. One of no length would make everything
+/// there is a neighbour, and take the way to it.
 fn prefix(mask: &str) -> Option<u8> {
-    if let Ok(length) = mask.trim_start_matches('/').parse::<u8>() {
-        return (length <= 32).then_some(length);
-    }
-    let bits = u32::from(mask.parse::<Ipv4Addr>().ok()?);
-    (bits.count_ones() == bits.leading_ones()).then(|| bits.leading_ones() as u8)
+    let length = match mask.trim_start_matches('/').parse::<u8>() {
+        Ok(length) => length,
+        Err(_) => {
+            let bits = u32::from(mask.parse::<Ipv4Addr>().ok()?);
+            if bits.count_ones() != bits.leading_ones() {
+                return None;
+            }
+            bits.leading_ones() as u8
+        }
+    };
+    (1..=32).contains(&length).then_some(length)
 }
 
 /// What configures interfaces in a guest.
@@ -125,8 +146,14 @@ impl Configurer {
         MANAGERS.iter().find(|(manager, _)| *manager == self).map_or("", |(_, word)| word)
     }
 
-    /// The file it reads, its mode and its content; none where it is told by its own command.
-    pub(super) fn file(self, wanted: &Wanted, device: &str) -> Option<(String, &'static str, String)> {
+    /// The file it reads, its mode and its content; none where it is told by its own command. `matches_mac` as
+    /// [`Found::matches_mac`].
+    pub(super) fn file(
+        self,
+        wanted: &Wanted,
+        device: &str,
+        matches_mac: bool,
+    ) -> Option<(String, &'static str, String)> {
         let name = wanted.name();
         match self {
             Configurer::Netplan => {
@@ -135,9 +162,11 @@ impl Configurer {
             Configurer::Networkd => {
                 Some((format!("/etc/systemd/network/05-{name}.network"), "644", networkd(wanted)))
             }
-            Configurer::Ifupdown => {
-                Some((format!("/etc/network/interfaces.d/{name}"), "644", ifupdown(wanted, device)))
-            }
+            Configurer::Ifupdown => Some((
+                format!("/etc/network/interfaces.d/{name}"),
+                "644",
+                ifupdown(wanted, device, matches_mac),
+            )),
             Configurer::NetworkManager => None,
         }
     }
@@ -171,13 +200,25 @@ fn networkd(wanted: &Wanted) -> String {
     }
 }
 
-fn ifupdown(wanted: &Wanted, device: &str) -> String {
-    let head = format!("{HEAD}\nallow-hotplug {device}\niface {device} inet");
-    if wanted.dhcp {
-        format!("{head} dhcp\n    metric {PRIVATE_METRIC}\n")
+/// By the hardware address where ifupdown can, since devices change their names; else by the name, and only while that
+/// device has the hardware address. Its DHCP client takes name servers and routes that nobody can refuse it, so that an
+/// address which the provider tells is set without asking for it.
+fn ifupdown(wanted: &Wanted, device: &str, matches_mac: bool) -> String {
+    let (mac, name) = (wanted.mac(), wanted.name());
+    let mut text = match matches_mac {
+        true => format!("{HEAD}\nauto mac/{mac}={name}\niface {name} inet"),
+        false => format!("{HEAD}\nallow-hotplug {device}\niface {device} inet"),
+    };
+    let known = wanted.known();
+    if known.is_empty() {
+        let _ = write!(text, " dhcp\n    metric {PRIVATE_METRIC}\n");
     } else {
-        format!("{head} static\n    address {}\n", wanted.fixed())
+        let _ = write!(text, " static\n    address {known}\n");
     }
+    if !matches_mac {
+        let _ = writeln!(text, "    pre-up grep -qix {mac} /sys/class/net/$IFACE/address");
+    }
+    text
 }
 
 /// How a guest lets us change it.
@@ -205,6 +246,8 @@ pub(super) struct Found {
     /// Whether the wanted address is there.
     pub(super) configured: bool,
     managers: Vec<Configurer>,
+    /// What ifupdown says of its version, where no other file of it names the device.
+    ifupdown: String,
     tools: Vec<String>,
     lacks_ip: bool,
 }
@@ -227,12 +270,25 @@ impl Found {
                         .managers
                         .extend(MANAGERS.iter().filter(|(_, known)| *known == rest).map(|(one, _)| *one));
                 }
+                "ifupdown" => found.ifupdown = rest.to_owned(),
                 "tool" => found.tools.push(rest.to_owned()),
                 "lacks" => found.lacks_ip = true,
                 _ => {}
             }
         }
         found
+    }
+
+    /// Whether ifupdown can be told an interface by its hardware address. Where another file names the device, both
+    /// have to speak of the same name: one interface has one.
+    pub(super) fn matches_mac(&self) -> bool {
+        let Some(version) = self.ifupdown.strip_prefix("ifup version ") else { return false };
+        let mut numbers = version.split(['.', '-', '+', '~']).map_while(|part| {
+            let digits = part.find(|one: char| !one.is_ascii_digit()).unwrap_or(part.len());
+            part[..digits].parse::<u32>().ok()
+        });
+        let version: [u32; 3] = std::array::from_fn(|_| numbers.next().unwrap_or(0));
+        version >= IFUPDOWN_MATCHES_MAC
     }
 
     /// Which device gets its configuration from which manager.

@@ -13,6 +13,8 @@ use super::quote::script;
 use super::{Collected, End, Exec, Finished, Host, Hosts, SshError};
 
 mod choice;
+#[cfg(test)]
+mod script_tests;
 mod scripts;
 #[cfg(test)]
 mod tests;
@@ -28,8 +30,13 @@ const APPLY_LIMIT: Duration = Duration::from_secs(120);
 const ADDRESS_LOOKS: u32 = 30;
 /// Between two of them.
 const ADDRESS_PAUSE: Duration = Duration::from_secs(1);
-/// Packets sent to a server before it counts as out of reach.
+/// Times that a server is tried before it counts as out of reach.
 const REACH_TRIES: u32 = 5;
+/// Below what a guest's files are; tests have them elsewhere.
+const ROOT: &str = "";
+/// What is said where ifupdown's DHCP client had to be asked.
+const DHCP_TAKES_MORE: &str = "the provider does not tell the address, so ifupdown asks by DHCP, and its client may take \
+                               name servers from there too; look at /etc/resolv.conf";
 
 /// Why an interface was not configured.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +67,8 @@ pub enum Configured {
         device: String,
         /// The addresses it has.
         addresses: Vec<String>,
+        /// What a person should know about it.
+        remark: Option<&'static str>,
     },
 }
 
@@ -68,8 +77,10 @@ pub enum Configured {
 pub enum Reach {
     /// It answered, to `ping` or `tcp`.
     Answered(String),
-    /// It did not answer to `ping` or `tcp`.
+    /// It did not answer to `ping`, `tcp`, or `ping or tcp`.
     Silent(String),
+    /// Nothing could be sent over the link; why, in words about the machine that tried.
+    Astray(String),
     /// The guest has nothing to try with.
     Untried,
 }
@@ -97,7 +108,7 @@ pub async fn configure(
         return Ok(Configured::Already);
     }
     let (device, manager) = found.choose(wanted).map_err(refused)?;
-    let command = apply(manager, wanted, device);
+    let command = apply(&found, manager, wanted, device);
     let doing = "configuring an interface";
     let finished = run(hosts, host, as_root(found.root, command).limit(APPLY_LIMIT)).await?;
     succeeded(host, doing, finished)?;
@@ -111,8 +122,10 @@ pub async fn configure(
     }
     // What DHCP hands out is for the network to know; a fixed address is either there or not.
     if after.configured || (wanted.dhcp() && !after.addresses.is_empty()) {
+        let remark = (manager == Configurer::Ifupdown && wanted.dhcp() && !wanted.is_known())
+            .then_some(DHCP_TAKES_MORE);
         let (manager, device) = (manager.word(), device.to_owned());
-        return Ok(Configured::Now { manager, device, addresses: after.addresses });
+        return Ok(Configured::Now { manager, device, addresses: after.addresses, remark });
     }
     let (manager, secs) = (manager.word(), ADDRESS_LOOKS * ADDRESS_PAUSE.as_secs() as u32);
     let wants =
@@ -129,26 +142,33 @@ pub async fn configure(
 /// # Errors
 /// Those of the machine, and a manager that fails.
 pub async fn release(hosts: &dyn Hosts, host: &Host, wanted: &Wanted) -> Result<bool, SshError> {
-    let root = look(hosts, host, wanted).await?.root;
-    let command = Exec::new(script(scripts::RELEASE, "muster-interface-release", &[wanted.name()]));
-    let finished = run(hosts, host, as_root(root, command).limit(APPLY_LIMIT)).await?;
+    let found = look(hosts, host, wanted).await?;
+    let arguments = [ROOT.to_owned(), wanted.name(), found.device.unwrap_or_default()];
+    let command = Exec::new(script(scripts::RELEASE, "muster-interface-release", &arguments));
+    let finished = run(hosts, host, as_root(found.root, command).limit(APPLY_LIMIT)).await?;
     let said = succeeded(host, "removing the configuration of an interface", finished)?;
     Ok(said.lines().any(|line| line == "removed"))
 }
 
-/// Tries to reach an address from inside a machine: a few times, one packet each.
+/// Tries to reach an address from inside a machine, over the interface with a hardware address and no other: a few
+/// times, one packet each.
 ///
 /// # Errors
 /// Those of the machine.
-pub async fn reach(hosts: &dyn Hosts, host: &Host, address: std::net::Ipv4Addr) -> Result<Reach, SshError> {
-    let arguments = [address.to_string(), REACH_TRIES.to_string()];
+pub async fn reach(
+    hosts: &dyn Hosts,
+    host: &Host,
+    mac: &str,
+    address: std::net::Ipv4Addr,
+) -> Result<Reach, SshError> {
+    let arguments = [address.to_string(), REACH_TRIES.to_string(), mac.trim().to_ascii_lowercase()];
     let command = Exec::new(script(scripts::REACH, "muster-network-reach", &arguments)).limit(LOOK_LIMIT);
     let (finished, said) = run(hosts, host, command).await?;
     let how = said.text().lines().last().unwrap_or_default().to_owned();
     match finished.end {
         End::Exit(0) if how == "none" => Ok(Reach::Untried),
         End::Exit(0) => Ok(Reach::Answered(how)),
-        End::Exit(1) => Ok(Reach::Silent(how)),
+        End::Exit(1) => Ok(astray(&how).map_or(Reach::Silent(how), Reach::Astray)),
         End::Exit(_) | End::Signal(_) => Err(SshError::Command {
             host: host.shown(),
             doing: "reaching another server",
@@ -158,18 +178,28 @@ pub async fn reach(hosts: &dyn Hosts, host: &Host, address: std::net::Ipv4Addr) 
     }
 }
 
+/// Why nothing was sent over the link, from what the script said; none where something was.
+fn astray(said: &str) -> Option<String> {
+    match said.split_once(' ').unwrap_or((said, "")) {
+        ("elsewhere", device) => Some(format!("its way there leads over {device}, which is not that link")),
+        ("nowhere", _) => Some("it has no way there".to_owned()),
+        ("absent", _) => Some("it has no interface with the link's hardware address".to_owned()),
+        _ => None,
+    }
+}
+
 async fn look(hosts: &dyn Hosts, host: &Host, wanted: &Wanted) -> Result<Found, SshError> {
-    let arguments = [wanted.mac().to_owned(), wanted.compared()];
+    let arguments = [ROOT.to_owned(), wanted.mac().to_owned(), wanted.compared()];
     let command = Exec::new(script(scripts::LOOK, "muster-interface-look", &arguments)).limit(LOOK_LIMIT);
     let finished = run(hosts, host, command).await?;
     Ok(Found::read(&succeeded(host, "looking at interfaces", finished)?))
 }
 
 /// The command that lets a manager configure an interface. Pure.
-fn apply(manager: Configurer, wanted: &Wanted, device: &str) -> Exec {
-    match manager.file(wanted, device) {
+fn apply(found: &Found, manager: Configurer, wanted: &Wanted, device: &str) -> Exec {
+    match manager.file(wanted, device, found.matches_mac()) {
         Some((path, mode, content)) => {
-            let arguments = [manager.word(), &path, device, mode];
+            let arguments = [ROOT, manager.word(), &path, device, mode];
             Exec::new(script(scripts::APPLY, "muster-interface-apply", &arguments))
                 .stdin(Bytes::from(content))
         }

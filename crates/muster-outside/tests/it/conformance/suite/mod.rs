@@ -16,7 +16,7 @@ pub mod setting;
 
 use self::setting::{Ability, Setting};
 
-/// Hands every case to a macro that makes a test of it.
+/// Hands every case to a macro that makes a test of it, with what is said about it.
 macro_rules! every_case {
     ($tests:ident) => {
         $tests! {
@@ -24,10 +24,13 @@ macro_rules! every_case {
             account::keys_are_kept,
             account::an_observation_shows_what_the_lists_show,
             account::another_process_sees_the_same,
+            /// NEP-03: what every provider does alike is told here once, and each is shown to do it.
             life::a_server_is_made_and_seen,
             life::an_unknown_id_is_none,
+            /// NEP-03.
             life::a_size_is_changed,
             life::a_deleted_server_goes,
+            /// NEP-03.
             power::power_is_ensured,
             power::a_guest_stops_by_itself,
             name::two_servers_of_one_name_are_two,
@@ -35,6 +38,7 @@ macro_rules! every_case {
             answer::an_unknown_state_is_shown_as_it_came,
             answer::what_does_not_exist_is_refused,
             answer::a_refusal_has_the_providers_words,
+            /// NEP-03.
             network::a_network_lives,
             network::a_network_with_servers_stays,
             limit::an_impossible_size_has_no_effect,
