@@ -24,6 +24,8 @@ use crate::secret::OWN_SPACE;
 pub(crate) const PURPOSE: &str = "objects";
 /// The most wishes of one plan.
 pub const WISHES_MAX: usize = 10_000;
+/// The most domains that one plan may be about.
+const ZONES_MAX: usize = 100;
 
 /// Ask for a plan about objects of one account.
 #[derive(Clone, Debug)]
@@ -291,6 +293,12 @@ impl Inner {
     ) -> Result<SeenObjects, EngineError> {
         let cloud = &session.cloud;
         let (classes, zones) = muster_planner::needed_lists(wishes);
+        if zones.len() > ZONES_MAX {
+            return Err(EngineError::Invalid(format!(
+                "these are records of {} domains; {ZONES_MAX} at most in one plan, since each is read",
+                zones.len()
+            )));
+        }
         let mut seen = SeenObjects::default();
         for class in &classes {
             seen.objects.extend(cloud.objects(*class, None).await.map_err(failed)?);

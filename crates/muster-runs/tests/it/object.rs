@@ -249,6 +249,25 @@ fn requests_about_objects_wait_for_their_turn() {
     assert_eq!(left[1..], ["A 192.0.2.4"]);
 }
 
+/// A domain is read by many steps together, not by each of them.
+#[test]
+fn an_import_reads_its_domain_now_and_then() {
+    let stage = stage(89);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        done(&engine, present(ObjectClass::Zone, "example.org")).await;
+        let values: Vec<String> = (0..200).map(|number| format!("text {number}")).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        stage.simulator.clear_journal();
+        let run = done(&engine, records("all", RecordType::Txt, &values)).await;
+        assert_eq!(run.state, RunState::Succeeded, "{run:?}");
+        let read = asked(&stage, |method, path, _| method == "GET" && path.starts_with("/dns/"));
+        (read, texts(&engine).await.len())
+    });
+    let (read, made) = lived.result.unwrap();
+    assert_eq!(made, 200);
+    assert!(read <= 40, "{read} times for 200 records");
+}
+
 /// The password of a storage user is said to be lost only where it was lost.
 #[test]
 fn a_password_that_was_heard_is_not_called_lost() {

@@ -1,6 +1,6 @@
 //! The client: joins requests, manners and readers into [`Cloud`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,6 +11,7 @@ use muster_model::account::{AccountIdentity, AccountSettings};
 use muster_model::cloud::{Balance, NetworkSpec, SeenImage, SeenKey, SeenLocation, SeenNetwork, ServerSpec};
 use muster_model::id::ProviderId;
 use muster_model::inventory::SeenWorld;
+use muster_model::object::SeenObject;
 use muster_model::server::{Power, SeenServer, Size};
 use muster_model::{Secret, World};
 
@@ -42,6 +43,8 @@ pub struct OneCloud {
     manners: Manners,
     /// Private networks seen so far; see [`SoFar`].
     private: Mutex<HashSet<ProviderId>>,
+    /// Domains seen so far: requests about their records need the name, which does not change.
+    pub(super) domains: Mutex<HashMap<ProviderId, SeenObject>>,
     /// What `/project` said, which a key's life does not change.
     project: Mutex<Option<Option<String>>>,
     /// What [`Cloud::identify`] answered last, until one observation has used it: opening an account and looking at
@@ -90,6 +93,7 @@ impl OneCloud {
             transport,
             manners,
             private,
+            domains: Mutex::default(),
             project: Mutex::new(None),
             told: Mutex::new(None),
         })

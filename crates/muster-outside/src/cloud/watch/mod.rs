@@ -6,13 +6,15 @@
 mod shared;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_model::World;
 use muster_model::cloud::SeenNetwork;
 use muster_model::id::ProviderId;
+use muster_model::object::{ObjectClass, SeenObject};
 use muster_model::server::SeenServer;
 use tokio::time::timeout;
 
@@ -93,13 +95,23 @@ pub struct Watch {
     world: World,
     servers: Shared<SeenServers>,
     networks: Shared<Vec<SeenNetwork>>,
+    /// Objects by their class and what they belong to.
+    objects: Mutex<HashMap<Listed, Arc<Shared<Vec<SeenObject>>>>>,
+    interval: Duration,
+    begun: Arc<AtomicU64>,
 }
+
+/// Which list of objects.
+type Listed = (ObjectClass, Option<ProviderId>);
 
 impl Watch {
     /// A watch that reads a list at most once per interval (at least [`INTERVAL_MIN`]) while somebody waits.
     pub fn new(cloud: Arc<dyn Cloud>, interval: Duration, world: World) -> Watch {
         let interval = interval.max(INTERVAL_MIN);
-        Watch { cloud, world, servers: Shared::new(interval), networks: Shared::new(interval) }
+        let begun = Arc::<AtomicU64>::default();
+        let (servers, networks) =
+            (Shared::new(interval, begun.clone()), Shared::new(interval, begun.clone()));
+        Watch { cloud, world, servers, networks, objects: Mutex::default(), interval, begun }
     }
 
     /// Waits until a list that was begun after this call satisfies the predicate, which is given the server, or
@@ -144,7 +156,7 @@ impl Watch {
         self.servers.fresh(|| self.read_servers()).await.result
     }
 
-    /// A mark: lists that [`Watch::recent`] gives for it began after this moment.
+    /// A mark: lists that [`Watch::recent`] and [`Watch::recent_objects`] give for it began after this moment.
     pub fn mark(&self) -> u64 {
         self.servers.mark()
     }
@@ -157,6 +169,31 @@ impl Watch {
     /// A list of private networks whose reading began after this call. Those who ask together share one.
     pub async fn fresh_networks(&self) -> Result<Arc<Vec<SeenNetwork>>, CloudError> {
         self.networks.fresh(|| self.cloud.networks()).await.result
+    }
+
+    /// A list of other objects whose reading began after this call. Those who ask together share one.
+    pub async fn fresh_objects(
+        &self,
+        class: ObjectClass,
+        of: Option<&ProviderId>,
+    ) -> Result<Arc<Vec<SeenObject>>, CloudError> {
+        self.list_of(class, of).fresh(|| self.cloud.objects(class, of)).await.result
+    }
+
+    /// A list of other objects whose reading began after the mark and at most one interval ago.
+    pub async fn recent_objects(
+        &self,
+        mark: u64,
+        class: ObjectClass,
+        of: Option<&ProviderId>,
+    ) -> Result<Arc<Vec<SeenObject>>, CloudError> {
+        self.list_of(class, of).recent(mark, || self.cloud.objects(class, of)).await.result
+    }
+
+    fn list_of(&self, class: ObjectClass, of: Option<&ProviderId>) -> Arc<Shared<Vec<SeenObject>>> {
+        let mut lists = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Shared::new(self.interval, self.begun.clone()));
+        lists.entry((class, of.cloned())).or_insert_with(new).clone()
     }
 
     async fn read_servers(&self) -> Result<SeenServers, CloudError> {

@@ -6,6 +6,7 @@
 //! whose reading **began** after it came, since an older one may show the world before its own change.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
@@ -30,41 +31,43 @@ pub struct Reading<T> {
 /// The shared list.
 pub struct Shared<T> {
     interval: Duration,
+    /// How many readings have begun, of this list and of those that share the number: a mark taken at one of them
+    /// means the same moment for all.
+    begun: Arc<AtomicU64>,
     /// Held while a list is read.
     turn: Mutex<()>,
-    schedule: Lock<Schedule>,
+    /// Before this no waiter reads again.
+    due: Lock<Option<Instant>>,
     latest: Lock<Option<Reading<T>>>,
     /// Rings at each reading. Wakes in the order of coming; tokio's `watch` wakes by chance, and then no simulation
     /// could be replayed.
     news: Notify,
 }
 
-struct Schedule {
-    /// How many readings have begun.
-    begun: u64,
-    /// Before this no waiter reads again.
-    due: Option<Instant>,
-}
-
 impl<T: Send + Sync> Shared<T> {
-    /// A list that has not been read yet, to be read once per interval.
-    pub fn new(interval: Duration) -> Shared<T> {
+    /// A list that has not been read yet, to be read once per interval. Its readings are counted in `begun`.
+    pub fn new(interval: Duration, begun: Arc<AtomicU64>) -> Shared<T> {
         Shared {
             interval,
+            begun,
             turn: Mutex::new(()),
-            schedule: Lock::new(Schedule { begun: 0, due: None }),
+            due: Lock::new(None),
             latest: Lock::new(None),
             news: Notify::new(),
         }
     }
 
-    fn schedule(&self) -> std::sync::MutexGuard<'_, Schedule> {
-        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    fn due(&self) -> Option<Instant> {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_due(&self, due: Instant) {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = Some(due);
     }
 
     /// A mark: readings with a greater number began after this moment.
     pub fn mark(&self) -> u64 {
-        self.schedule().begun
+        self.begun.load(Ordering::SeqCst)
     }
 
     /// The next reading after the mark, at the pace of the interval: one that somebody else made, or an own one.
@@ -80,7 +83,7 @@ impl<T: Send + Sync> Shared<T> {
             if let Some(reading) = self.after(mark) {
                 return reading;
             }
-            let due = self.schedule().due.unwrap_or_else(Instant::now);
+            let due = self.due().unwrap_or_else(Instant::now);
             tokio::select! {
                 biased;
                 () = &mut news => continue,
@@ -93,7 +96,7 @@ impl<T: Send + Sync> Shared<T> {
                     if let Some(reading) = self.after(mark) {
                         return reading;
                     }
-                    let early = self.schedule().due.is_some_and(|due| Instant::now() < due);
+                    let early = self.due().is_some_and(|due| Instant::now() < due);
                     if !early {
                         return self.read(&fetch).await;
                     }
@@ -131,7 +134,7 @@ impl<T: Send + Sync> Shared<T> {
     }
 
     fn current(&self, mark: u64) -> Option<Reading<T>> {
-        let due = self.schedule().due?;
+        let due = self.due()?;
         if Instant::now() >= due { None } else { self.after(mark).filter(|reading| reading.result.is_ok()) }
     }
 
@@ -149,18 +152,14 @@ impl<T: Send + Sync> Shared<T> {
     where
         Fetching: Future<Output = Result<T, CloudError>>,
     {
-        let number = {
-            let mut schedule = self.schedule();
-            schedule.begun += 1;
-            // Also if this reading is dropped: its request may have been sent, and counts.
-            schedule.due = Some(Instant::now() + self.interval);
-            schedule.begun
-        };
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        // Also if this reading is dropped: its request may have been sent, and counts.
+        self.set_due(Instant::now() + self.interval);
         let begun = Instant::now();
         let result = fetch().await.map(Arc::new);
         let ended = Instant::now();
         // From its end: a provider that takes long is not asked without pause.
-        self.schedule().due = Some(ended + self.interval.max((ended - begun) * REST_PER_READING));
+        self.set_due(ended + self.interval.max((ended - begun) * REST_PER_READING));
         let reading = Reading { number, result };
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         *latest = Some(Reading { number, result: reading.result.clone() });

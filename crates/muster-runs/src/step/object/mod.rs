@@ -145,7 +145,7 @@ async fn still_free(
     id: &ProviderId,
     name: &str,
 ) -> Result<(), StepError> {
-    let list = ctx.session.cloud.objects(class, None).await?;
+    let list = ctx.session.watch.fresh_objects(class, None).await?;
     match list.iter().find(|other| other.id != *id && class.same_name(&other.name, name)) {
         None => Ok(()),
         Some(other) => Err(StepError::refused(format!(
@@ -204,7 +204,13 @@ async fn look_create(
     let account = &ctx.session.account.identity;
     let about = About::name(ObjectKind::Object, &name);
     let facts = ctx.store().facts_about(account, &about).await.map_err(store_failed)?;
-    let list = ctx.session.cloud.objects(draft.class, draft.of.as_ref()).await?;
+    // Of hundreds of records that are made in one run, those of one moment share one list; after an attempt that may have
+    // had an effect nothing older than that will do.
+    let watch = &ctx.session.watch;
+    let list = match ctx.previous {
+        Some(_) => watch.fresh_objects(draft.class, draft.of.as_ref()).await?,
+        None => watch.recent_objects(ctx.began, draft.class, draft.of.as_ref()).await?,
+    };
     let (mut known, mut changed) = (known_ids.to_vec(), Vec::new());
     for intent in facts.intents {
         match &intent.state {
@@ -261,7 +267,7 @@ async fn candidates(
     draft: &ObjectDraft,
     intent: &CreationIntent,
 ) -> Result<Vec<ProviderId>, StepError> {
-    let seen = ctx.session.cloud.objects(draft.class, draft.of.as_ref()).await?;
+    let seen = ctx.session.watch.fresh_objects(draft.class, draft.of.as_ref()).await?;
     let fits = |seen: &&SeenObject| draft.fits(seen) && !intent.known_ids.contains(&seen.id);
     Ok(seen.iter().filter(fits).map(|seen| seen.id.clone()).collect())
 }

@@ -1,6 +1,9 @@
 //! The objects of a 1cloud account: images, networks of both kinds, keys, domains, storage
 //! (`spec/onecloud-api.md` §1.2, rows 6–8, 11–13, 15–49).
 
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
+
 use async_trait::async_trait;
 use muster_model::Secret;
 use muster_model::id::ProviderId;
@@ -47,9 +50,23 @@ impl OneCloud {
         let ask = request::one(ObjectClass::Zone, id);
         let value = self.ask_json(&ask).await?;
         let zone = meaning::object(ObjectClass::Zone, Json(&value)).ok_or_else(|| odd(&ask, "a domain"))?;
+        self.domains().insert(id.clone(), zone.clone());
         let records = Json(&value).list("LinkedRecords");
         let records = records.into_iter().filter_map(|record| dns::record(&zone, record)).collect();
         Ok((zone, records))
+    }
+
+    fn domains(&self) -> MutexGuard<'_, HashMap<ProviderId, SeenObject>> {
+        self.domains.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A domain for its name, which is read once: its answer holds all of its records.
+    async fn domain(&self, id: &ProviderId) -> Result<SeenObject, CloudError> {
+        let known = self.domains().get(id).cloned();
+        match known {
+            Some(zone) => Ok(zone),
+            None => Ok(self.zone(id).await?.0),
+        }
     }
 
     /// A write whose answer shows the object, or, where it does not, what was asked for.
@@ -130,13 +147,7 @@ impl Objects for OneCloud {
         match (class, of) {
             (ObjectClass::Record, Some(zone)) => {
                 let ask = request::record(id);
-                let zone = match gone_is(
-                    self.one(&request::one(ObjectClass::Zone, zone), ObjectClass::Zone).await.map(Some),
-                    None,
-                )? {
-                    Some(zone) => zone,
-                    None => return Ok(None),
-                };
+                let Some(zone) = gone_is(self.domain(zone).await.map(Some), None)? else { return Ok(None) };
                 let value = gone_is(self.ask_json(&ask).await.map(Some), None)?;
                 Ok(value.and_then(|value| dns::record(&zone, Json(&value))))
             }
@@ -161,7 +172,7 @@ impl Objects for OneCloud {
     async fn create_object(&self, draft: &ObjectDraft) -> Result<Told, CloudError> {
         match (draft.class, &draft.of) {
             (ObjectClass::Record, Some(id)) => {
-                let zone = self.one(&request::one(ObjectClass::Zone, id), ObjectClass::Zone).await?;
+                let zone = self.domain(id).await?;
                 let ask = dns::create(&zone, draft)?;
                 self.told(&ask, draft.class, |json| dns::record(&zone, json)).await
             }
@@ -186,7 +197,7 @@ impl Objects for OneCloud {
     ) -> Result<(), CloudError> {
         let ask = match (class, of) {
             (ObjectClass::Record, Some(zone)) => {
-                let zone = self.one(&request::one(ObjectClass::Zone, zone), ObjectClass::Zone).await?;
+                let zone = self.domain(zone).await?;
                 let draft = ObjectDraft { class, name: name.to_owned(), of: of.cloned(), fields: to.clone() };
                 dns::change(&zone, id, &draft)?
             }
