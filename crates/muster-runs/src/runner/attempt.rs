@@ -73,7 +73,20 @@ fn may_try_again(ctx: &StepContext, class: FailureClass) -> bool {
 
 async fn once(ctx: &StepContext, attempt: Attempt) -> Result<Output, StepError> {
     let step = ctx.step.number;
-    let (intent, facts) = match step::look(ctx).await? {
+    let mut looked = step::look(ctx).await?;
+    let mut turn = None;
+    if let Looked::Act(..) = looked {
+        turn = tokio::select! {
+            biased;
+            turn = ctx.engine.rooms.turn(ctx.died) => turn,
+            () = ctx.halted.cancelled() => return Err(StepError::LetGo),
+        };
+        // It may have waited long for its turn; what it saw before that is no ground to act on.
+        if turn.is_some() {
+            looked = step::look(ctx).await?;
+        }
+    }
+    let (intent, facts) = match looked {
         Looked::Already(output, facts) => {
             let kind = EntryKind::Succeeded { step, attempt, already: true, output: output.clone() };
             ctx.journal.write(kind, facts).await?;
@@ -81,11 +94,7 @@ async fn once(ctx: &StepContext, attempt: Attempt) -> Result<Output, StepError> 
         }
         Looked::Act(intent, facts) => (intent, facts),
     };
-    let _turn = tokio::select! {
-        biased;
-        turn = ctx.engine.rooms.turn(ctx.died) => turn,
-        () = ctx.halted.cancelled() => return Err(StepError::LetGo),
-    };
+    let _turn = turn;
     // Nothing begins unless this node may still act for as long as one request takes.
     if !ctx.engine.lease.may_start().await {
         return Err(Stop::Fenced.into());
