@@ -6,7 +6,6 @@ use std::sync::Arc;
 use muster_model::Secret;
 use muster_model::account::AccountIdentity;
 use muster_model::id::{AccountName, PlanId, ProviderId, RunId, SecretName, SpaceName, StepNumber};
-use muster_model::intent::{Created, IntentState};
 use muster_model::object::{Fields, ObjectClass, ObjectVerb, ObjectWish, SeenObject};
 use muster_model::plan::{Plan, PlanDraft, Subject};
 use muster_model::rights::{Authority, Wish, may};
@@ -20,12 +19,12 @@ use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
 use crate::secret::OWN_SPACE;
 
+mod observe;
+
 /// The purpose that plans about objects are saved under.
 pub(crate) const PURPOSE: &str = "objects";
 /// The most wishes of one plan.
 pub const WISHES_MAX: usize = 10_000;
-/// The most domains that one plan may be about.
-const ZONES_MAX: usize = 100;
 
 /// Ask for a plan about objects of one account.
 #[derive(Clone, Debug)]
@@ -114,7 +113,7 @@ impl Engine {
         }
         let inner = &self.inner;
         let session = inner.session(&proposal.space, &proposal.account).await?;
-        let seen = inner.observe_objects(&session, &proposal.wishes).await?;
+        let seen = inner.observe_objects(&proposal.space, &session, &proposal.wishes).await?;
         let draft = plan_objects(&proposal.account, &session.account.identity, &seen, &proposal.wishes);
         let id = PlanId(inner.world.ids.next());
         let new = NewPlan {
@@ -282,67 +281,8 @@ impl Inner {
     ) -> Result<PlanDraft, EngineError> {
         let wishes: Vec<ObjectWish> = serde_json::from_value(inputs.bundle.clone())
             .map_err(|error| EngineError::Store(format!("the wishes of plan {}: {error}", plan.id)))?;
-        let seen = self.observe_objects(session, &wishes).await?;
+        let seen = self.observe_objects(&plan.space, session, &wishes).await?;
         Ok(plan_objects(&plan.account, &session.account.identity, &seen, &wishes))
-    }
-
-    async fn observe_objects(
-        &self,
-        session: &Arc<Session>,
-        wishes: &[ObjectWish],
-    ) -> Result<SeenObjects, EngineError> {
-        let cloud = &session.cloud;
-        let (classes, zones) = muster_planner::needed_lists(wishes);
-        if zones.len() > ZONES_MAX {
-            return Err(EngineError::Invalid(format!(
-                "these are records of {} domains; {ZONES_MAX} at most in one plan, since each is read",
-                zones.len()
-            )));
-        }
-        let mut seen = SeenObjects::default();
-        for class in &classes {
-            seen.objects.extend(cloud.objects(*class, None).await.map_err(failed)?);
-        }
-        for zone in zones {
-            let same = |seen: &&SeenObject| {
-                seen.class == ObjectClass::Zone
-                    && (seen.id.as_str() == zone || ObjectClass::Zone.same_name(&seen.name, &zone))
-            };
-            // One that is not there is told by the planner, with the nearest.
-            if let Some(found) = seen.objects.iter().find(same).map(|zone| zone.id.clone()) {
-                seen.objects.extend(cloud.objects(ObjectClass::Record, Some(&found)).await.map_err(failed)?);
-            }
-        }
-        let of_servers = |wish: &ObjectWish| {
-            matches!(
-                wish,
-                ObjectWish::Rebuilt { .. }
-                    | ObjectWish::Copied { .. }
-                    | ObjectWish::Present { class: ObjectClass::Image, .. }
-            )
-        };
-        if wishes.iter().any(of_servers) {
-            seen.servers = cloud.servers().await.map_err(failed)?;
-        }
-        if wishes.iter().any(|wish| matches!(wish, ObjectWish::Rebuilt { .. })) {
-            seen.images = cloud.images().await.map_err(failed)?;
-        }
-        let placed = [ObjectClass::Network, ObjectClass::PublicNetwork];
-        if classes.iter().any(|class| placed.contains(class)) {
-            seen.locations = cloud.locations().await.map_err(failed)?;
-        }
-        let facts = self.store.facts(&session.account.identity).await?;
-        seen.owned = facts.owned;
-        let is_open = |state: &IntentState| *state == IntentState::Open;
-        seen.intents = facts
-            .intents
-            .into_iter()
-            .filter(|intent| matches!(intent.wanted, Created::Object(_)) && is_open(&intent.state))
-            .collect();
-        if classes.contains(&ObjectClass::Key) {
-            seen.login_key = Some(self.login_key(&session.account).await?);
-        }
-        Ok(seen)
     }
 
     /// Seals a password that a provider shows once.

@@ -45,6 +45,8 @@ pub struct SeenObjects {
     pub intents: Vec<CreationIntent>,
     /// Muster's own login key, as an OpenSSH line.
     pub login_key: Option<String>,
+    /// The public keys that files want on servers which are to be made anew.
+    pub keys: BTreeMap<ProviderId, Vec<String>>,
 }
 
 impl SeenObjects {
@@ -105,13 +107,11 @@ impl Made {
         StepNumber(self.steps.len() as u32 + 1)
     }
 
-    /// After its disk was written anew, which the last step does, a server of ours gets our login key again.
-    pub(crate) fn reach(&mut self, record: &Ownership, server: &ProviderId) {
-        let action = HostAction::Reach {
-            name: record.name.clone(),
-            server: ObjectRef::Seen(server.clone()),
-            keys: Vec::new(),
-        };
+    /// After its disk was written anew, which the last step does, a server of ours gets our login key again, and the keys
+    /// of its file.
+    pub(crate) fn reach(&mut self, record: &Ownership, server: &ProviderId, keys: Vec<String>) {
+        let action =
+            HostAction::Reach { name: record.name.clone(), server: ObjectRef::Seen(server.clone()), keys };
         let after = self.steps.last().map(|step| step.number).into_iter().collect();
         self.step_after(after, record.name.as_str(), Action::Host(action), Reason::NeededBy, Risk::None);
     }

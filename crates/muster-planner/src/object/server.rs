@@ -102,7 +102,7 @@ pub(super) fn rebuilt(
     };
     made.step(&server.name, action, Reason::Asked, Risk::Destroys);
     if let Some(record) = record {
-        made.reach(record, &server.id);
+        made.reach(record, &server.id, seen.keys.get(&server.id).cloned().unwrap_or_default());
     }
 }
 

@@ -7,6 +7,8 @@ use muster_model::account::AccountSettings;
 use muster_model::id::{PlanId, SpaceName};
 use muster_model::object::record::{RecordData, RecordSet, RecordType};
 use muster_model::object::{Fields, ObjectClass, ObjectVerb, ObjectWish, SeenObject};
+use muster_model::plan::{Action, HostAction};
+use muster_model::policy::Policy;
 use muster_model::rights::{Authority, Role};
 use muster_model::run::{Run, RunState};
 use muster_runs::objects::ObjectProposal;
@@ -125,6 +127,33 @@ fn a_rebuild_is_never_sent_twice() {
             assert_eq!(run.state, RunState::Failed, "{fault}: {run:?}");
         }
     }
+}
+
+/// A new disk has no keys: those of the file come back in the same run, and the next update has nothing to do.
+#[test]
+fn a_rebuilt_server_gets_the_keys_of_its_file() {
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJX0q2Y0mXh8n0d7n1l9b1oY1V0h4m2yX3d5c6b7a8f9 me@laptop";
+    let shop = SHOP.replace("image:", &format!("keys: [\"{key}\"], image:"));
+    let stage = stage(88);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        update(&engine, &shop, Policy::default()).await.unwrap();
+        let plan = proposed(&engine, vec![rebuilt()]).await.unwrap();
+        let steps = engine.planned(plan).await.unwrap().plan.unwrap().draft.steps;
+        let keys: Vec<Vec<String>> = steps
+            .iter()
+            .filter_map(|step| match &step.action {
+                Action::Host(HostAction::Reach { keys, .. }) => Some(keys.clone()),
+                _ => None,
+            })
+            .collect();
+        let run = engine.approve(&me(), plan, None).await.unwrap();
+        let run = ended(&engine, run).await;
+        (keys, run, update(&engine, &shop, Policy::default()).await.unwrap().0)
+    });
+    let (keys, run, left) = lived.result.unwrap();
+    assert_eq!(keys, [[key]]);
+    assert_eq!(run.state, RunState::Succeeded, "{run:?}");
+    assert_eq!(left, 0, "nothing is left for the next update");
 }
 
 /// A create whose answer is lost is found again, and not made twice.
