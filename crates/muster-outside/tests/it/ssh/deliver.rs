@@ -7,7 +7,7 @@ use bytes::Bytes;
 use muster_model::bundle::LINK;
 use muster_model::code::{SeenRelease, Shared};
 use muster_outside::build::Tree;
-use muster_outside::host::ssh::deliver::{DeliveredFile, Place, Prepared, Standing};
+use muster_outside::host::ssh::deliver::{DeliveredFile, Place, Prepared, Standing, Switched};
 use muster_outside::host::ssh::{Collected, End, Host, SshHosts};
 
 use super::hosts;
@@ -67,9 +67,25 @@ impl Machine {
     }
 
     async fn deliver(&self, name: &str, number: u32, keep: u32) {
+        let before = self.look().await;
         self.prepare(name, &Shared::default()).await;
         self.switch(name, number).await;
-        self.place.settle(&self.hosts, &self.host, Some(keep)).await.unwrap();
+        self.serves(&before, name, keep).await;
+    }
+
+    async fn serves(&self, before: &Standing, release: &str, keep: u32) {
+        let serves = Switched::Serves { release, previous: before.previous(release) };
+        self.place.settle(&self.hosts, &self.host, before, serves, keep).await.unwrap();
+    }
+
+    /// Delivers a release that does not get healthy, and goes back to this one.
+    async fn fail(&self, name: &str, number: u32, back: &str, keep: u32) {
+        let before = self.look().await;
+        self.prepare(name, &Shared::default()).await;
+        self.switch(name, number).await;
+        self.place.go_back(&self.hosts, &self.host, back).await.unwrap();
+        let left = Switched::Back { release: name, to: back };
+        self.place.settle(&self.hosts, &self.host, &before, left, keep).await.unwrap();
     }
 
     fn read(&self, path: &str) -> String {
@@ -106,7 +122,7 @@ async fn delivers_code_and_switches_in_one_step() {
     assert_eq!(mode & 0o777, 0o755);
     // Until somebody says that all is well, it is not; whoever comes next finds out.
     assert_eq!(machine.look().await.unfinished, Some(("aaaa".into(), None)));
-    machine.place.settle(&machine.hosts, &machine.host, Some(1)).await.unwrap();
+    machine.serves(&Standing::default(), "aaaa", 1).await;
     let standing = machine.look().await;
     assert_eq!((standing.current.as_deref(), &standing.unfinished), (Some("aaaa"), &None));
     assert_eq!(standing.releases, [SeenRelease { source: Some("app at main".into()), ..release("aaaa", 1) }]);
@@ -152,12 +168,13 @@ async fn releases_share_what_the_file_says() {
     machine.switch("aaaa", 1).await;
     std::fs::write(format!("{}/current/uploads/one", machine.to), "kept").unwrap();
     std::fs::write(format!("{}/current/.env", machine.to), "A=b").unwrap();
-    machine.place.settle(&machine.hosts, &machine.host, Some(0)).await.unwrap();
+    machine.serves(&Standing::default(), "aaaa", 0).await;
     machine.later().await;
+    let before = machine.look().await;
     let again = machine.prepare("bbbb", &shared).await;
     assert_eq!((again.made.len(), again.replaced.len()), (0, 1));
     machine.switch("bbbb", 2).await;
-    machine.place.settle(&machine.hosts, &machine.host, Some(0)).await.unwrap();
+    machine.serves(&before, "bbbb", 0).await;
     assert_eq!(machine.names("releases"), ["bbbb"], "the old release went");
     assert_eq!(
         (machine.read("current/uploads/one"), machine.read("current/.env")),
@@ -204,7 +221,8 @@ async fn commands_run_in_the_release_and_the_way_back_is_open() {
     assert_eq!((standing.previous("bbbb"), standing.previous("cccc")), (Some("aaaa"), Some("aaaa")));
     for _ in 0..2 {
         machine.place.go_back(&machine.hosts, &machine.host, "aaaa").await.unwrap();
-        machine.place.settle(&machine.hosts, &machine.host, None).await.unwrap();
+        let left = Switched::Back { release: "bbbb", to: "aaaa" };
+        machine.place.settle(&machine.hosts, &machine.host, &standing, left, 3).await.unwrap();
     }
     let standing = machine.look().await;
     assert_eq!((standing.current.as_deref(), &standing.unfinished), (Some("aaaa"), &None));
@@ -217,4 +235,37 @@ async fn commands_run_in_the_release_and_the_way_back_is_open() {
     std::fs::create_dir(format!("{}/current", machine.to)).unwrap();
     let own = machine.place.switch(&machine.hosts, &machine.host, &release("bbbb", 2), None).await;
     assert!(own.unwrap_err().to_string().contains("is not a symbolic link"));
+}
+
+/// A good release, three that fail, and the next good one: what served is kept, what failed goes, and so does nothing
+/// that is not ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_releases_never_cost_the_good_one() {
+    let Some(machine) = Machine::start(24) else { return };
+    let other = |name: &str| format!("{}/releases/{name}", machine.to);
+    machine.deliver("aaaa", 1, 2).await;
+    for foreign in ["two words", "*", "not.ours", "backup", "words"] {
+        std::fs::create_dir(other(foreign)).unwrap();
+    }
+    std::os::unix::fs::symlink("aaaa", other("latest")).unwrap();
+    for (name, number) in [("bbb1", 2), ("bbb2", 3), ("bbb3", 4), ("bbb4", 5)] {
+        machine.later().await;
+        machine.fail(name, number, "aaaa", 2).await;
+    }
+    let ours = || -> Vec<String> {
+        let names = machine.names(".muster/releases");
+        assert!(names.iter().all(|name| std::fs::exists(other(name)).unwrap()), "{names:?}");
+        names
+    };
+    assert_eq!(ours(), ["aaaa", "bbb2", "bbb3", "bbb4"], "failed ones go too, but not the one just tried");
+    machine.later().await;
+    machine.deliver("cccc", 6, 2).await;
+    assert_eq!(ours(), ["aaaa", "bbb4", "cccc"]);
+    machine.later().await;
+    machine.deliver("dddd", 7, 1).await;
+    assert_eq!(ours(), ["cccc", "dddd"]);
+    let foreign = ["*", "backup", "cccc", "dddd", "latest", "not.ours", "two words", "words"];
+    assert_eq!(machine.names("releases"), foreign);
+    let names: Vec<String> = machine.look().await.releases.into_iter().map(|release| release.name).collect();
+    assert!(["cccc", "dddd"].iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
 }

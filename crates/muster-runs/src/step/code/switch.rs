@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use muster_model::code::{HttpCheck, short};
+use muster_outside::host::ssh::deliver::Switched as Ended;
 use muster_outside::host::ssh::{End, SshError};
 
 use super::super::host::Lines;
@@ -112,13 +113,16 @@ impl Roll<'_> {
         let unfinished = "; the switch is not finished there, and goes on when the step is repeated";
         let why = match served.map_err(|error| error.with(unfinished))? {
             None => {
-                self.place.settle(hosts, host, Some(self.keep)).await?;
+                let serves = Ended::Serves { release: &self.release.name, previous };
+                self.place.settle(hosts, host, &site.standing, serves, self.keep).await?;
                 return Ok(Switched::Healthy);
             }
             Some(why) => why,
         };
         let release = short(&self.release.name);
         let Some(previous) = previous else {
+            let stays = Ended::Stays { release: &self.release.name };
+            self.place.settle(hosts, host, &site.standing, stays, self.keep).await?;
             return Ok(Switched::Left(format!(
                 "release {release} is not healthy: {why}; there is no earlier release to go back to, so `current` \
                  stays on it"
@@ -138,7 +142,8 @@ impl Roll<'_> {
                 format!("; the restart command could not run again: {}", crate::error::chain(&error))
             }
         };
-        self.place.settle(hosts, host, None).await?;
+        let back = Ended::Back { release: &self.release.name, to: previous };
+        self.place.settle(hosts, host, &site.standing, back, self.keep).await?;
         Ok(Switched::Left(format!(
             "release {release} is not healthy: {why}; `current` is back at {}{again}",
             short(previous)

@@ -15,9 +15,11 @@ use muster_model::code::{SeenRelease, Shared, is_release_name};
 use super::quote::script;
 use super::{Collected, Exec, Host, Hosts, Output, SshError};
 
+mod keep;
 mod scripts;
 mod standing;
 
+pub use keep::Switched;
 pub use standing::Standing;
 
 /// Unpacking and switching may take this long.
@@ -149,14 +151,28 @@ impl Place {
         run(hosts, host, "going back to a release", back).await.map(drop)
     }
 
-    /// Ends a switch: nothing about it is unfinished any more. With a number, all but so many of the oldest releases
-    /// besides the current one go.
+    /// Ends a switch: what serves is written down, and releases go, so that `keep` besides the current one stay. What is
+    /// decided is decided from what stood there before the switch.
     ///
     /// # Errors
     /// Those of the machine.
-    pub async fn settle(&self, hosts: &dyn Hosts, host: &Host, keep: Option<u32>) -> Result<(), SshError> {
-        let keep = keep.map_or_else(|| "-".to_owned(), |keep| keep.to_string());
-        let settle = script(scripts::SETTLE, "muster-settle", &[self.to.as_str(), &keep]);
+    pub async fn settle(
+        &self,
+        hosts: &dyn Hosts,
+        host: &Host,
+        standing: &Standing,
+        switched: Switched<'_>,
+        keep: u32,
+    ) -> Result<(), SshError> {
+        let settlement = standing.settlement(switched, keep);
+        let mut arguments = vec![self.to.clone(), if settlement.finished { "finished" } else { "-" }.to_owned()];
+        for (name, count) in settlement.healthy {
+            named(host, &name)?;
+            arguments.extend([name, count.to_string()]);
+        }
+        arguments.push("--".to_owned());
+        arguments.extend(settlement.go);
+        let settle = script(scripts::SETTLE, "muster-settle", &arguments);
         run(hosts, host, "removing old releases", settle).await.map(drop)
     }
 

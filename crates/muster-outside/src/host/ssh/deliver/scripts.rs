@@ -9,15 +9,17 @@ current=$(readlink "$to/current" 2>/dev/null) && echo "current ${current##*/}"
 [ -s "$to/.muster/unfinished" ] && echo "unfinished $(cat "$to/.muster/unfinished")"
 [ -d "$to/releases" ] || exit 0
 cd "$to/releases" || exit 1
-for release in $(ls -1t); do
-  [ -d "$release" ] || continue
+ls -1t | while IFS= read -r release; do
+  case $release in *[!A-Za-z0-9-]*) continue;; esac
+  [ -d "$release" ] && [ ! -L "$release" ] || continue
   echo "release $release $(stat -c %Y "$release" 2>/dev/null)"
   if [ -s "$to/.muster/releases/$release" ]; then cat "$to/.muster/releases/$release"; fi
 done
 exit 0
 "#;
 
-/// Begins the scripts that write down what is known of a release: `note TO RELEASE NUMBER AT REVISION SOURCE`.
+/// Begins the scripts that write down what is known of a release: `note TO RELEASE NUMBER AT REVISION SOURCE`. When it
+/// was healthy stays known.
 pub(super) const NOTE: &str = r#"
 set -eu
 umask 022
@@ -28,6 +30,7 @@ note() {
     if [ -n "$4" ]; then echo "at $4"; fi
     if [ -n "$5" ]; then echo "revision $5"; fi
     if [ -n "$6" ]; then printf 'source %s\n' "$6"; fi
+    sed -n '/^healthy /p' "$1/.muster/releases/$2" 2>/dev/null || :
   } > "$1/.muster/releases/.new"
   mv -f -- "$1/.muster/releases/.new" "$1/.muster/releases/$2"
 }
@@ -85,20 +88,26 @@ ln -sfn -- "releases/$release" "$to/.current-$release"
 mv -fT -- "$to/.current-$release" "$to/current"
 "#;
 
-/// `TO KEEP`. Nothing is unfinished any more; the oldest releases go, unless `KEEP` is `-`.
+/// `TO STATE [RELEASE COUNT]… -- RELEASE…`. Notes which releases are healthy, and that nothing is unfinished any more if
+/// `STATE` is `finished`; the releases after `--` go, but never the current one.
 pub(super) const SETTLE: &str = r#"
 set -eu
-to=$1 keep=$2
-rm -f -- "$to/.muster/unfinished"
-[ "$keep" = - ] && exit 0
+umask 022
+to=$1 state=$2
+shift 2
+notes=$to/.muster/releases
+mkdir -p -- "$notes"
+while [ "$1" != -- ]; do
+  { sed '/^healthy /d' "$notes/$1" 2>/dev/null || :; echo "healthy $2"; } > "$notes/.new"
+  mv -f -- "$notes/.new" "$notes/$1"
+  shift 2
+done
+shift
+if [ "$state" = finished ]; then rm -f -- "$to/.muster/unfinished"; fi
 current=$(readlink "$to/current") || exit 0
-current=${current##*/}
-cd "$to/releases"
-n=0
-for release in $(ls -1t); do
-  [ "$release" = "$current" ] && continue
-  n=$((n + 1))
-  if [ $n -gt "$keep" ]; then rm -rf -- "./$release" "$to/.muster/releases/$release"; fi
+for release in "$@"; do
+  [ "$release" = "${current##*/}" ] && continue
+  rm -rf -- "$to/releases/$release" "$notes/$release"
 done
 "#;
 

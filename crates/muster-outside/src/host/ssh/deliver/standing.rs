@@ -1,5 +1,7 @@
 //! What stands at a place, read from what the machine printed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use muster_model::code::{SeenRelease, is_release_name};
 
@@ -15,6 +17,8 @@ pub struct Standing {
     pub unfinished: Option<(String, Option<String>)>,
     /// Newest first.
     pub releases: Vec<SeenRelease>,
+    /// Releases that got healthy here, with a count that grows: the highest one did last.
+    pub healthy: BTreeMap<String, u32>,
 }
 
 impl Standing {
@@ -59,6 +63,11 @@ impl Standing {
             "at" => release.at = rest.parse().ok().or(release.at),
             "revision" => release.revision = Some(rest.to_owned()),
             "source" => release.source = Some(rest.to_owned()),
+            "healthy" => {
+                if let Ok(count) = rest.parse() {
+                    self.healthy.insert(release.name.clone(), count);
+                }
+            }
             _ => {}
         }
     }
@@ -87,13 +96,14 @@ mod tests {
     #[test]
     fn reads_what_stands() {
         let said = "current bbbb\nunfinished bbbb aaaa\nrelease bbbb 1700000000\nnumber 7\nrevision abc\n\
-                    source . at main\nat 2026-11-21T12:00:00Z\nrelease not.ours 5\nnumber 9\nrelease aaaa 1600000000\n";
+                    source . at main\nat 2026-11-21T12:00:00Z\nhealthy 4\nrelease not.ours 5\nnumber 9\nrelease aaaa 1600000000\n";
         let standing = Standing::read(said);
         let names: Vec<(&str, Option<u32>)> =
             standing.releases.iter().map(|release| (release.name.as_str(), release.number)).collect();
         assert_eq!(names, [("bbbb", Some(7)), ("aaaa", None)]);
         assert_eq!(standing.releases[0].source.as_deref(), Some(". at main"));
         assert_eq!(standing.releases[0].at.unwrap().to_string(), "2026-11-21T12:00:00Z");
+        assert_eq!(standing.healthy, [("bbbb".to_owned(), 4)].into());
         assert_eq!(standing.previous("bbbb"), Some("aaaa"), "what was good before the unfinished switch");
         assert_eq!(standing.previous("cccc"), Some("aaaa"));
         let settled = Standing { unfinished: None, ..standing };
