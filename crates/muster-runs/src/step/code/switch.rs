@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use muster_model::code::{HttpCheck, short};
 use muster_outside::host::ssh::deliver::Switched as Ended;
-use muster_outside::host::ssh::{End, SshError};
+use muster_outside::host::ssh::{End, Finished, Output, OutputStream, SshError};
 
 use super::super::host::Lines;
 use super::super::{StepContext, StepError};
@@ -14,6 +14,10 @@ use super::{RESTART_LIMIT, Roll, Site, at_once};
 
 /// Between two tries of a check.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// The status of a command that the server ended because its time was over, and of one that it had to kill for that.
+const ENDED: u32 = 124;
+const KILLED: u32 = 137;
 
 /// What became of a switch.
 pub(super) enum Switched {
@@ -193,8 +197,28 @@ impl Roll<'_> {
             Where::Current(release) => (true, release),
         };
         let host = &site.target.host;
+        let begun = ctx.world().clock.now();
         let ended = self.place.command(hosts, host, release, in_current, (command, limit), &mut lines).await;
+        if let Ok(Finished { held_open: true, .. }) = &ended {
+            let words = command.join(" ");
+            let said = format!(
+                "\n`{words}` left a process behind that holds its output open; it is not listened to any longer. Let \
+                 that process write to a file, as with `> app.log 2>&1`\n"
+            );
+            lines.chunk(OutputStream::Stderr, said.into()).await;
+        }
         lines.end();
-        ended
+        let end = ended?.end;
+        let lasted = Duration::try_from(ctx.world().clock.now().duration_since(begun)).unwrap_or_default();
+        let was_ended = matches!(&end, End::Exit(ENDED | KILLED) | End::Signal(_));
+        if was_ended && lasted >= limit {
+            return Err(SshError::TimedOut {
+                host: target.to_owned(),
+                doing: "a command",
+                limit,
+                started: true,
+            });
+        }
+        Ok(end)
     }
 }

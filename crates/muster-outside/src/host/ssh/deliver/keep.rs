@@ -55,12 +55,20 @@ impl Standing {
         let mut healthy = Vec::new();
         let stays = match switched {
             Switched::Serves { release, previous } => {
-                healthy.extend(previous.filter(|name| unnoted(name)).map(|name| (name.to_owned(), count.saturating_add(1))));
+                healthy.extend(
+                    previous
+                        .filter(|name| unnoted(name))
+                        .map(|name| (name.to_owned(), count.saturating_add(1))),
+                );
                 healthy.push((release.to_owned(), count.saturating_add(2)));
                 [release, release]
             }
             Switched::Back { release, to } => {
-                healthy.extend(Some(to).filter(|name| unnoted(name)).map(|name| (name.to_owned(), count.saturating_add(1))));
+                healthy.extend(
+                    Some(to)
+                        .filter(|name| unnoted(name))
+                        .map(|name| (name.to_owned(), count.saturating_add(1))),
+                );
                 [release, to]
             }
             Switched::Stays { release } => [release, release],
@@ -83,7 +91,8 @@ impl Standing {
 /// somebody made beside the releases is none of ours.
 fn is_ours(release: &SeenRelease) -> bool {
     let noted = release.number.is_some() || release.source.is_some() || release.revision.is_some();
-    let digest = release.name.len() == DIGEST_CHARS && release.name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digest =
+        release.name.len() == DIGEST_CHARS && release.name.bytes().all(|byte| byte.is_ascii_hexdigit());
     noted || digest
 }
 
@@ -130,7 +139,11 @@ mod tests {
             release.number = None;
         }
         let served = seen.settlement(Switched::Serves { release: "d", previous: Some("c") }, 1);
-        assert_eq!(served.healthy, [("c".to_owned(), 1), ("d".to_owned(), 2)], "what served until now did serve");
+        assert_eq!(
+            served.healthy,
+            [("c".to_owned(), 1), ("d".to_owned(), 2)],
+            "what served until now did serve"
+        );
         assert_eq!(served.go, [digest.as_str()], "somebody's `backup` is not ours");
     }
 }

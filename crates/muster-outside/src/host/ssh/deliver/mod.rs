@@ -13,7 +13,7 @@ use muster_model::bundle::{LINK, link_target};
 use muster_model::code::{SeenRelease, Shared, is_release_name};
 
 use super::quote::script;
-use super::{Collected, Exec, Host, Hosts, Output, SshError};
+use super::{Collected, Exec, Finished, Host, Hosts, Output, SshError};
 
 mod keep;
 mod scripts;
@@ -24,6 +24,11 @@ pub use standing::Standing;
 
 /// Unpacking and switching may take this long.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(600);
+
+/// How long the machine may take to end a command whose time is over, and one that an earlier connection left.
+const ENDING_LIMIT: Duration = Duration::from_secs(30);
+/// A command that has ended may have left a process that holds its output open; it is listened to so much longer.
+const OUTPUT_AFTER_END: Duration = Duration::from_secs(5);
 
 /// One file to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +43,20 @@ pub struct DeliveredFile {
 #[derive(Debug, Clone)]
 pub struct Place {
     to: String,
+}
+
+/// A release packed for its way; every machine gets the same bytes, so it is packed once.
+#[derive(Debug, Clone)]
+pub struct Packed(Bytes);
+
+impl Packed {
+    /// Packs files.
+    ///
+    /// # Errors
+    /// A path or a link that leaves the release, in words.
+    pub fn new(files: &BTreeMap<String, DeliveredFile>) -> Result<Packed, String> {
+        archive(files).map(Packed)
+    }
 }
 
 /// What preparing a release came to.
@@ -75,27 +94,32 @@ impl Place {
         Ok(Standing::read(&said))
     }
 
-    /// Unpacks a release beside the others, with its links to what is shared. It is not switched to.
+    /// Unpacks a release beside the others, with its links to what is shared. It is not switched to. What an earlier
+    /// try left half done goes first, and nothing is left of this one if it fails.
     ///
     /// # Errors
-    /// Those of the machine; a name, a path or a link that leaves the release.
+    /// Those of the machine; a name that is none of a release.
     pub async fn prepare(
         &self,
         hosts: &dyn Hosts,
         host: &Host,
         release: &SeenRelease,
-        files: &BTreeMap<String, DeliveredFile>,
+        packed: &Packed,
         shared: &Shared,
     ) -> Result<Prepared, SshError> {
-        let refused = |message: String| SshError::Config { host: host.shown(), message };
         let name = release.name.as_str();
         named(host, name)?;
-        let packed = archive(files).map_err(refused)?;
         let to = self.to.as_str();
         let path = format!("{to}/.archive-{name}.tar");
-        let make = ["mkdir", "-p", "--", &format!("{to}/releases")].map(str::to_owned).to_vec();
-        run(hosts, host, "making the directory of releases", make).await?;
-        hosts.upload(host, packed, &path, 0o600).await?;
+        let ready = script(scripts::READY, "muster-ready", &[to]);
+        run(hosts, host, "making the directory of releases", ready.clone()).await?;
+        if let Err(error) = hosts.upload(host, packed.0.clone(), &path, 0o600).await {
+            if matches!(error, SshError::Copy { .. } | SshError::Checksum { .. }) {
+                // A disk that was too small is not left full. If this fails too, the next try begins with it.
+                let _ = run(hosts, host, "removing what was copied in vain", ready).await;
+            }
+            return Err(error);
+        }
         let directories = shared.directories.iter().map(|path| format!("d:{path}"));
         let links: Vec<String> =
             directories.chain(shared.files.iter().map(|path| format!("f:{path}"))).collect();
@@ -165,7 +189,8 @@ impl Place {
         keep: u32,
     ) -> Result<(), SshError> {
         let settlement = standing.settlement(switched, keep);
-        let mut arguments = vec![self.to.clone(), if settlement.finished { "finished" } else { "-" }.to_owned()];
+        let mut arguments =
+            vec![self.to.clone(), if settlement.finished { "finished" } else { "-" }.to_owned()];
         for (name, count) in settlement.healthy {
             named(host, &name)?;
             arguments.extend([name, count.to_string()]);
@@ -177,10 +202,11 @@ impl Place {
     }
 
     /// Runs a command in a release, or in `current`, and hands its output on. It finds `RELEASE`, `CURRENT` and
-    /// `SHARED` in its environment. The exit status.
+    /// `SHARED` in its environment. The machine itself ends it, with all of its process group, when its time is over,
+    /// and one whose connection was lost before the next one begins.
     ///
     /// # Errors
-    /// Those of the machine; the command did not end in time.
+    /// Those of the machine; nothing was heard of the command for longer than it may take.
     pub async fn command(
         &self,
         hosts: &dyn Hosts,
@@ -189,13 +215,18 @@ impl Place {
         in_current: bool,
         command: (&[String], Duration),
         output: &mut dyn Output,
-    ) -> Result<super::End, SshError> {
+    ) -> Result<Finished, SshError> {
         named(host, release)?;
         let (argv, limit) = command;
-        let mut arguments = vec![self.to.as_str(), release, if in_current { "current" } else { "release" }];
+        let place = if in_current { "current" } else { "release" };
+        // To `timeout`, zero means for ever.
+        let seconds = limit.as_secs().max(1).to_string();
+        let mut arguments = vec![self.to.as_str(), release, place, seconds.as_str()];
         arguments.extend(argv.iter().map(String::as_str));
-        let exec = Exec::new(script(scripts::RUN, "muster-run", &arguments)).limit(limit);
-        Ok(hosts.exec(host, &exec, output).await?.end)
+        let exec = Exec::new(script(scripts::RUN, "muster-run", &arguments))
+            .limit(limit + ENDING_LIMIT)
+            .after_end(OUTPUT_AFTER_END);
+        hosts.exec(host, &exec, output).await
     }
 }
 

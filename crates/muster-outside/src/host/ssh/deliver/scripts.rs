@@ -36,13 +36,31 @@ note() {
 }
 "#;
 
+/// `TO`. Makes the place, and removes what tries that came to nothing left there: whoever comes here has the server's
+/// lock, so nobody is at it now.
+pub(super) const READY: &str = r#"
+set -eu
+to=$1
+mkdir -p -- "$to/releases"
+rm -rf -- "$to"/releases/.new-* "$to"/.archive-* "$to"/.current-*
+for note in "$to"/.muster/releases/*; do
+  if [ -f "$note" ] && [ ! -e "$to/releases/${note##*/}" ]; then rm -f -- "$note"; fi
+done
+"#;
+
 /// `TO RELEASE NUMBER AT REVISION SOURCE ARCHIVE LINK…`, a link being `d:PATH` or `f:PATH`. Unpacks beside the place, links
 /// to what is shared, and renames: the name appears with the last link. Prints `made PATH` and `over PATH`.
 pub(super) const UNPACK: &str = r#"
 to=$1 release=$2 archive=$7
+new=$to/releases/.new-$release
+left() {
+  rm -rf -- "$new" "$archive"
+  if [ ! -d "$to/releases/$release" ]; then rm -f -- "$to/.muster/releases/$release"; fi
+}
+trap left EXIT
+trap 'exit 1' HUP INT TERM
 if [ ! -d "$to/releases/$release" ]; then note "$1" "$2" "$3" "" "$5" "$6"; fi
 shift 7
-new=$to/releases/.new-$release
 rm -rf -- "$new"
 mkdir -p -- "$new"
 tar -xf "$archive" -C "$new" --no-same-owner -p
@@ -61,8 +79,7 @@ for item in "$@"; do
   if [ -e "$new/$path" ] || [ -L "$new/$path" ]; then rm -rf -- "$new/$path"; echo "over $path"; fi
   ln -s -- "$shared" "$new/$path"
 done
-if [ -d "$to/releases/$release" ]; then rm -rf -- "$new"; else mv -T -- "$new" "$to/releases/$release"; fi
-rm -f -- "$archive"
+if [ ! -d "$to/releases/$release" ]; then mv -T -- "$new" "$to/releases/$release"; fi
 "#;
 
 /// `TO RELEASE NUMBER AT REVISION SOURCE PREVIOUS`. Writes down what is known and that a switch is unfinished, then
@@ -111,11 +128,30 @@ for release in "$@"; do
 done
 "#;
 
-/// `TO RELEASE WHERE PROGRAM ARGUMENT…`. Runs a command in `current`, or in the release.
+/// `TO RELEASE WHERE SECONDS PROGRAM ARGUMENT…`. Runs a command in `current`, or in the release, for so many seconds at
+/// most. `timeout` makes a process group of it, which is written down: if nobody saw its end, because the connection
+/// was lost, it is killed and seen dead before the next one begins. A number is taken for the same process only if that
+/// began at the same time since the same start of the machine.
 pub(super) const RUN: &str = r#"
+to=$1 limit=$4
 RELEASE=$1/releases/$2 CURRENT=$1/current SHARED=$1/shared
 export RELEASE CURRENT SHARED
+running=$to/.muster/running
+start() { sed -n 's/.*) [^ZX] //p' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 19; }
+boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
+if [ -s "$running" ]; then
+  read -r pid at of < "$running"
+  tries=0
+  while [ -n "$at" ] && [ "$of" = "$boot" ] && [ "$(start "$pid")" = "$at" ]; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 10 ]; then echo "process $pid of an earlier command cannot be killed" >&2; exit 126; fi
+    kill -KILL "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null
+    sleep 1
+  done
+fi
 if [ "$3" = current ]; then cd "$CURRENT" || exit 126; else cd "$RELEASE" || exit 126; fi
-shift 3
-exec "$@" < /dev/null
+shift 4
+mkdir -p -- "$to/.muster"
+echo "$$ $(start $$) $boot" > "$running"
+exec timeout -k 5 "$limit" "$@" < /dev/null
 "#;
