@@ -119,7 +119,8 @@ pub struct Build {
     /// Only what is below this directory of the copy is delivered; empty = everything.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub output: String,
-    /// Further variables of its environment.
+    /// Further variables of its environment, as written: `${env:…}` and `${secret:…}` are opened just before the build,
+    /// and `$${` is a plain `${`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// How long it may take, in seconds.

@@ -45,6 +45,7 @@ fn order(directory: &Path, script: &str) -> Order {
         agent: None,
         limit: LONG,
         directories: Vec::new(),
+        kept: Vec::new(),
     }
 }
 
