@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::clock;
-use super::kin;
+use crate::process;
 
 /// The form of the files; a supervisor of another form is not adopted.
 pub(super) const FORM: u16 = 1;
@@ -30,7 +30,7 @@ pub struct Process {
 impl Process {
     /// The process with this number now.
     pub fn of(pid: i32) -> Option<Process> {
-        let start_ticks = kin::stat(pid)?.start_ticks;
+        let start_ticks = process::stat(pid)?.start_ticks;
         Some(Process { pid, start_ticks, boot: clock::boot() })
     }
 
