@@ -156,6 +156,17 @@ async fn delivers_code_and_switches_in_one_step() {
     assert!(with("../x", file("x", 0o644)).is_err());
     let leaves = with("bin/x", file("../../secret", LINK)).unwrap_err();
     assert!(leaves.contains("`bin/x` leads out of the code"), "{leaves}");
+    // Neither does one that leaves only on its way through another one; what stays inside may pass through.
+    let mut files = tree("x");
+    for (path, target) in [("a/b/root", "../.."), ("a/b/out", "root/../../secret")] {
+        files.insert(path.into(), file(target, LINK));
+    }
+    let through = Packed::new(&files).unwrap_err();
+    assert!(through.contains("`a/b/out` leads out of the code"), "{through}");
+    files.insert("a/b/out".into(), file("root/bin/app", LINK));
+    Packed::new(&files).unwrap();
+    files.insert("a/ring".into(), file("ring", LINK));
+    assert!(Packed::new(&files).unwrap_err().contains("`a/ring`"));
     let (packed, shared) = (with("y", file("x", 0o644)).unwrap(), Shared::default());
     let outside = release("../x", 9);
     assert!(machine.place.prepare(&machine.hosts, &machine.host, &outside, &packed, &shared).await.is_err());

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use muster_model::bundle::{LINK, link_target};
+use muster_model::bundle::{BundleProblem, LINK, links_stay};
 use muster_model::code::{SeenRelease, Shared, is_release_name};
 
 use super::quote::script;
@@ -258,6 +258,19 @@ async fn run(
 
 /// The files as a tar archive that depends on nothing but them.
 fn archive(files: &BTreeMap<String, DeliveredFile>) -> Result<Bytes, String> {
+    let mut links = BTreeMap::new();
+    for (path, file) in files.iter().filter(|(_, file)| file.mode == LINK) {
+        let target =
+            std::str::from_utf8(&file.content).map_err(|_| format!("the link `{path}` is no text"))?;
+        links.insert(path.as_str(), target);
+    }
+    // A link that leaves the release could make the unpacking write elsewhere, and show other files than the code's.
+    links_stay(&links).map_err(|problem| match problem {
+        BundleProblem::Link { path, target } => {
+            format!("the link `{path}` leads out of the code, to `{target}`")
+        }
+        other => other.to_string(),
+    })?;
     let mut builder = tar::Builder::new(Vec::new());
     for (path, file) in files {
         let leaves = path.split('/').any(|part| part.is_empty() || part == "." || part == "..");
@@ -268,12 +281,7 @@ fn archive(files: &BTreeMap<String, DeliveredFile>) -> Result<Bytes, String> {
         header.set_mtime(0);
         header.set_uid(0);
         header.set_gid(0);
-        let added = if file.mode == LINK {
-            let target =
-                std::str::from_utf8(&file.content).map_err(|_| format!("the link `{path}` is no text"))?;
-            // A link that leaves the release could make the unpacking write elsewhere.
-            link_target(path, target)
-                .map_err(|_| format!("the link `{path}` leads out of the code, to `{target}`"))?;
+        let added = if let Some(target) = links.get(path.as_str()) {
             header.set_entry_type(tar::EntryType::Symlink);
             header.set_size(0);
             header.set_mode(0o777);

@@ -8,6 +8,15 @@ use muster_model::code::{SeenRelease, is_release_name};
 /// The most releases that are read; more than any file may keep.
 const RELEASES_MAX: usize = 1_000;
 
+/// The longest text that is taken from a note, in characters.
+const TEXT_CHARS_MAX: usize = 300;
+
+/// A text of a file on a server, which anybody may have written there: people get to see it, and their terminal does not
+/// obey it.
+fn said(text: &str) -> String {
+    super::one_line(text).chars().take(TEXT_CHARS_MAX).collect()
+}
+
 /// What stands at a place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -29,10 +38,11 @@ impl Standing {
         for line in said.lines() {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             match word {
-                "current" => standing.current = Some(rest.to_owned()),
+                "current" => standing.current = is_release_name(rest).then(|| rest.to_owned()),
                 "unfinished" => {
                     let (to, from) = rest.split_once(' ').unwrap_or((rest, "-"));
-                    standing.unfinished = Some((to.to_owned(), (from != "-").then(|| from.to_owned())));
+                    let from = is_release_name(from).then(|| from.to_owned());
+                    standing.unfinished = is_release_name(to).then(|| (to.to_owned(), from));
                 }
                 "release" => {
                     let (name, seconds) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -61,8 +71,8 @@ impl Standing {
         match word {
             "number" => release.number = rest.parse().ok(),
             "at" => release.at = rest.parse().ok().or(release.at),
-            "revision" => release.revision = Some(rest.to_owned()),
-            "source" => release.source = Some(rest.to_owned()),
+            "revision" => release.revision = Some(said(rest)),
+            "source" => release.source = Some(said(rest)),
             "healthy" => {
                 if let Ok(count) = rest.parse() {
                     self.healthy.insert(release.name.clone(), count);
@@ -110,5 +120,11 @@ mod tests {
         assert_eq!(settled.previous("cccc"), Some("bbbb"));
         assert_eq!(settled.previous("bbbb"), None);
         assert_eq!(Standing::read(""), Standing::default());
+        let evil = Standing::read(
+            "current \x1b[2J\nunfinished bb\x07 aa\nrelease aaaa 5\nsource \x1b]0;x\x07\nrevision a\rb\n",
+        );
+        assert_eq!((evil.current, evil.unfinished), (None, None));
+        assert_eq!(evil.releases[0].source.as_deref(), Some(" ]0;x "));
+        assert_eq!(evil.releases[0].revision.as_deref(), Some("a b"));
     }
 }
