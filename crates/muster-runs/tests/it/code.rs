@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use muster_model::Secret;
 use muster_model::bundle::{Manifest, ManifestFile, sha256_hex};
 use muster_model::code::ReleaseWish;
 use muster_model::policy::{Policy, Purpose};
@@ -142,6 +143,42 @@ fn a_release_goes_to_one_server_first() {
         );
         assert!(last("web-1") < first(host, "muster-switch "), "the first one is healthy before the others");
     }
+}
+
+/// What a build's environment says in confidence is opened for the build and stands in no plan.
+#[test]
+fn the_environment_of_a_build_is_in_no_plan() {
+    let text = SHOP.replace(
+        "build: [make, dist]",
+        "build: { command: [make, dist], env: { TOKEN: 't-${env:TOKEN}', KEY: '${secret:ci-key}', KIND: 'a$${b}' } }",
+    );
+    let stage = Stage::new(5);
+    for host in ["web-1", "web-2", "web-3"] {
+        stage.hosts.page(host, 8080, "/up", "up");
+    }
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let (key, value) = ("ci-key".into(), Secret::new("hunter3hunter3"));
+        engine.set_secret(&me(), &"default".into(), key, value).await.unwrap();
+        let mut proposal = proposed(&engine, &text, None).await;
+        proposal.env.insert("TOKEN".into(), Secret::new("hunter2hunter2"));
+        let plan = engine.submit(&me(), proposal).await.unwrap();
+        let view = engine.planned(plan).await.unwrap();
+        let stored = format!("{:?}", view.plan.as_ref().map(|plan| &plan.draft));
+        let run = engine.approve(&me(), plan, None).await.unwrap();
+        (ended(&engine, run).await, stored)
+    });
+    let (run, stored) = lived.result.unwrap();
+    assert_eq!(run.state, RunState::Succeeded, "{:?}", run.message);
+    assert!(stored.contains("${env:TOKEN}") && !stored.contains("hunter"), "{stored}");
+    let build = stage.builder.runs().remove(0);
+    let value = |name: &str| build.environment[name].clone();
+    assert_eq!(
+        [value("TOKEN"), value("KEY"), value("KIND")],
+        ["t-hunter2hunter2", "hunter3hunter3", "a${b}"]
+    );
+    let mut hidden: Vec<&str> = build.hidden.iter().map(Secret::expose).collect();
+    hidden.sort_unstable();
+    assert_eq!(hidden, ["hunter2hunter2", "hunter3hunter3"]);
 }
 
 /// ICT-02: a build that fails stops before any server is made or touched.
