@@ -126,10 +126,13 @@ impl Roll<'_> {
         let release = short(&self.release.name);
         let Some(previous) = previous else {
             let stays = Ended::Stays { release: &self.release.name };
-            self.place.settle(hosts, host, &site.standing, stays, self.keep).await?;
+            let swept = self.place.settle(hosts, host, &site.standing, stays, self.keep).await;
+            let unswept = swept.err().map_or_else(String::new, |error| {
+                format!("; old releases could not be removed: {}", crate::error::chain(&error))
+            });
             return Ok(Switched::Left(format!(
                 "release {release} is not healthy: {why}; there is no earlier release to go back to, so `current` \
-                 stays on it"
+                 stays on it{unswept}"
             )));
         };
         self.place.go_back(hosts, host, previous).await.map_err(|error| {
