@@ -11,6 +11,9 @@ use crate::document::{Resource, Said};
 pub struct ReleasesAttributes {
     /// The server's name in the file.
     pub server: String,
+    /// Its account, where the file has servers at several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// The directory on it that holds `releases/` and `current`.
     pub to: String,
     /// Why they are not known.
@@ -28,7 +31,8 @@ pub struct ReleasesAttributes {
 pub struct ReleaseAttributes {
     /// Its name.
     pub name: String,
-    /// Its number, the same on all servers; none for one of an earlier version of Muster.
+    /// Its number: the same on all servers that it was delivered to together, and one server may count on from another
+    /// one's. The name is the same everywhere. None for one of an earlier version of Muster.
     pub number: Option<u32>,
     /// The commit it was made from, or the digest of the archive.
     pub revision: Option<String>,
@@ -44,10 +48,11 @@ impl Said for ReleasesAttributes {
 }
 
 impl ReleasesAttributes {
-    /// As a resource; its id is the server with the directory.
+    /// As a resource; its id is the server with the directory, and with the account where there are several.
     pub fn resource(seen: &SeenReleases) -> Resource<ReleasesAttributes> {
         let said = ReleasesAttributes {
             server: seen.server.to_string(),
+            account: seen.account.as_ref().map(ToString::to_string),
             to: seen.to.clone(),
             error: seen.error.clone(),
             current: seen.current.clone(),
@@ -64,7 +69,8 @@ impl ReleasesAttributes {
                 })
                 .collect(),
         };
-        Resource::new(format!("{}:{}", seen.server, seen.to), said)
+        let account = seen.account.as_ref().map_or_else(String::new, |account| format!("{account}:"));
+        Resource::new(format!("{account}{}:{}", seen.server, seen.to), said)
     }
 }
 

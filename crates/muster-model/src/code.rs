@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::sha256_hex;
-use crate::id::ServerName;
+use crate::id::{AccountName, ServerName};
 
 /// Below this directory of a bundle stands what a client exported from git and from archives.
 pub const EXPORTED: &str = ".muster/code";
@@ -119,7 +119,8 @@ pub struct Build {
     /// Only what is below this directory of the copy is delivered; empty = everything.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub output: String,
-    /// Further variables of its environment.
+    /// Further variables of its environment, as written: `${env:…}` and `${secret:…}` are opened just before the build,
+    /// and `$${` is a plain `${`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// How long it may take, in seconds.
@@ -242,6 +243,9 @@ pub struct SeenRelease {
 pub struct SeenReleases {
     /// The server.
     pub server: ServerName,
+    /// Its account, where the servers that were asked belong to several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
     /// The directory that holds `releases/` and `current`.
     pub to: String,
     /// The release that `current` points to.

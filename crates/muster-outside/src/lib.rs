@@ -7,6 +7,7 @@ pub mod ansible;
 pub mod build;
 pub mod cloud;
 pub mod host;
+mod process;
 pub mod secret;
 pub mod sink;
 pub mod supervise;

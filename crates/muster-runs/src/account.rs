@@ -1,10 +1,12 @@
 //! Accounts in use: the registered ones and the one from the environment, each opened once per engine.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use muster_model::Secret;
 use muster_model::account::{Account, AccountIdentity, AccountSettings, LOCAL_ACCOUNT, Provider};
+use muster_model::bundle::sha256_hex;
 use muster_model::cloud::Balance;
 use muster_model::id::{AccountName, SpaceName};
 use muster_model::rights::{Authority, Wish, may};
@@ -25,6 +27,22 @@ pub const ENVIRONMENT_ACCOUNT: &str = "onecloud";
 const LOCAL_SETTLE_MS: u64 = 1_000;
 /// The longest wait for one of this computer's own machines. The root that they share may have to be built first.
 const LOCAL_WAIT_MS: u64 = 1_800_000;
+
+/// The Space that machines belonged to before there were several.
+const DEFAULT_SPACE: &str = "default";
+/// The longest name of a Space that is the name of its folder too.
+const FOLDER_CHARS_MAX: usize = 40;
+
+/// What the folder of a Space is called: its name where that can be one, else the digest of it.
+fn folder_of(space: &SpaceName) -> String {
+    let name = space.as_str();
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=FOLDER_CHARS_MAX).contains(&name.len()) && name.bytes().all(plain) {
+        return name.to_owned();
+    }
+    // No plain name is so long.
+    sha256_hex(name.as_bytes())
+}
 
 /// An opened account.
 pub(crate) struct Session {
@@ -84,20 +102,31 @@ impl Inner {
             return Ok(self.watched(account, cloud));
         }
         if name.as_str() == LOCAL_ACCOUNT {
-            return self.local_session(name).await;
+            return self.local_session(space, name).await;
         }
         Err(EngineError::AccountMissing(name.clone()))
     }
 
+    /// Where a Space has this computer's own machines. Each has an account of its own there: people of one never see,
+    /// or own, what another one made.
+    fn local_home(&self, space: &SpaceName) -> PathBuf {
+        let root = self.home.root();
+        if space.as_str() == DEFAULT_SPACE {
+            root.to_owned()
+        } else {
+            root.join("spaces").join(folder_of(space))
+        }
+    }
+
     /// The account of this computer's own machines.
-    async fn local_session(&self, name: &AccountName) -> Result<Session, EngineError> {
+    async fn local_session(&self, space: &SpaceName, name: &AccountName) -> Result<Session, EngineError> {
         if let Some(why) = &self.config.local_refused {
             return Err(EngineError::Refused(format!(
                 "the account {name} is the machines of the computer that Muster runs on: {why}"
             )));
         }
-        let home = self.home.root();
-        let place = LocalPlace::usual(home).map_err(EngineError::Refused)?;
+        let home = self.local_home(space);
+        let place = LocalPlace::usual(&home).map_err(EngineError::Refused)?;
         let sealer = Sealer::open(&self.home.key(), self.world.clone())
             .map_err(|error| EngineError::Store(crate::error::chain(&error)))?;
         let cloud = LocalCloud::open(&place, sealer, self.world.clone()).await;
@@ -114,9 +143,9 @@ impl Inner {
         Ok(self.watched(account, Arc::new(cloud)))
     }
 
-    /// The account of this computer's own machines, if this home has ever had any.
+    /// The account of this computer's own machines, if this Space has ever had any.
     pub(crate) async fn local_account(&self, space: &SpaceName) -> Option<Account> {
-        if self.config.local_refused.is_some() || !LocalPlace::is_used(self.home.root()) {
+        if self.config.local_refused.is_some() || !LocalPlace::is_used(&self.local_home(space)) {
             return None;
         }
         // Where machines cannot run any more, the others must still be told.
@@ -220,5 +249,22 @@ impl Engine {
         let balance =
             session.cloud.balance().await.map_err(|error| EngineError::Outside(error.to_string()))?;
         Ok((identity, balance))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_space_has_the_folder_of_another_one() {
+        let folder = |name: &str| folder_of(&SpaceName::from(name));
+        assert_eq!(folder("bank"), "bank");
+        let strange = ["../bank", "Bank", "", ".", "a/b", &"b".repeat(41)].map(folder);
+        let mut all = strange.to_vec();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), strange.len());
+        assert!(strange.iter().all(|name| name.len() == 64 && !name.contains(['/', '.'])), "{strange:?}");
     }
 }

@@ -80,6 +80,8 @@ pub struct EngineConfig {
     pub environment_account: Option<EnvironmentAccount>,
     /// Why the account `local` (machines of this computer) is not to be used here; none = it may be.
     pub local_refused: Option<String>,
+    /// Why code is not to be built here; none = it may be.
+    pub builds_refused: Option<String>,
     /// The person's ssh-agent, if one runs.
     pub ssh_agent: Option<PathBuf>,
     /// The person's private keys, tried after Muster's own.
@@ -106,6 +108,7 @@ impl EngineConfig {
             revisions_kept: REVISIONS_KEPT,
             environment_account: None,
             local_refused: None,
+            builds_refused: None,
             ssh_agent: None,
             ssh_keys: Vec::new(),
             known_hosts: Vec::new(),
@@ -204,6 +207,7 @@ impl Engine {
             world.clock.monotonic(),
         ));
         let now = world.clock.now();
+        home.sweep_children(now);
         let row = NodeRow {
             id: node,
             epoch: FIRST_EPOCH,

@@ -3,11 +3,17 @@
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use muster_model::id::{InfrastructureName, NodeId};
+use muster_outside::supervise::sweep;
 use rustix::fs::FlockOperation;
 
 use crate::error::EngineError;
+
+/// How long something is kept of a child whose outcome nobody asked for.
+const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// The directory of one Muster, readable by its owner only.
 #[derive(Clone, Debug)]
@@ -73,6 +79,11 @@ impl Home {
     /// Folders of long children, by run.
     pub fn children(&self) -> PathBuf {
         self.root.join("children")
+    }
+
+    /// Removes what is left of long children whose outcome nobody asked for.
+    pub(crate) fn sweep_children(&self, now: Timestamp) {
+        sweep(&self.children(), KEPT_FOR, now.into());
     }
 
     fn nodes(&self) -> PathBuf {

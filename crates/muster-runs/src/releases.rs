@@ -1,8 +1,10 @@
 //! Releases that servers keep, looked at through SSH: for people, and for a plan that goes back to one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt};
+use muster_model::account::AccountIdentity;
 use muster_model::code::SeenReleases;
 use muster_model::id::{InfrastructureName, SpaceName};
 use muster_model::infrastructure::{DeployEntry, Infrastructure};
@@ -44,26 +46,35 @@ impl Engine {
         let ours = |record: &Ownership| {
             record.kind == ObjectKind::Server && record.infrastructure == *infrastructure
         };
-        let mut wanted = Vec::new();
+        let mut by_account: BTreeMap<AccountIdentity, Vec<Wanted>> = BTreeMap::new();
         for record in owned.into_iter().filter(ours) {
             for key in record.provisioned.keys() {
                 if let Some(to) = key.strip_prefix(CODE_RECORD) {
-                    wanted.push(Wanted { record: record.clone(), seen: None, to: to.to_owned() });
+                    let wanted = Wanted { record: record.clone(), seen: None, to: to.to_owned() };
+                    by_account.entry(record.account.clone()).or_default().push(wanted);
                 }
             }
         }
-        let Some(first) = wanted.first() else {
+        if by_account.is_empty() {
             return Err(EngineError::NotFound(format!(
                 "no code was delivered to a server of {infrastructure}; `muster infra deploy {infrastructure}` delivers \
                  what its `deploy:` says"
             )));
-        };
-        let session = inner.session_of(space, &first.record.account).await?;
-        let list = session.watch.fresh().await.map_err(|error| EngineError::Outside(chain(&error)))?;
-        for place in &mut wanted {
-            place.seen = list.get(&place.record.id).cloned();
         }
-        let mut seen = inner.look_at_releases(&session, wanted).await;
+        let several = by_account.len() > 1;
+        let mut seen = Vec::new();
+        for (account, mut wanted) in by_account {
+            let session = inner.session_of(space, &account).await?;
+            let list = session.watch.fresh().await.map_err(|error| EngineError::Outside(chain(&error)))?;
+            for place in &mut wanted {
+                place.seen = list.get(&place.record.id).cloned();
+            }
+            let mut there = inner.look_at_releases(&session, wanted).await;
+            if several {
+                there.iter_mut().for_each(|one| one.account = Some(session.account.name.clone()));
+            }
+            seen.append(&mut there);
+        }
         seen.sort_by(|one, two| one.to.cmp(&two.to));
         Ok(seen)
     }
@@ -106,6 +117,7 @@ impl Inner {
                 async move {
                     let mut seen = SeenReleases {
                         server: place.record.name.clone(),
+                        account: None,
                         to: place.to.clone(),
                         current: None,
                         unfinished: None,

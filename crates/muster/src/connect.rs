@@ -161,6 +161,7 @@ pub async fn open_engine(home: &Path, role: Role, database: Option<String>) -> R
     let config = EngineConfig {
         environment_account,
         local_refused: local_refused(role, shared),
+        builds_refused: builds_refused(role),
         ssh_agent: person.agent,
         ssh_keys: person.keys,
         known_hosts: person.known_hosts,
@@ -192,6 +193,22 @@ fn local_refused(role: Role, shared: bool) -> Option<String> {
         Role::Server { .. } => Some(format!(
             "this control plane does not lend its own; start it as root with {LOCAL_MACHINES}=1 to let it, or run the \
              command without it"
+        )),
+    }
+}
+
+/// The variable that lets a server build code for whoever may change infrastructures.
+pub const BUILDS: &str = "MUSTER_BUILDS";
+
+/// Why code is not built by this engine. A person's own commands build on the computer they run on; a server, where a
+/// build is a command of somebody else's choice under the server's own user, only if whoever started it said so.
+fn builds_refused(role: Role) -> Option<String> {
+    match role {
+        Role::Foreground => None,
+        Role::Server { .. } if home::variable(BUILDS).as_deref() == Some("1") => None,
+        Role::Server { .. } => Some(format!(
+            "this control plane builds no code, because a build could read its keys; start it with {BUILDS}=1 if \
+             everybody who may deploy here may do that, or build before and deliver the result"
         )),
     }
 }

@@ -250,3 +250,45 @@ pub fn link_target(link: &str, target: &str) -> Result<String, BundleProblem> {
     }
     path::normal(&joined).map_err(|_| refused())
 }
+
+/// Links followed on one way; more are a ring.
+const LINKS_FOLLOWED_MAX: usize = 40;
+
+/// Checks where symbolic links lead when each is followed as a system does: through the others. A link that stays below
+/// the root by its spelling may leave it on its way through a second one.
+///
+/// # Errors
+/// The first link that leaves the root, or never ends.
+pub fn links_stay(links: &BTreeMap<&str, &str>) -> Result<(), BundleProblem> {
+    for (link, target) in links {
+        link_target(link, target)?;
+        let refused = || BundleProblem::Link {
+            path: crate::diagnostic::shown(link),
+            target: crate::diagnostic::shown(target),
+        };
+        let parts = |text: &str| text.split('/').rev().map(str::to_owned).collect::<Vec<_>>();
+        let mut at: Vec<String> = link.split('/').map(str::to_owned).collect();
+        at.pop();
+        let mut to_go = parts(target);
+        let mut followed = 0;
+        while let Some(part) = to_go.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    at.pop().ok_or_else(refused)?;
+                    continue;
+                }
+                _ => at.push(part),
+            }
+            if let Some(next) = links.get(at.join("/").as_str()) {
+                followed += 1;
+                if followed > LINKS_FOLLOWED_MAX || next.starts_with('/') {
+                    return Err(refused());
+                }
+                at.pop();
+                to_go.extend(parts(next));
+            }
+        }
+    }
+    Ok(())
+}

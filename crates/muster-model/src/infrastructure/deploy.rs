@@ -28,6 +28,7 @@ pub(crate) fn bind_playbook(deploy: &mut Vec<WrittenDeploy>, playbook: &str, key
             vars: BTreeMap::new(),
         }),
         hosts: vec![key.clone()],
+        at: key.1,
     });
 }
 
@@ -96,7 +97,11 @@ pub(crate) fn deploy(
             Vec::new()
         }
     };
-    Some(WrittenDeploy { entry: entry?, hosts })
+    let to = match code.map(|code| &code.node.value) {
+        Some(Value::Map(entries)) => field(entries, "to").map(blame),
+        _ => None,
+    };
+    Some(WrittenDeploy { entry: entry?, hosts, at: to.unwrap_or(at) })
 }
 
 fn playbook_entry(

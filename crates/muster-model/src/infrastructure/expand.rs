@@ -40,14 +40,17 @@ pub(crate) fn expand(walk: &mut Walk<'_>, name: &InfrastructureName, written: Wr
         servers = expand_servers(walk, &written.servers, &by_key, &groups);
     }
     let deploy = deploy(walk, &written, &groups);
-    Infrastructure {
+    let places: Vec<Span> = written.deploy.iter().map(|deploy| deploy.at).collect();
+    let infrastructure = Infrastructure {
         name: name.clone(),
         account: AccountName(written.account),
         networks,
         servers,
         deploy,
         stats: written.stats,
-    }
+    };
+    super::meeting::code(walk, &infrastructure, &places);
+    infrastructure
 }
 
 fn networks(walk: &mut Walk<'_>, written: &Written) -> BTreeMap<NetworkName, WantedNetwork> {

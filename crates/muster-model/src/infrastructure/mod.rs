@@ -21,6 +21,7 @@ mod key;
 mod legacy;
 mod legacy_habit;
 mod legacy_network;
+mod meeting;
 pub mod names;
 mod read;
 pub mod schema;

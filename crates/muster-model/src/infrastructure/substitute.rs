@@ -1,7 +1,7 @@
 //! The replacement of `${…}` in every text of a file's tree.
 //!
 //! `${var:x}` as a whole value keeps the variable's type; inside a longer text it becomes text. `${env:X}` is
-//! what the caller sent. Where a secret may stand (the variables of a playbook), `${secret:…}` *and*
+//! what the caller sent. Where a secret may stand (variables of a playbook and of a build), `${secret:…}` *and*
 //! `${env:…}` stay as they are written, so that no such value reaches a plan: they are resolved just
 //! before the step (`document::resolve`).
 
@@ -53,9 +53,24 @@ impl Pass<'_, '_> {
             let Value::Map(entries) = &mut item.value else { continue };
             for entry in entries {
                 let sealed = entry.key.text == "vars";
-                if !entry.key.text.starts_with("x-") {
+                if entry.key.text == "code" {
+                    self.sealed_at(&mut entry.node, entry.key.at, &["build", "env"]);
+                } else if !entry.key.text.starts_with("x-") {
                     self.node(&mut entry.node, entry.key.at, sealed);
                 }
+            }
+        }
+    }
+
+    /// As [`Pass::node`], with what stands below this path of keys sealed.
+    fn sealed_at(&mut self, node: &mut Node, key_at: Span, path: &[&str]) {
+        let Some((key, rest)) = path.split_first() else { return self.node(node, key_at, true) };
+        let Value::Map(entries) = &mut node.value else { return self.node(node, key_at, false) };
+        for entry in entries {
+            if entry.key.text == *key {
+                self.sealed_at(&mut entry.node, entry.key.at, rest);
+            } else if !entry.key.text.starts_with("x-") {
+                self.node(&mut entry.node, entry.key.at, false);
             }
         }
     }
@@ -140,7 +155,7 @@ impl Pass<'_, '_> {
                                 at,
                                 "secret-here",
                                 format!("the secret `{name}` cannot stand here: this value is shown in plans and at the provider"),
-                                "secrets may stand in the `vars:` of a `deploy:` entry",
+                                "secrets may stand in the `vars:` of a `deploy:` entry, and in the `env:` of a build",
                             );
                             None
                         }

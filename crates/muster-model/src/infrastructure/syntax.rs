@@ -143,6 +143,8 @@ pub(crate) struct ServerEntry {
 pub(crate) struct WrittenDeploy {
     pub entry: DeployEntry,
     pub hosts: Vec<(String, Span)>,
+    /// Where it stands; of code, where its `to` does.
+    pub at: Span,
 }
 
 impl ServerEntry {

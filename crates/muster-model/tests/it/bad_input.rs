@@ -81,12 +81,16 @@ pub const CASES: &[(&str, &str)] = &[
         "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: {archive: ./app.zip}, to: /srv/app}, hosts: all}\n  - {code: {from: {archive: ../app.tar.gz}, to: /srv/app}, hosts: all}\n",
     ),
     (
+        "code_meets",
+        "version: 1\nservers:\n  web: {image: x, groups: [front]}\n  db: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app}, hosts: front}\n  - {code: {from: app, to: /srv/app/}, hosts: [db, web-1]}\n  - {code: {from: app, to: /srv/app/admin}, hosts: all}\n",
+    ),
+    (
         "code_build",
-        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, build: make dist}, hosts: all}\n  - {code: {from: app, to: /srv/app, build: {comand: [make], within: soon, env: {PATH: /x, a-b: c}}}, hosts: all}\n  - {code: {from: app, to: /srv/app, build: []}, hosts: all}\n",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, build: make dist}, hosts: all}\n  - {code: {from: app, to: /srv/app-2, build: {comand: [make], within: soon, env: {PATH: /x, a-b: c}}}, hosts: all}\n  - {code: {from: app, to: /srv/app-3, build: []}, hosts: all}\n",
     ),
     (
         "code_shared",
-        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, shared: [uploads, .env]}, hosts: all}\n  - {code: {from: app, to: /srv/app, shared: {directory: [x], files: [../x, /etc/passwd]}}, hosts: all}\n",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, shared: [uploads, .env]}, hosts: all}\n  - {code: {from: app, to: /srv/app-2, shared: {directory: [x], files: [../x, /etc/passwd]}}, hosts: all}\n",
     ),
     (
         "code_shared_twice",
@@ -94,7 +98,7 @@ pub const CASES: &[(&str, &str)] = &[
     ),
     (
         "code_health",
-        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, health: {within: 5s}}, hosts: all}\n  - {code: {from: app, to: /srv/app, health: {command: bin/check, status: 200}}, hosts: all}\n  - {code: {from: app, to: /srv/app, health: {http: 'https://127.0.0.1/'}}, hosts: all}\n  - {code: {from: app, to: /srv/app, health: {http: 'http://example.org/', status: 20}}, hosts: all}\n  - {code: {from: app, to: /srv/app, restart: systemctl restart app}, hosts: all}\n",
+        "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: app, to: /srv/app, health: {within: 5s}}, hosts: all}\n  - {code: {from: app, to: /srv/app-2, health: {command: bin/check, status: 200}}, hosts: all}\n  - {code: {from: app, to: /srv/app-3, health: {http: 'https://127.0.0.1/'}}, hosts: all}\n  - {code: {from: app, to: /srv/app-4, health: {http: 'http://example.org/', status: 20}}, hosts: all}\n  - {code: {from: app, to: /srv/app-5, restart: systemctl restart app}, hosts: all}\n",
     ),
     (
         "missing_archive",

@@ -153,6 +153,41 @@ fn secrets_and_environment_of_playbooks_stay_sealed() {
     );
 }
 
+/// The environment of a build is opened on its machine, and nowhere before: neither its values nor what they are made of
+/// is stored, and another value is not another release.
+#[test]
+fn secrets_and_environment_of_builds_stay_sealed() {
+    let text = "version: 1\nvars: {kind: {type: text, default: prod}}\nservers:\n  web: {image: x}\ndeploy:\n  \
+                - {code: {from: 'app', to: '${env:TO}', build: {command: [make, '${env:TO}'], env: {A: '${env:TOKEN}', B: 'x-${secret:ci/key}', C: '${var:kind}', D: '$${E}'}}}, hosts: web}\n";
+    let build = |token: &str| {
+        let checked = load_with(text, &inputs(&[], &[("TO", "/srv/app"), ("TOKEN", token)])).unwrap();
+        assert_eq!(checked.secrets_used.iter().map(ToString::to_string).collect::<Vec<_>>(), ["ci/key"]);
+        assert_eq!(checked.env_used.iter().collect::<Vec<_>>(), ["TO", "TOKEN"]);
+        assert!(!serde_json::to_string(&checked.infrastructure).unwrap().contains(token));
+        let DeployEntry::Code(entry) = &checked.infrastructure.deploy[0] else { panic!("code") };
+        assert_eq!(entry.to, "/srv/app");
+        entry.build.clone().unwrap()
+    };
+    let one = build("hunter2");
+    assert_eq!(one.command, ["make", "/srv/app"]);
+    assert_eq!(one, build("hunter3"));
+    let opened =
+        muster_model::document::resolve::<()>(&serde_json::to_value(&one.env).unwrap(), &mut |found| {
+            Ok(format!("<{}>", found.name))
+        });
+    let meant = serde_json::json!({"A": "<TOKEN>", "B": "x-<ci/key>", "C": "prod", "D": "${E}"});
+    assert_eq!(opened, Ok(meant));
+}
+
+/// Code in one directory is nobody's problem where it never meets on a server.
+#[test]
+fn code_of_one_directory_on_different_servers() {
+    let text = "version: 1\nservers:\n  web: {image: x, groups: [all-web]}\n  db: {image: x}\n  none: {image: x, count: 0}\ndeploy:\n  \
+                - {code: {from: app, to: /srv/app}, hosts: web}\n  - {code: {from: app, to: /srv/app}, hosts: [db, none]}\n  \
+                - {code: {from: app, to: /srv/apple}, hosts: all}\n  - {code: {from: app, to: /srv/app}, hosts: none}\n";
+    load_text(text).unwrap_or_else(|problems| panic!("{problems}"));
+}
+
 #[test]
 fn what_only_deploy_needs_is_a_warning_for_update() {
     let text = "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {playbook: playbooks/bsae.yml, hosts: web, vars: {t: '${env:T}'}}\n  - {code: {from: ap, to: /srv/app}, hosts: web}\n";

@@ -4,7 +4,8 @@
 //! of files is written and read ([`tree`]). Does not live here: where the source comes from, and what becomes of the
 //! result.
 //!
-//! The idea: nobody but the build sees the copy, and it goes when the build is over; so a build may be repeated at will.
+//! The idea: nobody but the build sees the copy, and it goes when the build is over, also if we are gone by then, because
+//! its folder names it before it is there; so a build may be repeated at will.
 //! Its process belongs to a supervisor ([`crate::supervise`]) and is over when its owner is. Its environment is named
 //! here to the last variable.
 
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use muster_model::Secret;
 
 use crate::host::ssh::Output;
 use crate::host::ssh::deliver::DeliveredFile;
@@ -45,9 +47,15 @@ pub struct BuildRun {
     pub environment: BTreeMap<String, String>,
     /// Only what is below this directory of the copy comes out; empty = everything.
     pub output: String,
+    /// Values of the environment that never show in what it prints.
+    pub hidden: Vec<Secret>,
     /// How long it may take.
     pub limit: Duration,
-    /// The folder of its process; must not exist. The copy stands beside it.
+    /// A directory for the private copy; must not exist, and goes with the build.
+    pub place: PathBuf,
+    /// Whether it has a home directory of its own, in its place; else it is that of whoever runs this process.
+    pub own_home: bool,
+    /// The folder of its process; must not exist.
     pub folder: Folder,
     /// Who owns it.
     pub owner: Owner,
@@ -112,6 +120,12 @@ pub enum BuildError {
         /// What ran.
         command: String,
     },
+    /// Something of it still runs, and may write.
+    #[error("processes that `{command}` left behind cannot be ended; look at this machine")]
+    Unended {
+        /// What ran.
+        command: String,
+    },
     /// What came out cannot be delivered.
     #[error("what was built cannot be delivered: {0}")]
     Result(String),
@@ -136,6 +150,7 @@ impl BuildError {
             | BuildError::Failed { .. }
             | BuildError::TimedOut { .. }
             | BuildError::Talkative { .. }
+            | BuildError::Unended { .. }
             | BuildError::Result(_) => false,
         }
     }

@@ -1,7 +1,9 @@
 //! The real builder.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::DirBuilder;
 use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,9 @@ use crate::supervise::{End, Folder, GONE_WITHIN, Launcher, Order, Owned, StartEr
 
 /// How often new output is looked for.
 const POLL: Duration = Duration::from_millis(50);
+/// The copy in the place of a build, and its home.
+const CODE: &str = "code";
+const HOME: &str = "home";
 /// Read at once.
 const CHUNK_BYTES: usize = 64 << 10;
 /// Lines of its output that a failure repeats.
@@ -36,24 +41,6 @@ impl RealBuilder {
     }
 }
 
-/// The private copy of a build; goes with it.
-struct Copy(PathBuf);
-
-impl Copy {
-    /// Beside the folder of the build's process, where what a death leaves behind is swept up.
-    fn place(folder: &Folder) -> PathBuf {
-        let name = folder.path().file_name().map(|name| name.to_string_lossy().into_owned());
-        folder.path().with_file_name(format!("{}-copy", name.unwrap_or_default()))
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        // Best effort: it is private, and swept up later.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A build whose future is dropped is ended.
 struct Running(Arc<Owned>);
 
@@ -66,12 +53,16 @@ impl Drop for Running {
 #[async_trait]
 impl Builder for RealBuilder {
     async fn build(&self, run: &BuildRun, output: &mut dyn Output) -> Result<Tree, BuildError> {
-        let copy = Copy(Copy::place(&run.folder));
-        let (place, files) = (copy.0.clone(), run.files.clone());
-        blocking(move || tree::write(&place, &files)).await?;
-        let order = order(run, &copy.0);
+        let order = order(run);
         let program = order.program.display().to_string();
-        let owned = match self.supervisor.start(&run.folder, &run.owner, &order).await {
+        let not_begun = |source| BuildError::Start { program: program.clone(), source };
+        self.supervisor.create(&run.folder, &order).map_err(not_begun)?;
+        let (place, files) = (run.place.clone(), run.files.clone());
+        if let Err(error) = blocking(move || write(&place, &files)).await {
+            run.folder.forget();
+            return Err(error);
+        }
+        let owned = match self.supervisor.launch(&run.folder, &run.owner, &order).await {
             Ok(owned) => Running(Arc::new(owned)),
             Err(StartError::NotFound) => return Err(BuildError::NotFound { program }),
             Err(source) => return Err(BuildError::Start { program, source }),
@@ -94,18 +85,52 @@ impl Builder for RealBuilder {
             }
         }
         drop(owned);
+        let (code, output) = (run.place.join(CODE), run.output.clone());
+        let built = match ended {
+            Ok(()) => blocking(move || tree::read(&result(&code, &output)?)).await,
+            Err(error) => Err(error),
+        };
         run.folder.forget();
-        ended?;
-        let result = if run.output.is_empty() { copy.0.clone() } else { copy.0.join(&run.output) };
-        if !result.is_dir() {
-            return Err(BuildError::Result(format!("the build made no directory `{}`", run.output)));
+        match built {
+            Ok(built) if built.is_empty() => Err(BuildError::Result("it holds no file".to_owned())),
+            built => built,
         }
-        let built = blocking(move || tree::read(&result)).await?;
-        if built.is_empty() {
-            return Err(BuildError::Result("it holds no file".to_owned()));
-        }
-        Ok(built)
     }
+}
+
+/// Makes the place of a build with the copy in it.
+fn write(place: &Path, files: &Tree) -> Result<(), BuildError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| BuildError::File { doing: "making", path, source }
+    };
+    if let Some(parent) = place.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed(parent))?;
+    }
+    // Not recursive: what somebody else put there, in a directory for everybody, is not used.
+    DirBuilder::new().mode(0o700).create(place).map_err(failed(place))?;
+    let home = place.join(HOME);
+    DirBuilder::new().mode(0o700).create(&home).map_err(failed(&home))?;
+    tree::write(&place.join(CODE), files)
+}
+
+/// The directory that comes out. A link on the way to it would lead to what was never built.
+fn result(code: &Path, output: &str) -> Result<PathBuf, BuildError> {
+    let mut at = code.to_owned();
+    for part in output.split('/').filter(|part| !part.is_empty()) {
+        at.push(part);
+        match std::fs::symlink_metadata(&at) {
+            Ok(data) if data.is_dir() => {}
+            Ok(data) if data.is_symlink() => {
+                let message = format!("`{part}` of `{output}` is a link; only a directory is delivered");
+                return Err(BuildError::Result(message));
+            }
+            Ok(_) | Err(_) => {
+                return Err(BuildError::Result(format!("the build made no directory `{output}`")));
+            }
+        }
+    }
+    Ok(at)
 }
 
 async fn blocking<T: Send + 'static>(
@@ -115,26 +140,31 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(BuildError::Result(error.to_string())))
 }
 
-fn order(run: &BuildRun, copy: &Path) -> Order {
+fn order(run: &BuildRun) -> Order {
+    let copy = run.place.join(CODE);
     let mut words = run.command.iter().cloned();
     let program = PathBuf::from(words.next().unwrap_or_default());
     let passed = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
     let mut environment: BTreeMap<String, String> = PASSED_ON.into_iter().filter_map(passed).collect();
     environment.insert("LANG".to_owned(), "C.UTF-8".to_owned());
+    if run.own_home {
+        environment.insert("HOME".to_owned(), run.place.join(HOME).display().to_string());
+    }
     environment.extend(run.environment.clone());
     Order {
         // `./build` and `bin/build` are of the code, whatever the supervisor's own directory is.
         program: if program.components().count() > 1 { copy.join(program) } else { program },
         arguments: words.collect(),
         environment,
-        directory: copy.to_owned(),
+        directory: copy,
         input: None,
-        hidden: Vec::new(),
+        hidden: run.hidden.clone(),
         events: None,
         output: true,
         agent: None,
         limit: run.limit,
         directories: Vec::new(),
+        kept: vec![run.place.clone()],
     }
 }
 
@@ -162,6 +192,7 @@ async fn follow(owned: &Owned, told: &mut Told<'_>, run: &BuildRun) -> Result<()
 
 fn judge(end: End, command: String, told: &mut Told<'_>, limit: Duration) -> Result<(), BuildError> {
     match end.why {
+        Why::Itself if !end.clean => Err(BuildError::Unended { command }),
         Why::Itself if end.status == 0 => Ok(()),
         Why::Itself => {
             let end = match end.status {

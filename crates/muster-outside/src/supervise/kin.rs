@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use rustix::process::Pid;
+use rustix::process::Signal;
+
+use crate::process::{Stat, signal_if, stat};
 
 /// The variable in a child's environment that names its folder.
 const MARK_VARIABLE: &str = "MUSTER_CHILD";
@@ -20,55 +22,9 @@ pub(super) fn process_mark(folder: &Path) -> (&'static str, &OsStr) {
     (MARK_VARIABLE, folder.as_os_str())
 }
 
-/// What the kernel says of a process that runs (a zombie does not).
-pub(super) struct Stat {
-    pub parent: i32,
-    pub start_ticks: u64,
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn stat(pid: i32) -> Option<Stat> {
-    // Without /proc a number is all that is known of a process.
-    rustix::process::test_kill_process(Pid::from_raw(pid)?).ok()?;
-    Some(Stat { parent: 0, start_ticks: 0 })
-}
-
-#[cfg(target_os = "linux")]
-pub(super) fn stat(pid: i32) -> Option<Stat> {
-    parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-}
-
-/// The name in parentheses may hold anything.
-#[cfg(any(test, target_os = "linux"))]
-fn parse(line: &str) -> Option<Stat> {
-    let mut fields = line.rsplit_once(')')?.1.split_whitespace();
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    let parent = fields.next()?.parse().ok()?;
-    // Field 22 of the line; the parent is field 4.
-    Some(Stat { parent, start_ticks: fields.nth(17)?.parse().ok()? })
-}
-
 fn everybody() -> impl Iterator<Item = i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-/// Kills one process; the handle comes first, and from then on the number cannot come to mean another process.
-#[cfg(target_os = "linux")]
-fn kill_if(pid: i32, is_meant: impl Fn(i32) -> bool) -> bool {
-    use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
-    let Some(number) = Pid::from_raw(pid) else { return false };
-    let Ok(handle) = pidfd_open(number, PidfdFlags::empty()) else { return false };
-    is_meant(pid) && pidfd_send_signal(handle, Signal::KILL).is_ok()
-}
-
-/// Elsewhere the process group has to do.
-#[cfg(not(target_os = "linux"))]
-fn kill_if(_pid: i32, _is_meant: impl Fn(i32) -> bool) -> bool {
-    false
 }
 
 /// Kills all that descend from this process, as they are now. Those they start meanwhile are found the next time.
@@ -88,7 +44,7 @@ pub(super) fn kill_descendants(root: i32) {
     };
     for (pid, seen) in all.iter().filter(|(pid, _)| descends(**pid)) {
         // Its parent may have died since, and then it is the subreaper's; its number may be another process's.
-        kill_if(*pid, |pid| stat(pid).is_some_and(|now| now.start_ticks == seen.start_ticks));
+        signal_if(*pid, Signal::KILL, |pid| stat(pid).is_some_and(|now| now.start_ticks == seen.start_ticks));
     }
 }
 
@@ -115,7 +71,7 @@ pub(super) fn kill_marked(folder: &Path, directories: &[std::path::PathBuf]) -> 
             return true;
         }
         for pid in found {
-            kill_if(pid, is_meant);
+            signal_if(pid, Signal::KILL, is_meant);
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
@@ -160,19 +116,5 @@ pub(super) fn reap(leader: i32) -> Reaped {
                 return reaped;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stat_lines_with_strange_names() {
-        let line = "7 (a) (b) S 5 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 99 100";
-        let read = parse(line).unwrap();
-        assert_eq!((read.parent, read.start_ticks), (5, 4711));
-        assert!(parse(&line.replace(" S ", " Z ")).is_none(), "a zombie does not run");
-        assert!(parse("").is_none());
     }
 }

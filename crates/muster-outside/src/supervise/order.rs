@@ -37,7 +37,8 @@ pub struct Order {
     pub hidden: Vec<Secret>,
     /// A socket that the child tells events to, one a line, as Ansible's plugin does.
     pub events: Option<PathBuf>,
-    /// Whether everything it prints is kept in its folder, as it comes; else only the end of its standard error.
+    /// Whether everything it prints is kept in its folder, as it comes, or line by line if something is to be hidden;
+    /// else only the end of its standard error.
     pub output: bool,
     /// A private agent: the directory below which it stands, its mark, and its keys.
     pub agent: Option<(PathBuf, String, Vec<LoginKey>)>,
@@ -45,6 +46,8 @@ pub struct Order {
     pub limit: Duration,
     /// Removed with everything in them when the child has ended.
     pub directories: Vec<PathBuf>,
+    /// Removed if it comes to nothing; else with its folder, so that its owner can take what it made.
+    pub kept: Vec<PathBuf>,
 }
 
 /// A secret on its way through the pipe; wiped from memory when dropped.
@@ -131,7 +134,24 @@ impl Launcher {
     /// # Errors
     /// Nothing was started, or, if [`StartError::may_have_begun`], nobody can tell.
     pub async fn start(&self, folder: &Folder, owner: &Owner, order: &Order) -> Result<Owned, StartError> {
-        folder.create(&order.directories).map_err(StartError::Folder)?;
+        self.create(folder, order)?;
+        self.launch(folder, owner, order).await
+    }
+
+    /// Makes the folder of a child and writes down what goes with it; nothing is started yet. From here on nothing that
+    /// is put there can be forgotten.
+    ///
+    /// # Errors
+    /// The folder is there already, or cannot be made.
+    pub fn create(&self, folder: &Folder, order: &Order) -> Result<(), StartError> {
+        folder.create(&order.directories, &order.kept).map_err(StartError::Folder)
+    }
+
+    /// Starts the child whose folder was made.
+    ///
+    /// # Errors
+    /// As [`Launcher::start`].
+    pub async fn launch(&self, folder: &Folder, owner: &Owner, order: &Order) -> Result<Owned, StartError> {
         let owned = Owned::take(folder, owner)?;
         let spawned = self
             .spawn(folder, &order.wire())

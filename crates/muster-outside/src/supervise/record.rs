@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::clock;
-use super::kin;
+use crate::process;
 
 /// The form of the files; a supervisor of another form is not adopted.
 pub(super) const FORM: u16 = 1;
@@ -30,7 +30,7 @@ pub struct Process {
 impl Process {
     /// The process with this number now.
     pub fn of(pid: i32) -> Option<Process> {
-        let start_ticks = kin::stat(pid)?.start_ticks;
+        let start_ticks = process::stat(pid)?.start_ticks;
         Some(Process { pid, start_ticks, boot: clock::boot() })
     }
 
@@ -101,6 +101,9 @@ pub enum Lost {
 struct Plan {
     form: u16,
     directories: Vec<PathBuf>,
+    /// Those that stay until its outcome is safe, if it ended well.
+    #[serde(default)]
+    kept: Vec<PathBuf>,
 }
 
 /// Who has the right to start the child: whoever links this file first.
@@ -131,13 +134,13 @@ impl Folder {
         self.0.is_dir()
     }
 
-    pub(super) fn create(&self, directories: &[PathBuf]) -> io::Result<()> {
+    pub(super) fn create(&self, directories: &[PathBuf], kept: &[PathBuf]) -> io::Result<()> {
         if let Some(parent) = self.0.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         }
         // Not recursive: an attempt is started once.
         DirBuilder::new().mode(0o700).create(&self.0)?;
-        self.write("plan.json", &Plan { form: FORM, directories: directories.to_vec() })
+        self.write("plan.json", &Plan { form: FORM, directories: directories.to_vec(), kept: kept.to_vec() })
     }
 
     pub(super) fn log(&self) -> PathBuf {
@@ -244,19 +247,28 @@ impl Folder {
         }
     }
 
+    fn plan(&self) -> Option<Plan> {
+        self.read("plan.json").ok().flatten()
+    }
+
     /// Removes the directories that go with the child.
     pub(super) fn remove_directories(&self) {
-        let plan: Option<Plan> = self.read("plan.json").ok().flatten();
-        for directory in plan.into_iter().flat_map(|plan| plan.directories) {
+        for directory in self.directories() {
             // Best effort: what stays is private, and its name is never used again.
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+
+    /// Removes what a child made, which nobody wants.
+    pub(super) fn remove_kept(&self) {
+        for directory in self.plan().map(|plan| plan.kept).unwrap_or_default() {
             let _ = std::fs::remove_dir_all(directory);
         }
     }
 
     /// The directories that go with the child.
     pub(super) fn directories(&self) -> Vec<PathBuf> {
-        let plan: Option<Plan> = self.read("plan.json").ok().flatten();
-        plan.map(|plan| plan.directories).unwrap_or_default()
+        self.plan().map(|plan| plan.directories).unwrap_or_default()
     }
 
     /// Removes everything that is kept of a child that has ended: its outcome is safe elsewhere. One that may still
@@ -266,6 +278,7 @@ impl Folder {
             return;
         }
         self.remove_directories();
+        self.remove_kept();
         let _ = std::fs::remove_dir_all(&self.0);
         if let Some(parent) = self.0.parent() {
             // Goes with its last folder.
@@ -300,8 +313,19 @@ pub fn sweep(parent: &Path, age: Duration, now: SystemTime) {
         let changed = entry.metadata().and_then(|data| data.modified());
         let is_old = changed.is_ok_and(|at| now.duration_since(at).is_ok_and(|since| since > age));
         let folder = Folder::at(entry.path());
-        if is_old && !folder.is_guarded() {
+        if !is_old || folder.is_guarded() {
+            continue;
+        }
+        if is_copy(&entry.file_name()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        } else {
             folder.forget();
         }
     }
+}
+
+/// Whether this is the copy of some build, as earlier versions put it beside the folders of children. What is in it is
+/// somebody's code, and no word of ours.
+fn is_copy(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_none_or(|name| name.ends_with("-copy"))
 }

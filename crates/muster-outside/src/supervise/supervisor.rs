@@ -1,6 +1,6 @@
 //! The supervisor's body: one process, one child, one folder. It takes no orders after its first but the owner's file.
 
-use std::io::Read;
+use std::io::{PipeReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -60,6 +60,7 @@ pub fn supervisor_main(arguments: impl IntoIterator<Item = String>) -> i32 {
 
 fn refuse(folder: &Folder, not_found: bool, message: String) -> std::io::Result<()> {
     folder.remove_directories();
+    folder.remove_kept();
     folder.write("refusal.json", &Refusal { not_found, message })
 }
 
@@ -128,6 +129,9 @@ async fn supervise(folder: &Folder) -> std::io::Result<()> {
     let why = ending.map_or(Why::Itself, |(why, _)| why);
     drop(running);
     folder.remove_directories();
+    if why != Why::Itself || status != 0 {
+        folder.remove_kept();
+    }
     folder.write("end.json", &End { status, why, clean, complaint })?;
     noted
 }
@@ -200,6 +204,7 @@ impl Watched {
 /// Everything a child needs, before it is started.
 struct Prepared {
     command: Command,
+    output: Option<(PipeReader, std::fs::File)>,
     listener: Option<(UnixListener, std::fs::File)>,
     agent: Option<PrivateAgent>,
     input: Option<Secret>,
@@ -218,11 +223,19 @@ fn prepare(folder: &Folder, wire: Wire) -> Result<Prepared, String> {
     command.args(&wire.arguments).env_clear().envs(&wire.environment).current_dir(&wire.directory);
     let (mark, path) = kin::process_mark(folder.path());
     command.env(mark, path).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut output = None;
     if wire.output {
         let path = folder.output();
         let failed = |error| format!("keeping its output in {}: {error}", path.display());
         let file = talk::events_file(&path).map_err(failed)?;
-        command.stdout(file.try_clone().map_err(failed)?).stderr(file);
+        if wire.hidden.is_empty() {
+            command.stdout(file.try_clone().map_err(failed)?).stderr(file);
+        } else {
+            // Through us, so that nothing is on disk that must not be seen.
+            let (reader, writer) = std::io::pipe().map_err(failed)?;
+            command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
+            output = Some((reader, file));
+        }
     }
     command.process_group(0);
     let listener = match &wire.events {
@@ -244,6 +257,7 @@ fn prepare(folder: &Folder, wire: Wire) -> Result<Prepared, String> {
     };
     Ok(Prepared {
         command,
+        output,
         listener,
         agent,
         input: wire.input.as_ref().map(Clear::secret),
@@ -258,6 +272,7 @@ struct Running {
     limit: Duration,
     connected: Arc<AtomicBool>,
     events: Option<JoinHandle<std::io::Result<()>>>,
+    output: Option<JoinHandle<std::io::Result<()>>>,
     complaint: Option<JoinHandle<String>>,
     _agent: Option<PrivateAgent>,
 }
@@ -277,6 +292,13 @@ impl Prepared {
                 Some(tokio::spawn(talk::keep_end(pipe, self.hidden.clone())))
             }
         };
+        let output = match self.output.take() {
+            None => None,
+            Some((pipe, file)) => {
+                let pipe = pipe::Receiver::from_owned_fd(OwnedFd::from(pipe))?;
+                Some(tokio::spawn(talk::keep_output(pipe, self.hidden.clone(), file)))
+            }
+        };
         let connected = Arc::new(AtomicBool::new(false));
         let events = self.listener.take().map(|(listener, file)| {
             tokio::spawn(talk::keep_events(listener, connected.clone(), self.hidden.clone(), file))
@@ -286,6 +308,7 @@ impl Prepared {
             limit: self.limit,
             connected,
             events,
+            output,
             complaint,
             _agent: self.agent,
         })
@@ -303,6 +326,14 @@ impl Running {
                 Ok(Ok(Err(error))) => eprintln!("keeping its events: {error}"),
                 Ok(Err(error)) => eprintln!("keeping its events: {error}"),
                 Err(_) => events.abort(),
+            }
+        }
+        if let Some(output) = &mut self.output {
+            match timeout(DRAIN_LIMIT, &mut *output).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => eprintln!("keeping its output: {error}"),
+                Ok(Err(error)) => eprintln!("keeping its output: {error}"),
+                Err(_) => output.abort(),
             }
         }
         match &mut self.complaint {

@@ -19,6 +19,8 @@ use crate::ansible::{hide, read_line, without_output};
 const EVENT_BYTES_MAX: u64 = 4 << 20;
 /// Beyond so many bytes of events their output is left out.
 const EVENTS_BYTES_MAX: u64 = 256 << 20;
+/// One line of what a child prints; a longer one is looked through in pieces.
+const LINE_BYTES_MAX: u64 = 1 << 20;
 /// What is kept of the end of standard error.
 const COMPLAINT_BYTES_MAX: usize = 16 << 10;
 /// What begins a line that is no event.
@@ -58,6 +60,25 @@ pub(super) async fn keep_events(
 /// A file for events.
 pub(super) fn events_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+/// Writes what a child prints line by line, until everybody has closed it.
+pub(super) async fn keep_output(
+    pipe: impl AsyncRead + Unpin,
+    hidden: Vec<Secret>,
+    to: File,
+) -> io::Result<()> {
+    let mut reader = BufReader::new(pipe);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut limited = (&mut reader).take(LINE_BYTES_MAX);
+        if limited.read_until(b'\n', &mut line).await? == 0 {
+            return Ok(());
+        }
+        let text = hide(String::from_utf8_lossy(&line).into_owned(), &hidden);
+        (&to).write_all(text.as_bytes())?;
+    }
 }
 
 /// Reads to the end and keeps the last part.

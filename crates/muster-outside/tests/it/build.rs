@@ -31,7 +31,10 @@ fn run(directory: &Path, name: &str, script: &str) -> BuildRun {
         command: vec!["./build".into(), "one".into()],
         environment: BTreeMap::from([("RELEASE".to_owned(), "r1".to_owned())]),
         output: String::new(),
+        hidden: Vec::new(),
         limit: Duration::from_secs(60),
+        place: directory.join("builds").join(name),
+        own_home: false,
         folder: Folder::at(directory.join("children/run").join(name)),
         owner: Owner { token: 1, lease: Arc::new(Duration::from_secs(120)) },
     }
@@ -49,10 +52,16 @@ fn is_alive(pid: &str) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-fn left(directory: &Path) -> Vec<String> {
-    let listed = std::fs::read_dir(directory.join("children/run")).into_iter().flatten().flatten();
-    listed.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+/// What is left of builds: folders of children, and copies.
+fn left(directory: &Path) -> (Vec<String>, Vec<String>) {
+    let names = |below: &str| {
+        let listed = std::fs::read_dir(directory.join(below)).into_iter().flatten().flatten();
+        listed.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    };
+    (names("children/run"), names("builds"))
 }
+
+const NOTHING: (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn builds_in_a_private_copy_with_a_named_environment() {
@@ -74,7 +83,7 @@ async fn builds_in_a_private_copy_with_a_named_environment() {
     let names: Vec<(&str, u32)> = tree.iter().map(|(path, file)| (path.as_str(), file.mode)).collect();
     assert_eq!(names, [("bin/run", 0o755), ("bin/x", LINK), ("x", 0o644)]);
     assert_eq!(tree["x"].content, "a");
-    assert_eq!(left(directory.path()), Vec::<String>::new(), "the copy goes with the build");
+    assert_eq!(left(directory.path()), NOTHING, "the copy goes with the build");
 }
 
 /// Each way in which a build comes to nothing, in words.
@@ -107,7 +116,13 @@ async fn a_build_that_comes_to_nothing_says_why() {
     let mut nowhere = fails("7", "true");
     nowhere.output = "dist".into();
     assert!(built(&nowhere).await.0.unwrap_err().to_string().contains("made no directory `dist`"));
-    assert_eq!(left(directory.path()), Vec::<String>::new());
+    for (name, script) in [("8", "ln -s /etc dist"), ("9", "mkdir real; echo a > real/b; ln -s real dist")] {
+        let mut linked = fails(name, script);
+        linked.output = "dist".into();
+        let refused = built(&linked).await.0.unwrap_err().to_string();
+        assert!(refused.contains("`dist` of `dist` is a link"), "{refused}");
+    }
+    assert_eq!(left(directory.path()), NOTHING);
 }
 
 /// Nobody waits for it any more: its processes and its copy go.
@@ -135,7 +150,42 @@ async fn a_build_that_nobody_waits_for_is_ended() {
         assert!(Instant::now() < deadline, "process {pid} goes on");
         tokio::time::sleep(POLL).await;
     }
-    assert_eq!(left(directory.path()), ["1"], "its folder stays for whoever sweeps");
+    // Its folder stays for whoever sweeps, and nothing else.
+    assert_eq!(left(directory.path()), (vec!["1".to_owned()], Vec::new()));
+}
+
+/// What the environment says in confidence is nowhere in what the build prints, nor in what is kept of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_does_not_print_what_is_hidden() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "#!/bin/sh\nprintf 'with %s' \"$TOKEN\"; echo; echo home $HOME >&2; echo $TOKEN > a\n\
+                  echo \"no $TOKEN\" >&2; cat \"$MUSTER_CHILD/output\"; exit 3\n";
+    let mut build = run(directory.path(), "1", script);
+    build.environment.insert("TOKEN".into(), "hunter2hunter2".into());
+    build.hidden = vec![muster_model::Secret::new("hunter2hunter2")];
+    build.own_home = true;
+    let (failed, said) = built(&build).await;
+    let failed = failed.unwrap_err().to_string();
+    assert!(said.contains("with ••••••") && !said.contains("hunter2"), "{said}");
+    assert!(failed.contains("no ••••••") && !failed.contains("hunter2"), "{failed}");
+    let home = build.place.join("home");
+    assert!(said.contains(&format!("home {}", home.display())), "{said}");
+    assert_eq!(left(directory.path()), NOTHING);
+}
+
+/// A copy that an earlier version left beside the folders is somebody's code; what is in it is no word of ours.
+#[test]
+fn sweeping_obeys_no_file_of_the_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let precious = directory.path().join("precious");
+    let copy = directory.path().join("children/run/0-1-1-copy");
+    std::fs::create_dir_all(&precious).unwrap();
+    std::fs::create_dir_all(&copy).unwrap();
+    let plan = format!(r#"{{"form":1,"directories":["{0}"],"kept":["{0}"]}}"#, precious.display());
+    std::fs::write(copy.join("plan.json"), plan).unwrap();
+    let later = std::time::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
+    muster_outside::supervise::sweep(&directory.path().join("children"), Duration::from_secs(1), later);
+    assert!(precious.exists() && !copy.exists());
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ fn order(directory: &Path, script: &str) -> Order {
         agent: None,
         limit: LONG,
         directories: Vec::new(),
+        kept: Vec::new(),
     }
 }
 
@@ -131,6 +132,24 @@ async fn what_cannot_start_says_why_and_leaves_nothing() {
     let error = nobody.start(&folder, &owner(1, LONG), &order).await.unwrap_err();
     assert!(matches!(error, StartError::Supervisor { .. }) && !error.may_have_begun(), "{error}");
     assert!(!folder.exists());
+}
+
+/// What a child made stays until somebody took it, and goes at once if it came to nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_child_made_goes_with_its_folder() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, script, stays) in [("1", "exit 0", true), ("2", "exit 3", false)] {
+        let (folder, made) = (folder(directory.path(), name), directory.path().join(name));
+        std::fs::create_dir(&made).unwrap();
+        let mut order = order(directory.path(), script);
+        order.kept = vec![made.clone()];
+        let owned = launcher().start(&folder, &owner(1, LONG), &order).await.unwrap();
+        ended(&folder).await;
+        assert_eq!(made.exists(), stays, "{script}");
+        drop(owned);
+        folder.forget();
+        assert!(!made.exists() && !folder.exists());
+    }
 }
 
 /// Nobody of the child is left, in whatever session it hides.

@@ -127,6 +127,7 @@ fn kept(server: &str, current: &str, releases: &[(&str, u32)]) -> SeenReleases {
     };
     SeenReleases {
         server: server.into(),
+        account: None,
         to: "/srv/app".into(),
         current: Some(current.to_owned()),
         unfinished: None,

@@ -14,7 +14,7 @@ use muster_model::plan::{DeliverCode, ProvisionHost, SwitchRelease};
 use muster_model::run::{EntryKind, Fact, Output};
 use muster_outside::build::Tree;
 use muster_outside::host::ssh::SshError;
-use muster_outside::host::ssh::deliver::{Place, Prepared, Standing};
+use muster_outside::host::ssh::deliver::{Packed, Place, Prepared, Standing};
 
 use self::switch::Switched;
 use super::build::built;
@@ -80,8 +80,8 @@ pub(super) async fn deliver(
     let lacking: Vec<&Site> =
         sites.iter().filter(|site| site.standing.named(&roll.release.name).is_none()).collect();
     if !lacking.is_empty() {
-        let files = roll.files(action, &lacking).await?;
-        roll.prepare(&lacking, &files, &action.shared).await?;
+        let packed = Packed::new(&roll.files(action, &lacking).await?).map_err(StepError::refused)?;
+        roll.prepare(&lacking, &packed, &action.shared).await?;
     }
     roll.go(sites).await
 }
@@ -169,11 +169,11 @@ impl Roll<'_> {
     }
 
     /// Delivers the release to the servers that lack it. It is switched to nowhere yet.
-    async fn prepare(&self, lacking: &[&Site], files: &Tree, shared: &Shared) -> Result<(), StepError> {
+    async fn prepare(&self, lacking: &[&Site], packed: &Packed, shared: &Shared) -> Result<(), StepError> {
         let hosts = self.ctx.engine.outside.hosts.as_ref();
         let mut work: Vec<BoxFuture<'_, Result<Prepared, SshError>>> = Vec::new();
         for site in lacking {
-            let prepare = self.place.prepare(hosts, &site.target.host, &self.release, files, shared);
+            let prepare = self.place.prepare(hosts, &site.target.host, &self.release, packed, shared);
             work.push(prepare.boxed());
         }
         let mut failed = Vec::new();

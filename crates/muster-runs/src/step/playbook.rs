@@ -17,7 +17,7 @@ use muster_model::run::{Fact, FailureClass, Output};
 use muster_outside::ansible::builtin::{NODE_EXPORTER_PLAYBOOK, NodeExporterSource, node_exporter};
 use muster_outside::ansible::{AnsibleError, Guard, PlaybookRun, RunFile};
 use muster_outside::host::ssh::HostKeyPolicy;
-use muster_outside::supervise::{Owner, StartError, Why, sweep};
+use muster_outside::supervise::{Owner, StartError, Why};
 use tokio_util::sync::CancellationToken;
 
 use self::earlier::{folder, following, stays_here, taken_up};
@@ -31,8 +31,6 @@ use crate::secret::BECOME_PASSWORD;
 mod earlier;
 mod told;
 
-/// How long something is kept of a playbook whose outcome nobody asked for.
-const KEPT_FOR: Duration = Duration::from_secs(14 * 24 * 3600);
 /// The longest one playbook may take.
 const PLAYBOOK_LIMIT: Duration = Duration::from_secs(4 * 3600);
 /// The name under which a client sends the password of `--ask-become-pass`.
@@ -91,7 +89,7 @@ pub(super) async fn act(
             run.login = Some((ctx.engine.config.runtime_dir.clone(), vec![key]));
             run.limit_of_time = PLAYBOOK_LIMIT;
             run.guard = Some(guard.clone());
-            sweep(&ctx.engine.home.children(), KEPT_FOR, ctx.world().clock.now().into());
+            ctx.engine.home.sweep_children(ctx.world().clock.now());
             let mut told = Told::new(ctx, guard.clone(), run.cancel.clone());
             let outcome = following(ctx, &guard, ctx.engine.outside.ansible.run(&run, &mut told)).await;
             told.flush().await?;
@@ -118,13 +116,13 @@ pub(super) async fn act(
 }
 
 /// Variables with their placeholders replaced, and the texts that must not be seen.
-struct Opened {
-    vars: Vars,
-    hidden: Vec<Secret>,
+pub(super) struct Opened {
+    pub(super) vars: Vars,
+    pub(super) hidden: Vec<Secret>,
 }
 
-/// Opens `${secret:…}` and `${env:…}` just before the playbook needs them.
-async fn open_vars(ctx: &StepContext, vars: &Vars) -> Result<Opened, StepError> {
+/// Opens `${secret:…}` and `${env:…}` just before the step needs them.
+pub(super) async fn open_vars(ctx: &StepContext, vars: &Vars) -> Result<Opened, StepError> {
     let mut wanted: Vec<Placeholder> = Vec::new();
     for value in vars.values() {
         let note = resolve(value, &mut |placeholder: &Placeholder| {

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use muster_model::Secret;
 use muster_model::bundle::{Manifest, ManifestFile, sha256_hex};
 use muster_model::code::ReleaseWish;
 use muster_model::policy::{Policy, Purpose};
 use muster_model::run::{Entry, EntryKind, Run, RunState};
 use muster_outside::build::BuildError;
 use muster_runs::{Engine, Proposal};
+use muster_sim::onecloud::{Durations, Simulator, SimulatorConfig};
 use muster_store::output::LineFilter;
 
 use crate::process::*;
@@ -142,6 +144,42 @@ fn a_release_goes_to_one_server_first() {
         );
         assert!(last("web-1") < first(host, "muster-switch "), "the first one is healthy before the others");
     }
+}
+
+/// What a build's environment says in confidence is opened for the build and stands in no plan.
+#[test]
+fn the_environment_of_a_build_is_in_no_plan() {
+    let text = SHOP.replace(
+        "build: [make, dist]",
+        "build: { command: [make, dist], env: { TOKEN: 't-${env:TOKEN}', KEY: '${secret:ci-key}', KIND: 'a$${b}' } }",
+    );
+    let stage = Stage::new(5);
+    for host in ["web-1", "web-2", "web-3"] {
+        stage.hosts.page(host, 8080, "/up", "up");
+    }
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let (key, value) = ("ci-key".into(), Secret::new("hunter3hunter3"));
+        engine.set_secret(&me(), &"default".into(), key, value).await.unwrap();
+        let mut proposal = proposed(&engine, &text, None).await;
+        proposal.env.insert("TOKEN".into(), Secret::new("hunter2hunter2"));
+        let plan = engine.submit(&me(), proposal).await.unwrap();
+        let view = engine.planned(plan).await.unwrap();
+        let stored = format!("{:?}", view.plan.as_ref().map(|plan| &plan.draft));
+        let run = engine.approve(&me(), plan, None).await.unwrap();
+        (ended(&engine, run).await, stored)
+    });
+    let (run, stored) = lived.result.unwrap();
+    assert_eq!(run.state, RunState::Succeeded, "{:?}", run.message);
+    assert!(stored.contains("${env:TOKEN}") && !stored.contains("hunter"), "{stored}");
+    let build = stage.builder.runs().remove(0);
+    let value = |name: &str| build.environment[name].clone();
+    assert_eq!(
+        [value("TOKEN"), value("KEY"), value("KIND")],
+        ["t-hunter2hunter2", "hunter3hunter3", "a${b}"]
+    );
+    let mut hidden: Vec<&str> = build.hidden.iter().map(Secret::expose).collect();
+    hidden.sort_unstable();
+    assert_eq!(hidden, ["hunter2hunter2", "hunter3hunter3"]);
 }
 
 /// ICT-02: a build that fails stops before any server is made or touched.
@@ -308,4 +346,41 @@ fn back_to_an_earlier_release() {
     assert_eq!(kept[0].releases[1].revision.as_deref(), Some("0123"));
     assert!(lacking.contains("web-3 keeps 2 bbbb (current)"), "{lacking}");
     assert!(unknown.contains("No server keeps a release 7"), "{unknown}");
+}
+
+/// The key of a second account.
+const SECOND: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
+
+/// A file has servers at two accounts: each account is asked for its own, and the answer says whose they are.
+#[test]
+fn releases_of_servers_at_two_accounts() {
+    let mut stage = Stage::new(5);
+    let mut config = SimulatorConfig::new(vec![KEY.to_owned(), SECOND.to_owned()], stage.clock.clone());
+    config.durations = Durations::instant();
+    stage.simulator = Simulator::new(config);
+    for host in ["web-1", "web-2", "web-3"] {
+        stage.hosts.page(host, 8080, "/up", "up");
+    }
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let (space, url) = ("default".into(), "http://127.0.0.1:1".to_owned());
+        let (key, settings) = (Secret::new(SECOND), stage.settings.clone());
+        engine.register(&me(), &space, "second".into(), url, key, settings).await.unwrap();
+        deploy(&engine, None).await.unwrap();
+        let alone = engine.releases(&me(), &space, &"shop".into()).await.unwrap();
+        let text = SHOP.replace("account: onecloud", "account: second");
+        let plan = engine.submit(&me(), proposed(&engine, &text, None).await).await.unwrap();
+        engine.planned(plan).await.unwrap();
+        let run = engine.approve(&me(), plan, None).await.unwrap();
+        let run = ended(&engine, run).await;
+        assert_eq!(run.state, RunState::Succeeded, "{:?}", run.message);
+        (alone, engine.releases(&me(), &space, &"shop".into()).await.unwrap())
+    });
+    let (alone, both) = lived.result.unwrap();
+    assert!(alone.len() == 3 && alone.iter().all(|seen| seen.account.is_none()), "{alone:?}");
+    let of = |account: &str| {
+        let theirs =
+            both.iter().filter(|seen| seen.account.as_ref().is_some_and(|name| name.as_str() == account));
+        theirs.filter(|seen| seen.error.is_none()).count()
+    };
+    assert_eq!((both.len(), of("onecloud"), of("second")), (6, 3, 3), "{both:?}");
 }

@@ -285,7 +285,11 @@ pub fn objects(owned: &InfrastructureAttributes) -> String {
 pub fn releases(places: &[Row<ReleasesAttributes>]) -> String {
     let mut rows = Vec::new();
     for Row { said, .. } in places {
-        let place = [said.server.clone(), said.to.clone()];
+        let server = match &said.account {
+            None => said.server.clone(),
+            Some(account) => format!("{} ({account})", said.server),
+        };
+        let place = [server, said.to.clone()];
         if said.releases.is_empty() {
             let why = said.error.clone().unwrap_or_else(|| "no release".into());
             rows.push([&place[..], &[String::new(), String::new(), why]].concat());

@@ -182,6 +182,41 @@ fn a_server_needs_no_git() {
     drop(server);
 }
 
+/// A build on a control plane is somebody else's command under the server's own user: it builds only if whoever started
+/// it said so, and then away from its home.
+#[test]
+fn a_control_plane_builds_only_if_it_is_told_to() {
+    let place = place("./app");
+    std::fs::create_dir(place.project().join("app")).unwrap();
+    std::fs::write(place.project().join("app/a"), "a").unwrap();
+    let build = "build: { command: [sh, -c, 'echo at $HOME and $PWD; exit 3'] }";
+    let text = format!("{SERVER}  - code: {{ from: ./app, to: /srv/app, {build} }}\n    hosts: all\n");
+    std::fs::write(place.project().join("infra/shop.yaml"), text).unwrap();
+    let deployed = |allowed: Option<&str>| {
+        let mut server = Command::new(crate::place::MUSTER);
+        place.dress(&mut server);
+        server.args(["server", "--listen", "127.0.0.1:0"]).env_remove("MUSTER_BUILDS");
+        server.env("TMPDIR", place.project());
+        if let Some(allowed) = allowed {
+            server.env("MUSTER_BUILDS", allowed);
+        }
+        let server = Running::start(server);
+        let ran = place.run(&["infra", "deploy", "shop", "--yes"]);
+        drop(server);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        format!("{}{}", ran.out, ran.err)
+    };
+    let refused = deployed(None);
+    assert!(refused.contains("MUSTER_BUILDS=1") && !refused.contains("exit status 3"), "{refused}");
+    let built = deployed(Some("1"));
+    let home = format!("at {}/muster-build-", place.project().display());
+    assert!(built.contains("exit status 3") && built.contains(&home), "{built}");
+    let left = std::fs::read_dir(place.project()).unwrap().flatten();
+    let left: Vec<_> =
+        left.filter(|one| one.file_name().to_string_lossy().starts_with("muster-build-")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 /// One file of an archive: its name as it stands there, and its kind.
 fn packed(entries: &[(&str, tar::EntryType, &str)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
@@ -229,6 +264,17 @@ fn archives_are_read_and_never_left() {
         assert!(delivery(&ran).starts_with("app-1.2 of app.tar.gz ("), "{ran:?}");
         assert!(ran.err.contains("with 3 files"), "{ran:?}");
     }
+    // What stands elsewhere in it is neither kept nor counted, as `path:` promises.
+    let large = "x".repeat(101 << 20);
+    keep(zipped(&packed(&[
+        ("other/large", Regular, large.as_str()),
+        ("app-1.2/index.html", Regular, "hello\n"),
+    ])));
+    let ran = planned(&place);
+    assert!(ran.err.contains("with 1 file"), "{ran:?}");
+    keep(packed(&[("other/x", Regular, "x"), ("app-1.2/x", Link, "other/x")]));
+    let said = refused(&place, "{ archive: ./app.tar.gz, path: app-1.2 }");
+    assert!(said.contains("`app-1.2/x` is a hard link to `other/x`, which is not below `app-1.2`"), "{said}");
     for (entries, words) in [
         (vec![("../x", Regular, "x")], "the entry `../x` leads out of it"),
         (vec![("a/../../x", Regular, "x")], "leads out of it"),

@@ -130,6 +130,7 @@ impl AnsibleRunner {
             agent,
             limit: run.limit_of_time,
             directories,
+            kept: Vec::new(),
         })
     }
 

@@ -7,8 +7,9 @@ use muster_model::server::SeenServer;
 use tokio::time::Instant;
 
 use super::LocalCloud;
-use super::record::{ServerRecord, Task};
+use super::record::{DELETED_FIRST, ServerRecord};
 use super::registry::Registry;
+use super::task::Task;
 use super::work::told;
 use crate::cloud::{CloudError, CloudErrorKind};
 use crate::host::local::{LocalError, Machine};
@@ -66,7 +67,7 @@ impl LocalCloud {
         if record.made {
             return self.registry().remove_server(id);
         }
-        record.ask(Task::Delete);
+        record.ask(Task::Delete, self.shared.world.clock.now());
         self.registry().put_server(&record)?;
         self.shared.work(id);
         Ok(())
@@ -99,25 +100,32 @@ impl LocalCloud {
             if !fits(&mut record, self.registry())? {
                 return Ok(());
             }
-            let number = record.ask(task);
+            let number = record.ask(task, self.shared.world.clock.now());
             self.registry().put_server(&record).map_err(failed)?;
             number
         };
         self.shared.work(id);
-        self.ended(id, number, &doing_it).await
+        self.ended(id, number, &doing_it, false).await
     }
 
     /// Waits a while until a task is done; one that takes longer counts as accepted.
-    pub(super) async fn ended(&self, id: &ProviderId, number: u64, doing: &str) -> Result<(), CloudError> {
+    pub(super) async fn ended(
+        &self,
+        id: &ProviderId,
+        number: u64,
+        doing: &str,
+        is_deletion: bool,
+    ) -> Result<(), CloudError> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             let record = self.registry().server(id).map_err(|error| from_local(doing, &error))?;
-            // Removed: a deletion came before it, or it was one.
-            let Some(record) = record else { return Ok(()) };
+            let Some(record) = record else {
+                return if is_deletion { Ok(()) } else { Err(refused(doing, DELETED_FIRST)) };
+            };
             if !record.tasks.iter().any(|one| one.number == number) {
-                return match record.failed {
-                    Some(failed) if failed.number == number => Err(refused(failed.doing, failed.reason)),
-                    _ => Ok(()),
+                return match record.why_not(number) {
+                    Some(failed) => Err(refused(&failed.doing, &failed.reason)),
+                    None => Ok(()),
                 };
             }
             tokio::time::sleep(PATIENCE_POLL).await;

@@ -28,6 +28,7 @@ mod offer;
 mod provider;
 mod record;
 mod registry;
+mod task;
 mod work;
 
 /// The folder of the account below `MUSTER_HOME`.

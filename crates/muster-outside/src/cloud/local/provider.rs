@@ -10,7 +10,8 @@ use muster_model::inventory::SeenWorld;
 use muster_model::server::{Power, SeenServer, Size};
 
 use super::look::{from_local, refused};
-use super::record::{NetworkRecord, ServerRecord, Task, USER, linked};
+use super::record::{NetworkRecord, ServerRecord, USER, linked};
+use super::task::Task;
 use super::{LOCATION, LocalCloud, offer};
 use crate::cloud::{Cloud, CloudError, CloudErrorKind, same_key};
 use crate::host::local::LocalError;
@@ -117,7 +118,7 @@ impl Cloud for LocalCloud {
         check_size(to).map_err(|why| refused(format!("resize server {id}"), why))?;
         let size = to.clone();
         self.ask(id, "resize server", Task::Resize(to.clone()), move |record, _| {
-            if size.disk_gb < record.spec.size.disk_gb {
+            if size.disk_gb < record.size_to_be().disk_gb {
                 return Err(refused("resize server", "a disk cannot be reduced"));
             }
             Ok(true)
@@ -170,14 +171,14 @@ impl Cloud for LocalCloud {
             match record.tasks.iter().find(|one| one.task == Task::Delete) {
                 Some(asked) => asked.number,
                 None => {
-                    let number = record.ask(Task::Delete);
+                    let number = record.ask(Task::Delete, self.shared.world.clock.now());
                     self.registry().put_server(&record).map_err(failed)?;
                     number
                 }
             }
         };
         self.shared.work(id);
-        self.ended(id, number, &doing).await
+        self.ended(id, number, &doing, true).await
     }
 
     async fn action_in_progress(&self, id: &ProviderId) -> Result<bool, CloudError> {

@@ -10,52 +10,19 @@ use muster_model::server::{SeenLink, SeenServer, ServerState, Size};
 use serde::{Deserialize, Serialize};
 
 use super::LOCATION;
+use super::task::{Failed, Numbered, Task};
 use crate::host::local::{LocalError, Machine, MachineName, MachineState};
 
 /// The form of these files; another one is refused.
 const FORM: u16 = 1;
 /// The user whose keys and password a machine has.
 pub(super) const USER: &str = "root";
+/// Why a task was not done that a deletion has overtaken.
+pub(super) const DELETED_FIRST: &str = "it was deleted first";
+/// Of so many tasks it is known why they were not done.
+const UNDONE_MAX: usize = 64;
 /// Linux' bound for one label of a host name.
 const HOST_NAME_LENGTH_MAX: usize = 63;
-
-/// One thing to be done to a server's machine. Each may be done twice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Task {
-    /// Make the machine and boot it.
-    Make,
-    /// Switch it on.
-    On,
-    /// Ask it to end.
-    ShutDown,
-    /// Cut its power.
-    CutPower,
-    /// Give it another size.
-    Resize(Size),
-    /// Plug it into a network.
-    Link(ProviderId),
-    /// Take it out of a network.
-    Unlink(ProviderId),
-    /// Remove it with its disk.
-    Delete,
-}
-
-/// A task with its number, by which whoever asked recognizes how it ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Numbered {
-    pub number: u64,
-    pub task: Task,
-}
-
-/// A task that could not be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Failed {
-    pub number: u64,
-    pub doing: String,
-    pub reason: String,
-    pub at: Timestamp,
-}
 
 /// One server, `servers/ID.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +45,9 @@ pub(super) struct ServerRecord {
     /// The number of the next task.
     pub next: u64,
     pub failed: Option<Failed>,
+    /// What was not done of late, so that each who asked learns it, whatever was asked after it.
+    #[serde(default)]
+    pub undone: Vec<Failed>,
 }
 
 impl ServerRecord {
@@ -101,6 +71,7 @@ impl ServerRecord {
             tasks: vec![Numbered { number: 0, task: Task::Make }],
             next: 1,
             failed: None,
+            undone: Vec::new(),
         }
     }
 
@@ -120,15 +91,39 @@ impl ServerRecord {
         if text.is_empty() { format!("local-{}", self.id) } else { text.to_owned() }
     }
 
-    /// Adds a task; gives its number. A deletion leaves nothing else to be done.
-    pub(super) fn ask(&mut self, task: Task) -> u64 {
+    /// Adds a task; gives its number. A deletion leaves nothing else to be done, and who asked for that is told so.
+    pub(super) fn ask(&mut self, task: Task, now: Timestamp) -> u64 {
         if task == Task::Delete {
-            self.tasks.clear();
+            for cleared in std::mem::take(&mut self.tasks) {
+                let (number, doing) = (cleared.number, self.doing(&cleared.task));
+                self.not_done(Failed { number, doing, reason: DELETED_FIRST.to_owned(), at: now });
+            }
         }
         let number = self.next;
         self.next += 1;
         self.tasks.push(Numbered { number, task });
         number
+    }
+
+    fn not_done(&mut self, failed: Failed) {
+        self.undone.push(failed);
+        let over = self.undone.len().saturating_sub(UNDONE_MAX);
+        self.undone.drain(..over);
+    }
+
+    /// Why the task with this number was not done.
+    pub(super) fn why_not(&self, number: u64) -> Option<&Failed> {
+        self.undone.iter().chain(&self.failed).find(|failed| failed.number == number)
+    }
+
+    /// The size that it will have once everything that was asked for is done.
+    pub(super) fn size_to_be(&self) -> &Size {
+        let resizes = self.tasks.iter().rev().find_map(|one| match &one.task {
+            Task::Resize(size) => Some(size),
+            Task::Make | Task::On | Task::ShutDown | Task::CutPower | Task::Delete => None,
+            Task::Link(_) | Task::Unlink(_) => None,
+        });
+        resizes.unwrap_or(&self.spec.size)
     }
 
     /// What is to be done now.
@@ -160,12 +155,22 @@ impl ServerRecord {
                 self.links.retain(|link| link != network);
             }
             // Without a machine there is nothing that the others could be done to.
-            (Task::Make, Err(_)) => self.tasks.retain(|one| one.task == Task::Delete),
+            (Task::Make, Err((reason, at))) => {
+                let (deletions, others): (Vec<_>, Vec<_>) =
+                    std::mem::take(&mut self.tasks).into_iter().partition(|one| one.task == Task::Delete);
+                self.tasks = deletions;
+                for one in others {
+                    let (number, doing) = (one.number, self.doing(&one.task));
+                    self.not_done(Failed { number, doing, reason: reason.clone(), at: *at });
+                }
+            }
             (Task::On | Task::ShutDown | Task::CutPower | Task::Delete | Task::Link(_), _)
             | (Task::Resize(_) | Task::Unlink(_), Err(_)) => {}
         }
         if let Err((reason, at)) = outcome {
-            self.failed = Some(Failed { number, doing: self.doing(task), reason, at });
+            let failed = Failed { number, doing: self.doing(task), reason, at };
+            self.failed = Some(failed.clone());
+            self.not_done(failed);
         }
     }
 
@@ -325,7 +330,8 @@ mod tests {
         assert_eq!(record.seen(None).state, ServerState::New);
         record.settle(0, &Task::Make, Ok(()));
         assert_eq!((record.seen(None).state, record.next_task()), (ServerState::Active, None));
-        let (off, on) = (record.ask(Task::ShutDown), record.ask(Task::On));
+        let (off, on) =
+            (record.ask(Task::ShutDown, Timestamp::UNIX_EPOCH), record.ask(Task::On, Timestamp::UNIX_EPOCH));
         assert_eq!(record.next_task().map(|one| one.number), Some(off));
         record.settle(off, &Task::ShutDown, failure());
         assert_eq!(
@@ -333,7 +339,7 @@ mod tests {
             Some("shut server web-1 down")
         );
         assert_eq!(record.next_task().map(|one| one.number), Some(on));
-        record.ask(Task::Delete);
+        record.ask(Task::Delete, Timestamp::UNIX_EPOCH);
         assert_eq!(record.tasks.len(), 1);
         assert_eq!(record.seen(None).state, ServerState::Deleting);
     }
@@ -341,7 +347,7 @@ mod tests {
     #[test]
     fn what_was_never_made_is_no_server() {
         let mut record = record("web-1");
-        record.ask(Task::Link("b".into()));
+        record.ask(Task::Link("b".into()), Timestamp::UNIX_EPOCH);
         record.settle(0, &Task::Make, failure());
         assert!(record.is_stillborn() && record.tasks.is_empty());
     }
@@ -351,11 +357,41 @@ mod tests {
         let mut record = record("web-1");
         record.settle(0, &Task::Make, Ok(()));
         record.links.push("b".into());
-        let number = record.ask(Task::Link("b".into()));
+        let number = record.ask(Task::Link("b".into()), Timestamp::UNIX_EPOCH);
         let seen = record.seen(None);
         assert_eq!((seen.links.len(), seen.links[0].ready), (1, false));
         assert_eq!(linked(&"b".into(), std::slice::from_ref(&record)), [ProviderId::from("0a")]);
         record.settle(number, &Task::Link("b".into()), failure());
         assert!(record.links.is_empty());
+    }
+
+    /// Everybody learns what became of what they asked for, also when something else was asked for after it.
+    #[test]
+    fn who_asked_is_told() {
+        let mut record = record("web-1");
+        record.settle(0, &Task::Make, Ok(()));
+        let now = Timestamp::UNIX_EPOCH;
+        let (off, on) = (record.ask(Task::ShutDown, now), record.ask(Task::On, now));
+        record.settle(off, &Task::ShutDown, failure());
+        record.settle(on, &Task::On, failure());
+        assert_eq!(record.why_not(off).map(|failed| failed.doing.as_str()), Some("shut server web-1 down"));
+        assert_eq!(record.why_not(on).map(|failed| failed.doing.as_str()), Some("switch server web-1 on"));
+        let link = record.ask(Task::Link("b".into()), now);
+        let delete = record.ask(Task::Delete, now);
+        assert_eq!(record.why_not(link).map(|failed| failed.reason.as_str()), Some(DELETED_FIRST));
+        assert_eq!(record.why_not(delete), None);
+        for _ in 0..200 {
+            let number = record.ask(Task::On, now);
+            record.settle(number, &Task::On, failure());
+        }
+        assert_eq!(record.undone.len(), UNDONE_MAX);
+    }
+
+    #[test]
+    fn a_second_resize_is_compared_with_the_first() {
+        let mut record = record("web-1");
+        let larger = Size { disk_gb: 40, ..record.spec.size.clone() };
+        record.ask(Task::Resize(larger.clone()), Timestamp::UNIX_EPOCH);
+        assert_eq!((record.size_to_be(), record.spec.size.disk_gb), (&larger, 10));
     }
 }

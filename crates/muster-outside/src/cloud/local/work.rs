@@ -15,8 +15,9 @@ use muster_model::cloud::SeenImage;
 use muster_model::id::ProviderId;
 use muster_model::{Secret, World};
 
-use super::record::{ServerRecord, Task, network_name};
+use super::record::{ServerRecord, network_name};
 use super::registry::Registry;
+use super::task::Task;
 use crate::host::local::{
     LocalError, LocalMachines, Lock, MachineName, MachineSpec, MachineState, NetworkSpec,
 };

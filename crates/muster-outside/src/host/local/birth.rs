@@ -79,7 +79,7 @@ impl LocalMachines {
     /// # Errors
     /// When something of it cannot be removed; deleting again goes on from there.
     pub async fn delete(&self, name: &MachineName) -> Result<(), LocalError> {
-        if !self.layout.folder(name).0.exists() {
+        if !self.layout.folder(name).0.exists() && !self.layout.gone(name).exists() {
             return Ok(());
         }
         let lock = self.lock_machine(name).await?;
@@ -89,14 +89,17 @@ impl LocalMachines {
     async fn delete_locked(&self, name: &MachineName, lock: Lock) -> Result<(), LocalError> {
         let folder = self.layout.folder(name);
         let home: Option<HomeRecord> = read(&self.layout.home_record())?;
-        let machine: Option<MachineRecord> = read(&folder.record())?;
+        let gone = self.layout.gone(name);
+        let machine: Option<MachineRecord> = match read(&folder.record())? {
+            None => read(&Folder(gone.clone()).record())?,
+            found => found,
+        };
         self.substrate.remove(&folder, home.as_ref(), machine.as_ref()).await?;
         if folder.0.exists() {
-            // Out of the list at once, then file by file: half a machine is never seen.
-            let gone = self.layout.machines.join(format!(".{name}.gone"));
+            // Out of the list at once, then file by file: half a machine is never seen. What it is called now says
+            // until the very end that this deletion is not over.
             base::remove_tree(&gone).await?;
             std::fs::rename(&folder.0, &gone).map_err(file("remove", &folder.0))?;
-            base::remove_tree(&gone).await?;
         }
         let home_lock = self.lock_home().await?;
         if let Some(home) = read::<HomeRecord>(&self.layout.home_record())? {
@@ -108,6 +111,7 @@ impl LocalMachines {
             remove(&self.layout.home_record())?;
             home_lock.remove();
         }
+        base::remove_tree(&gone).await?;
         lock.remove();
         if last {
             // Refused when somebody creates the next machine just now; then it is in use.

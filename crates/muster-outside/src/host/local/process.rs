@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
+
+use crate::process::{signal_if, stat};
 
 /// A process: its number and when it started, in ticks since the computer did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,9 +17,7 @@ pub(super) struct ProcessId {
 impl ProcessId {
     /// The process with this number now.
     pub(super) fn of(pid: i32) -> Option<ProcessId> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (state, start_ticks) = parse_stat(&stat)?;
-        (state != 'Z' && state != 'X').then_some(ProcessId { pid, start_ticks })
+        Some(ProcessId { pid, start_ticks: stat(pid)?.start_ticks })
     }
 
     /// Whether it still runs (a zombie does not).
@@ -27,12 +27,8 @@ impl ProcessId {
 
     /// Sends a signal if it is still the same process.
     pub(super) fn signal(self, signal: Signal) {
-        if self.is_alive()
-            && let Some(pid) = Pid::from_raw(self.pid)
-        {
-            // It may have ended just now.
-            let _ = kill_process(pid, signal);
-        }
+        // It may have ended just now.
+        signal_if(self.pid, signal, |pid| ProcessId::of(pid) == Some(self));
     }
 
     /// Its children. nspawn's child is PID 1 of the machine.
@@ -51,24 +47,9 @@ impl ProcessId {
     }
 }
 
-/// State and start of `/proc/PID/stat`; the name in parentheses may hold anything.
-fn parse_stat(stat: &str) -> Option<(char, u64)> {
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?.chars().next()?;
-    // Field 22 of the line; the state is field 3.
-    Some((state, fields.nth(18)?.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stat_lines_with_strange_names() {
-        let line = "7 (a) (b) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 99 100";
-        assert_eq!(parse_stat(line), Some(('S', 4711)));
-        assert_eq!(parse_stat(""), None);
-    }
 
     #[test]
     fn a_reused_number_is_another_process() {

@@ -144,6 +144,11 @@ impl Layout {
         Folder(self.machines.join(name.as_str()))
     }
 
+    /// What the folder of a machine is called while the machine is being deleted.
+    pub(super) fn gone(&self, name: &MachineName) -> PathBuf {
+        self.machines.join(format!(".{name}.gone"))
+    }
+
     /// All machines' names, sorted.
     pub(super) fn names(&self) -> Result<Vec<MachineName>, LocalError> {
         let entries = match std::fs::read_dir(&self.machines) {

@@ -1,6 +1,7 @@
 //! Running a command over one connection, its output handed on as it comes.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -38,6 +39,9 @@ pub struct Exec {
     pub limit: Duration,
     /// Output handed on, both streams together, bytes; the rest is read and dropped, and counted.
     pub output_bytes_max: u64,
+    /// How long its output is listened to once it has ended. None: until everybody has closed it, which a process that
+    /// it left behind may never do; then it counts as running.
+    pub after_end: Option<Duration>,
 }
 
 impl Exec {
@@ -48,12 +52,19 @@ impl Exec {
             stdin: Bytes::new(),
             limit: Duration::from_secs(600),
             output_bytes_max: 8 << 20,
+            after_end: None,
         }
     }
 
     /// With another time limit.
     pub fn limit(mut self, limit: Duration) -> Exec {
         self.limit = limit;
+        self
+    }
+
+    /// With a bound for what its output may take after its end. Only for output that nothing depends on.
+    pub fn after_end(mut self, limit: Duration) -> Exec {
+        self.after_end = Some(limit);
         self
     }
 
@@ -89,6 +100,8 @@ pub struct Finished {
     pub end: End,
     /// Output beyond the bound that was dropped, bytes.
     pub dropped_bytes: u64,
+    /// Whether somebody else held its output open after its end, so that it was not listened to any longer.
+    pub held_open: bool,
 }
 
 impl Finished {
@@ -177,8 +190,27 @@ impl Connection {
             let mut end = None;
             let mut room = command.output_bytes_max;
             let mut dropped_bytes = 0_u64;
+            let mut held_open = false;
+            let mut over: Option<Pin<Box<tokio::time::Sleep>>> = None;
             // To the very end: data may follow the status.
-            while let Some(message) = incoming.wait().await {
+            loop {
+                let message = match &mut over {
+                    None => incoming.wait().await,
+                    Some(over) => tokio::select! {
+                        biased;
+                        message = incoming.wait() => message,
+                        () = over => {
+                            held_open = true;
+                            break;
+                        }
+                    },
+                };
+                let Some(message) = message else { break };
+                if over.is_none()
+                    && matches!(message, ChannelMsg::ExitStatus { .. } | ChannelMsg::ExitSignal { .. })
+                {
+                    over = command.after_end.map(|limit| Box::pin(tokio::time::sleep(limit)));
+                }
                 let (stream, mut bytes) = match message {
                     ChannelMsg::Data { data } => (OutputStream::Stdout, data),
                     ChannelMsg::ExtendedData { data, ext: 1 } => (OutputStream::Stderr, data),
@@ -209,7 +241,7 @@ impl Connection {
                 }
             }
             match end {
-                Some(end) => Ok(Finished { end, dropped_bytes }),
+                Some(end) => Ok(Finished { end, dropped_bytes, held_open }),
                 None => Err(SshError::Lost { host: self.host_shown().to_owned(), doing: "a command ran" }),
             }
         };

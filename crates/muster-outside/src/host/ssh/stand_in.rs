@@ -53,7 +53,7 @@ impl ScriptedHosts {
 
     /// Commands on `host` (`*` for all) whose text contains `part` end like this and print this. The newest wins.
     pub fn answer(&self, host: &str, part: &str, status: u32, stdout: &str, stderr: &str) {
-        let finished = Finished { end: End::Exit(status), dropped_bytes: 0 };
+        let finished = Finished { end: End::Exit(status), dropped_bytes: 0, held_open: false };
         let collected = Collected { stdout: stdout.into(), stderr: stderr.into() };
         self.state().commands.push((host.to_owned(), part.to_owned(), finished, collected));
     }
@@ -143,7 +143,9 @@ impl State {
         let told = self.commands.iter().rev().find(|(of, part, ..)| fits(of, part));
         match told {
             Some((_, _, finished, collected)) => (finished.clone(), collected.clone()),
-            None => (Finished { end: End::Exit(0), dropped_bytes: 0 }, Collected::default()),
+            None => {
+                (Finished { end: End::Exit(0), dropped_bytes: 0, held_open: false }, Collected::default())
+            }
         }
     }
 }

@@ -159,6 +159,32 @@ pub async fn failed_and_interrupted_creations(technique: Technique) {
     home.end().await;
 }
 
+/// A deletion that died at any moment is finished by the next one: no disk, no network and no slot is left.
+pub async fn interrupted_deletions(technique: Technique) {
+    let Some(home) = Home::open(technique).await else { return };
+    for lived_ms in [0, 5, 20, 60, 150, 400] {
+        let web = home.machines.create(&home.spec("web")).await.unwrap();
+        let (machines, name) = (home.machines.clone(), web.name.clone());
+        let deleting = tokio::spawn(async move { machines.delete(&name).await });
+        tokio::time::sleep(std::time::Duration::from_millis(lived_ms)).await;
+        deleting.abort();
+        let _ = deleting.await;
+        home.machines.delete(&web.name).await.unwrap();
+        let left = home.machines.leftovers().await.unwrap();
+        assert_eq!(left.total(), 0, "after {lived_ms} ms: {left:#?}");
+    }
+    // The same at the one moment that no clock hits for sure: out of the list, and everything else still there.
+    let web = home.machines.create(&home.spec("web")).await.unwrap();
+    home.machines.kill(&web.name).await.unwrap();
+    let machines = home.folder.path().join("machines");
+    std::fs::rename(machines.join("web"), machines.join(".web.gone")).unwrap();
+    assert!(home.machines.list().await.unwrap().is_empty());
+    home.machines.delete(&web.name).await.unwrap();
+    let left = home.machines.leftovers().await.unwrap();
+    assert_eq!(left.total(), 0, "{left:#?}");
+    home.end().await;
+}
+
 /// A stop that comes while the machine is still starting does not wait for ever, and the next start works.
 pub async fn a_stop_during_the_boot(technique: Technique) {
     let Some(home) = Home::open(technique).await else { return };

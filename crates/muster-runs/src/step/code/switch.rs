@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use muster_model::code::{HttpCheck, short};
-use muster_outside::host::ssh::{End, SshError};
+use muster_outside::host::ssh::deliver::Switched as Ended;
+use muster_outside::host::ssh::{End, Finished, Output, OutputStream, SshError};
 
 use super::super::host::Lines;
 use super::super::{StepContext, StepError};
@@ -13,6 +14,10 @@ use super::{RESTART_LIMIT, Roll, Site, at_once};
 
 /// Between two tries of a check.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// The status of a command that the server ended because its time was over, and of one that it had to kill for that.
+const ENDED: u32 = 124;
+const KILLED: u32 = 137;
 
 /// What became of a switch.
 pub(super) enum Switched {
@@ -112,16 +117,22 @@ impl Roll<'_> {
         let unfinished = "; the switch is not finished there, and goes on when the step is repeated";
         let why = match served.map_err(|error| error.with(unfinished))? {
             None => {
-                self.place.settle(hosts, host, Some(self.keep)).await?;
+                let serves = Ended::Serves { release: &self.release.name, previous };
+                self.place.settle(hosts, host, &site.standing, serves, self.keep).await?;
                 return Ok(Switched::Healthy);
             }
             Some(why) => why,
         };
         let release = short(&self.release.name);
         let Some(previous) = previous else {
+            let stays = Ended::Stays { release: &self.release.name };
+            let swept = self.place.settle(hosts, host, &site.standing, stays, self.keep).await;
+            let unswept = swept.err().map_or_else(String::new, |error| {
+                format!("; old releases could not be removed: {}", crate::error::chain(&error))
+            });
             return Ok(Switched::Left(format!(
                 "release {release} is not healthy: {why}; there is no earlier release to go back to, so `current` \
-                 stays on it"
+                 stays on it{unswept}"
             )));
         };
         self.place.go_back(hosts, host, previous).await.map_err(|error| {
@@ -138,7 +149,8 @@ impl Roll<'_> {
                 format!("; the restart command could not run again: {}", crate::error::chain(&error))
             }
         };
-        self.place.settle(hosts, host, None).await?;
+        let back = Ended::Back { release: &self.release.name, to: previous };
+        self.place.settle(hosts, host, &site.standing, back, self.keep).await?;
         Ok(Switched::Left(format!(
             "release {release} is not healthy: {why}; `current` is back at {}{again}",
             short(previous)
@@ -188,8 +200,28 @@ impl Roll<'_> {
             Where::Current(release) => (true, release),
         };
         let host = &site.target.host;
+        let begun = ctx.world().clock.now();
         let ended = self.place.command(hosts, host, release, in_current, (command, limit), &mut lines).await;
+        if let Ok(Finished { held_open: true, .. }) = &ended {
+            let words = command.join(" ");
+            let said = format!(
+                "\n`{words}` left a process behind that holds its output open; it is not listened to any longer. Let \
+                 that process write to a file, as with `> app.log 2>&1`\n"
+            );
+            lines.chunk(OutputStream::Stderr, said.into()).await;
+        }
         lines.end();
-        ended
+        let end = ended?.end;
+        let lasted = Duration::try_from(ctx.world().clock.now().duration_since(begun)).unwrap_or_default();
+        let was_ended = matches!(&end, End::Exit(ENDED | KILLED) | End::Signal(_));
+        if was_ended && lasted >= limit {
+            return Err(SshError::TimedOut {
+                host: target.to_owned(),
+                doing: "a command",
+                limit,
+                started: true,
+            });
+        }
+        Ok(end)
     }
 }

@@ -21,6 +21,8 @@ use crate::exit::Failure;
 const ENTRIES_MAX: usize = 4 * FILES_MAX;
 /// What an archive may come to when it is uncompressed: its files, and room for their heads.
 const STREAM_BYTES_MAX: u64 = TOTAL_BYTES_MAX + ENTRIES_MAX as u64 * 2048;
+/// The same where only a part of it is taken: the rest is read over.
+const STREAM_BYTES_MAX_OVER: u64 = 16 * STREAM_BYTES_MAX;
 /// The beginnings of what is not read.
 const OTHERS: &[(&[u8], &str)] = &[
     (b"PK\x03\x04", "zip"),
@@ -85,7 +87,8 @@ pub(super) fn unpack(
     tree: &mut Tree,
 ) -> Result<(), Failure> {
     let mut unpacking = Unpacking { what, below, exported, tree, all: BTreeMap::new() };
-    let mut archive = Archive::new(stream.take(STREAM_BYTES_MAX));
+    let bound = if below.is_empty() { STREAM_BYTES_MAX } else { STREAM_BYTES_MAX_OVER };
+    let mut archive = Archive::new(stream.take(bound));
     let broken = |error: std::io::Error| Failure::usage(format!("{what} is no whole tar archive: {error}"));
     for (count, entry) in archive.entries().map_err(broken)?.enumerate() {
         if count >= ENTRIES_MAX {
@@ -101,7 +104,8 @@ struct Unpacking<'a> {
     below: &'a str,
     exported: &'a mut Exported,
     tree: &'a mut Tree,
-    /// Every file, also outside of what is taken, because a hard link may mean it.
+    /// Every file, also outside of what is taken, because a hard link may mean it. Only what is taken counts, and is
+    /// kept.
     all: BTreeMap<String, ManifestFile>,
 }
 
@@ -118,6 +122,13 @@ impl Unpacking<'_> {
         let named = self.path(&entry.path_bytes())?;
         match kind {
             EntryType::Directory => Ok(()),
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse
+                if self.taken(&named).is_none() =>
+            {
+                let file = self.passed(entry, &named)?;
+                self.all.insert(named, file);
+                Ok(())
+            }
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
                 let mut content = Vec::new();
                 let read = entry.by_ref().take(FILE_BYTES_MAX + 1).read_to_end(&mut content);
@@ -131,7 +142,9 @@ impl Unpacking<'_> {
             EntryType::Symlink => {
                 let target = self.link(entry, &named)?;
                 let file = ManifestFile::link(&target);
-                self.exported.keep(self.what, &named, target.as_bytes(), &file)?;
+                if self.taken(&named).is_some() {
+                    self.exported.keep(self.what, &named, target.as_bytes(), &file)?;
+                }
                 self.take(named, file);
                 Ok(())
             }
@@ -139,6 +152,13 @@ impl Unpacking<'_> {
                 let target = self.link(entry, &named)?;
                 let meant = self.path(target.as_bytes())?;
                 match self.all.get(&meant).cloned() {
+                    Some(file) if self.taken(&named).is_some() && !self.exported.has(&file) => {
+                        return self.refuse(format!(
+                            "`{named}` is a hard link to `{meant}`, which is not below `{}`; pack it with \
+                             --hard-dereference",
+                            self.below
+                        ));
+                    }
                     Some(file) => self.take(named, file),
                     None => {
                         return self
@@ -173,15 +193,37 @@ impl Unpacking<'_> {
         }
     }
 
-    fn take(&mut self, named: String, file: ManifestFile) {
+    /// What a file is called in what is taken, if it is.
+    fn taken<'n>(&self, named: &'n str) -> Option<&'n str> {
         let taken = match self.below {
-            "" => Some(named.as_str()),
+            "" => Some(named),
             below => named.strip_prefix(below).and_then(|rest| rest.strip_prefix('/')),
         };
-        if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
+        taken.filter(|taken| !taken.is_empty())
+    }
+
+    fn take(&mut self, named: String, file: ManifestFile) {
+        if let Some(taken) = self.taken(&named) {
             self.tree.insert(taken.to_owned(), file.clone());
         }
         self.all.insert(named, file);
+    }
+
+    /// A file that is not taken: what it would be, without its content.
+    fn passed(&self, entry: &mut Entry<'_, impl Read>, named: &str) -> Result<ManifestFile, Failure> {
+        let mode = if entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0) { 0o755 } else { 0o644 };
+        let mut digester = Digester::new();
+        let mut size = 0;
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            let read = entry.read(&mut chunk);
+            let count = read.map_err(|error| Failure::usage(format!("{}: `{named}`: {error}", self.what)))?;
+            if count == 0 {
+                return Ok(ManifestFile { sha256: digester.hex(), mode, size });
+            }
+            digester.update(&chunk[..count]);
+            size += count as u64;
+        }
     }
 
     /// What only all entries decide together.

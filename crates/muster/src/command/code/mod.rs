@@ -70,6 +70,11 @@ impl Exported {
         self.directory.path().join(name)
     }
 
+    /// Whether the content of this file was taken.
+    fn has(&self, file: &ManifestFile) -> bool {
+        self.sources.contains_key(&file.sha256)
+    }
+
     /// Takes the content of one file, within the bounds of a bundle.
     fn keep(&mut self, what: &str, path: &str, content: &[u8], entry: &ManifestFile) -> Result<(), Failure> {
         let size = content.len() as u64;

@@ -9,19 +9,26 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use muster_model::bundle::{LINK, link_target};
+use muster_model::bundle::{BundleProblem, LINK, links_stay};
 use muster_model::code::{SeenRelease, Shared, is_release_name};
 
 use super::quote::script;
-use super::{Collected, Exec, Host, Hosts, Output, SshError};
+use super::{Collected, Exec, Finished, Host, Hosts, Output, SshError};
 
+mod keep;
 mod scripts;
 mod standing;
 
+pub use keep::Switched;
 pub use standing::Standing;
 
 /// Unpacking and switching may take this long.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(600);
+
+/// How long the machine may take to end a command whose time is over, and one that an earlier connection left.
+const ENDING_LIMIT: Duration = Duration::from_secs(30);
+/// A command that has ended may have left a process that holds its output open; it is listened to so much longer.
+const OUTPUT_AFTER_END: Duration = Duration::from_secs(5);
 
 /// One file to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +43,20 @@ pub struct DeliveredFile {
 #[derive(Debug, Clone)]
 pub struct Place {
     to: String,
+}
+
+/// A release packed for its way; every machine gets the same bytes, so it is packed once.
+#[derive(Debug, Clone)]
+pub struct Packed(Bytes);
+
+impl Packed {
+    /// Packs files.
+    ///
+    /// # Errors
+    /// A path or a link that leaves the release, in words.
+    pub fn new(files: &BTreeMap<String, DeliveredFile>) -> Result<Packed, String> {
+        archive(files).map(Packed)
+    }
 }
 
 /// What preparing a release came to.
@@ -68,33 +89,37 @@ impl Place {
     /// # Errors
     /// Those of the machine.
     pub async fn look(&self, hosts: &dyn Hosts, host: &Host) -> Result<Standing, SshError> {
-        let look =
-            script(&format!("{}{}", scripts::RELEASES, scripts::LOOK), "muster-look", &[self.to.as_str()]);
+        let look = script(scripts::LOOK, "muster-look", &[self.to.as_str()]);
         let said = run(hosts, host, "looking at releases", look).await?;
         Ok(Standing::read(&said))
     }
 
-    /// Unpacks a release beside the others, with its links to what is shared. It is not switched to.
+    /// Unpacks a release beside the others, with its links to what is shared. It is not switched to. What an earlier
+    /// try left half done goes first, and nothing is left of this one if it fails.
     ///
     /// # Errors
-    /// Those of the machine; a name, a path or a link that leaves the release.
+    /// Those of the machine; a name that is none of a release.
     pub async fn prepare(
         &self,
         hosts: &dyn Hosts,
         host: &Host,
         release: &SeenRelease,
-        files: &BTreeMap<String, DeliveredFile>,
+        packed: &Packed,
         shared: &Shared,
     ) -> Result<Prepared, SshError> {
-        let refused = |message: String| SshError::Config { host: host.shown(), message };
         let name = release.name.as_str();
         named(host, name)?;
-        let packed = archive(files).map_err(refused)?;
         let to = self.to.as_str();
         let path = format!("{to}/.archive-{name}.tar");
-        let make = ["mkdir", "-p", "--", &format!("{to}/releases")].map(str::to_owned).to_vec();
-        run(hosts, host, "making the directory of releases", make).await?;
-        hosts.upload(host, packed, &path, 0o600).await?;
+        let ready = script(scripts::READY, "muster-ready", &[to]);
+        run(hosts, host, "making the directory of releases", ready.clone()).await?;
+        if let Err(error) = hosts.upload(host, packed.0.clone(), &path, 0o600).await {
+            if matches!(error, SshError::Copy { .. } | SshError::Checksum { .. }) {
+                // A disk that was too small is not left full. If this fails too, the next try begins with it.
+                let _ = run(hosts, host, "removing what was copied in vain", ready).await;
+            }
+            return Err(error);
+        }
         let directories = shared.directories.iter().map(|path| format!("d:{path}"));
         let links: Vec<String> =
             directories.chain(shared.files.iter().map(|path| format!("f:{path}"))).collect();
@@ -150,26 +175,38 @@ impl Place {
         run(hosts, host, "going back to a release", back).await.map(drop)
     }
 
-    /// Ends a switch: nothing about it is unfinished any more. With a number, all but so many of the oldest releases
-    /// besides the current one go.
+    /// Ends a switch: what serves is written down, and releases go, so that `keep` besides the current one stay. What is
+    /// decided is decided from what stood there before the switch.
     ///
     /// # Errors
     /// Those of the machine.
-    pub async fn settle(&self, hosts: &dyn Hosts, host: &Host, keep: Option<u32>) -> Result<(), SshError> {
-        let keep = keep.map_or_else(|| "-".to_owned(), |keep| keep.to_string());
-        let settle = script(
-            &format!("{}{}", scripts::RELEASES, scripts::SETTLE),
-            "muster-settle",
-            &[self.to.as_str(), &keep],
-        );
+    pub async fn settle(
+        &self,
+        hosts: &dyn Hosts,
+        host: &Host,
+        standing: &Standing,
+        switched: Switched<'_>,
+        keep: u32,
+    ) -> Result<(), SshError> {
+        let settlement = standing.settlement(switched, keep);
+        let mut arguments =
+            vec![self.to.clone(), if settlement.finished { "finished" } else { "-" }.to_owned()];
+        for (name, count) in settlement.healthy {
+            named(host, &name)?;
+            arguments.extend([name, count.to_string()]);
+        }
+        arguments.push("--".to_owned());
+        arguments.extend(settlement.go);
+        let settle = script(scripts::SETTLE, "muster-settle", &arguments);
         run(hosts, host, "removing old releases", settle).await.map(drop)
     }
 
     /// Runs a command in a release, or in `current`, and hands its output on. It finds `RELEASE`, `CURRENT` and
-    /// `SHARED` in its environment. The exit status.
+    /// `SHARED` in its environment. The machine itself ends it, with all of its process group, when its time is over,
+    /// and one whose connection was lost before the next one begins.
     ///
     /// # Errors
-    /// Those of the machine; the command did not end in time.
+    /// Those of the machine; nothing was heard of the command for longer than it may take.
     pub async fn command(
         &self,
         hosts: &dyn Hosts,
@@ -178,13 +215,18 @@ impl Place {
         in_current: bool,
         command: (&[String], Duration),
         output: &mut dyn Output,
-    ) -> Result<super::End, SshError> {
+    ) -> Result<Finished, SshError> {
         named(host, release)?;
         let (argv, limit) = command;
-        let mut arguments = vec![self.to.as_str(), release, if in_current { "current" } else { "release" }];
+        let place = if in_current { "current" } else { "release" };
+        // To `timeout`, zero means for ever.
+        let seconds = limit.as_secs().max(1).to_string();
+        let mut arguments = vec![self.to.as_str(), release, place, seconds.as_str()];
         arguments.extend(argv.iter().map(String::as_str));
-        let exec = Exec::new(script(scripts::RUN, "muster-run", &arguments)).limit(limit);
-        Ok(hosts.exec(host, &exec, output).await?.end)
+        let exec = Exec::new(script(scripts::RUN, "muster-run", &arguments))
+            .limit(limit + ENDING_LIMIT)
+            .after_end(OUTPUT_AFTER_END);
+        hosts.exec(host, &exec, output).await
     }
 }
 
@@ -216,6 +258,19 @@ async fn run(
 
 /// The files as a tar archive that depends on nothing but them.
 fn archive(files: &BTreeMap<String, DeliveredFile>) -> Result<Bytes, String> {
+    let mut links = BTreeMap::new();
+    for (path, file) in files.iter().filter(|(_, file)| file.mode == LINK) {
+        let target =
+            std::str::from_utf8(&file.content).map_err(|_| format!("the link `{path}` is no text"))?;
+        links.insert(path.as_str(), target);
+    }
+    // A link that leaves the release could make the unpacking write elsewhere, and show other files than the code's.
+    links_stay(&links).map_err(|problem| match problem {
+        BundleProblem::Link { path, target } => {
+            format!("the link `{path}` leads out of the code, to `{target}`")
+        }
+        other => other.to_string(),
+    })?;
     let mut builder = tar::Builder::new(Vec::new());
     for (path, file) in files {
         let leaves = path.split('/').any(|part| part.is_empty() || part == "." || part == "..");
@@ -226,12 +281,7 @@ fn archive(files: &BTreeMap<String, DeliveredFile>) -> Result<Bytes, String> {
         header.set_mtime(0);
         header.set_uid(0);
         header.set_gid(0);
-        let added = if file.mode == LINK {
-            let target =
-                std::str::from_utf8(&file.content).map_err(|_| format!("the link `{path}` is no text"))?;
-            // A link that leaves the release could make the unpacking write elsewhere.
-            link_target(path, target)
-                .map_err(|_| format!("the link `{path}` leads out of the code, to `{target}`"))?;
+        let added = if let Some(target) = links.get(path.as_str()) {
             header.set_entry_type(tar::EntryType::Symlink);
             header.set_size(0);
             header.set_mode(0o777);
