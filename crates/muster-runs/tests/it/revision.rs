@@ -205,6 +205,20 @@ fn what_cannot_be_gone_back_to_is_refused() {
         let two = Other::Revision(RevisionNumber(2));
         let denied = engine.difference(&stranger, (&space, &name, None), RevisionNumber(1), two).await;
         assert!(matches!(denied, Err(EngineError::Denied(_))));
+        // A document may name contents that somebody else sent: who may only look gets to see none of them.
+        let files = sent(&engine, SHOP, SITE).await;
+        let document = |space: &str| {
+            let proposal = proposal(files.clone(), Purpose::Update, "/srv");
+            Other::Document(Box::new(Proposal { space: space.into(), ..proposal }))
+        };
+        let operator = Authority { roles: vec![("default".into(), Role::Operator)], ..viewer.clone() };
+        for (who, there) in [(&viewer, "default"), (&operator, "elsewhere")] {
+            let denied =
+                engine.difference(who, (&space, &name, None), RevisionNumber(1), document(there)).await;
+            assert!(matches!(denied, Err(EngineError::Denied(_))), "{who:?} {there} {denied:?}");
+        }
+        let now = document("default");
+        engine.difference(&operator, (&space, &name, None), RevisionNumber(1), now).await.unwrap();
 
         let policy =
             Policy { purpose: Purpose::Destroy, ..Policy { allow_deletes: Some(9), ..outside_only() } };
