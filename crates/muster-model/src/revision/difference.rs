@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::text::is_secret_name;
+use super::secret::{is_placeholder, is_secret_name};
 use crate::field::Field;
 use crate::infrastructure::{DeployEntry, Hosts, Infrastructure, WantedNetwork};
 use crate::server::WantedServer;
@@ -195,7 +195,7 @@ fn shown(name: &str, value: &Value) -> Value {
             Value::Object(map.iter().map(|(key, value)| (key.clone(), shown(key, value))).collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(|item| shown(name, item)).collect()),
-        Value::String(text) if is_secret_name(name) && !super::text::is_placeholder(text) => HIDDEN.into(),
+        Value::String(text) if is_secret_name(name) && !is_placeholder(text) => HIDDEN.into(),
         Value::Number(_) if is_secret_name(name) => HIDDEN.into(),
         Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => value.clone(),
     }
