@@ -324,13 +324,14 @@ deploy:
     #[test]
     fn what_is_easily_forgotten_is_named_too() {
         let code = "deploy:
-  - code: app
-    to: /srv/app
-    hosts: web
-    build: { command: [make, dist], output: dist, env: { API_TOKEN: one, LEVEL: '1' } }
-    shared: { directories: [uploads], files: [.env] }
-    health: { command: [bin/check, --password, one], http: 'http://127.0.0.1:8080/up', status: 204 }
-    restart: [systemctl, restart, app]
+  - hosts: web
+    code:
+      from: ./app
+      to: /srv/app
+      build: { command: [make, dist], output: dist, env: { API_TOKEN: one, LEVEL: '1' } }
+      shared: { directories: [uploads], files: [.env] }
+      health: { command: [bin/check, --password, one], http: 'http://127.0.0.1:8080/up', status: 204 }
+      restart: [systemctl, restart, app]
 ";
         let old = format!("{}{code}", SHOP.split("deploy:").next().unwrap());
         let changed = |from: &str, to: &str| {

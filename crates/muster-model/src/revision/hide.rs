@@ -9,14 +9,14 @@ use super::cut::{
     Brackets, flow_start, is_block_header, is_item, is_structure, is_template, items_length,
     placeholder_length, plain_length, properties_length, quote_end,
 };
-use super::secret::{credentials, is_placeholder, is_secret_name};
+use super::secret::{
+    credentials, ends_secretly, is_placeholder, is_secret_name, name_before, names_secret, phrase_before,
+};
 
 /// Written in the place of a value that nobody should see.
 const DOTS: &str = "••••••";
 /// Longer lines are hidden whole, in bytes: no person reads them, and each name in them costs a look at the rest.
 const LINE_BYTES_MAX: usize = 4096;
-/// How much before a colon is read as its name, in characters.
-const NAME_CHARS_MAX: usize = 80;
 
 /// A text with every value hidden whose name says that it is secret. It keeps its lines.
 pub fn hidden(text: &str) -> String {
@@ -303,59 +303,6 @@ fn value(text: &str, is_in_flow: bool) -> Value {
         true if is_quoted || below.is_none() => Value::Hidden(length, below),
         true | false => Value::Rest(Open::Plain),
     }
-}
-
-/// Whether what ends here is a secret name, and this its mark.
-fn names_secret(before: &str, mark: char, here: &str) -> bool {
-    let is_mark = matches!(mark, ':' | '=');
-    if !is_mark && !matches!(mark, ' ' | ',') {
-        return false;
-    }
-    let before = before.trim_end();
-    let name = name_before(before);
-    if !is_mark {
-        // An option of a command, and its value as the next word or item.
-        return name.starts_with('-') && is_secret_name(name);
-    }
-    let is_key = mark == ':' && here[1..].chars().next().is_none_or(char::is_whitespace);
-    ends_secretly(before) || is_key && is_secret_name(phrase_before(before))
-}
-
-/// Whether a secret name ends here.
-fn ends_secretly(text: &str) -> bool {
-    let name = name_before(text);
-    let unquoted = text.trim_end_matches(['"', '\'']);
-    // A letter may be written by its number.
-    let is_escaped = unquoted.len() < text.len() && unquoted[..unquoted.len() - name.len()].ends_with('\\');
-    is_secret_name(name) || is_escaped
-}
-
-/// The name that ends here, with or without quotes.
-fn name_before(text: &str) -> &str {
-    let text = text.trim_end_matches(['"', '\'']);
-    let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
-    let length: usize = text
-        .chars()
-        .rev()
-        .take_while(|letter| is_part(*letter))
-        .take(NAME_CHARS_MAX)
-        .map(char::len_utf8)
-        .sum();
-    &text[text.len() - length..]
-}
-
-/// The words that end here: a name may have blanks in it.
-fn phrase_before(text: &str) -> &str {
-    let text = text.trim_end_matches(['"', '\'']);
-    let is_part = |letter: char| !matches!(letter, '{' | '[' | ',' | '"' | '\'');
-    let length: usize = text
-        .chars()
-        .rev()
-        .take_while(|letter| is_part(*letter))
-        .take(NAME_CHARS_MAX)
-        .map(char::len_utf8)
-        .sum();
-    &text[text.len() - length..]
 }
 
 #[cfg(test)]

@@ -38,6 +38,9 @@ const ABOUT_KEYS: [&str; 14] = [
     "fingerprint",
 ];
 
+/// How much before a colon is read as its name, in characters.
+const NAME_CHARS_MAX: usize = 80;
+
 /// Whether a name says that its value is secret: `db_password`, `apiToken`, `encryption_key`.
 pub fn is_secret_name(name: &str) -> bool {
     let parts = parts_of(name);
@@ -74,6 +77,59 @@ fn parts_of(name: &str) -> Vec<String> {
     }
     parts.retain(|part| !part.is_empty());
     parts
+}
+
+/// Whether what ends here is a secret name, and this its mark.
+pub(super) fn names_secret(before: &str, mark: char, here: &str) -> bool {
+    let is_mark = matches!(mark, ':' | '=');
+    if !is_mark && !matches!(mark, ' ' | ',') {
+        return false;
+    }
+    let before = before.trim_end();
+    let name = name_before(before);
+    if !is_mark {
+        // An option of a command, and its value as the next word or item.
+        return name.starts_with('-') && is_secret_name(name);
+    }
+    let is_key = mark == ':' && here[1..].chars().next().is_none_or(char::is_whitespace);
+    ends_secretly(before) || is_key && is_secret_name(phrase_before(before))
+}
+
+/// Whether a secret name ends here.
+pub(super) fn ends_secretly(text: &str) -> bool {
+    let name = name_before(text);
+    let unquoted = text.trim_end_matches(['"', '\'']);
+    // A letter may be written by its number.
+    let is_escaped = unquoted.len() < text.len() && unquoted[..unquoted.len() - name.len()].ends_with('\\');
+    is_secret_name(name) || is_escaped
+}
+
+/// The name that ends here, with or without quotes.
+pub(super) fn name_before(text: &str) -> &str {
+    let text = text.trim_end_matches(['"', '\'']);
+    let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    let length: usize = text
+        .chars()
+        .rev()
+        .take_while(|letter| is_part(*letter))
+        .take(NAME_CHARS_MAX)
+        .map(char::len_utf8)
+        .sum();
+    &text[text.len() - length..]
+}
+
+/// The words that end here: a name may have blanks in it.
+pub(super) fn phrase_before(text: &str) -> &str {
+    let text = text.trim_end_matches(['"', '\'']);
+    let is_part = |letter: char| !matches!(letter, '{' | '[' | ',' | '"' | '\'');
+    let length: usize = text
+        .chars()
+        .rev()
+        .take_while(|letter| is_part(*letter))
+        .take(NAME_CHARS_MAX)
+        .map(char::len_utf8)
+        .sum();
+    &text[text.len() - length..]
 }
 
 /// Whether a value, quotes or not, only says where the real one comes from: it is wholly one placeholder, and a
