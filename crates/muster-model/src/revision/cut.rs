@@ -135,7 +135,7 @@ impl Brackets {
                 continue;
             }
             if let Some(quote) = self.quote {
-                let Some(end) = quote_end(&text[at..], quote) else { return None };
+                let end = quote_end(&text[at..], quote)?;
                 (self.quote, skip, before) = (None, at + end, quote);
                 continue;
             }
