@@ -343,8 +343,8 @@ deploy:
             ["server web-1 bandwidth:  → 50 Mbit/s", "server web-2 bandwidth:  → 50 Mbit/s"]
         );
         assert_eq!(
-            changed("dhcp: true", "dhcp: true, bandwidth: 200"),
-            ["network backend bandwidth:  → 200 Mbit/s"]
+            changed("dhcp: true", "dhcp: true, bandwidth: 100"),
+            ["network backend bandwidth:  → 100 Mbit/s"]
         );
         for (from, to) in [
             ("make, dist", "make, all"),

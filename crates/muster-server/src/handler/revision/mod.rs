@@ -16,6 +16,7 @@ pub mod show;
 /// Whose revisions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Whose {
     /// The Space.
     #[serde(default = "muster_api::plan::default_space")]
