@@ -12,6 +12,7 @@ mod matrix;
 mod metrics;
 mod network;
 mod people;
+mod price;
 mod process;
 mod provider;
 mod provision;
