@@ -119,7 +119,10 @@ impl Engine {
         let deployed = inner.deployed_by(&of, &then).await?;
         // Servers are asked only where it goes to a release without building it.
         let kept = match then.inputs.policy.to_release.is_some() && wish.deploy != Some(false) {
-            true => self.releases(authority, &of.space, &of.infrastructure).await.unwrap_or_default(),
+            true => match self.releases(authority, &of.space, &of.infrastructure).await {
+                Err(EngineError::NotFound(_)) => Vec::new(),
+                kept => kept?,
+            },
             false => Vec::new(),
         };
         let deployed = deployed.as_ref().map(Loaded::as_then);
