@@ -23,22 +23,40 @@ struct Becomes<'a> {
     backup_days: u32,
 }
 
-/// The monthly cost before and after a plan.
+/// The monthly cost before and after a plan. `before` is what the file wanted when it was applied last, where that is
+/// known: only it tells the backups of servers that are not in the file any more.
 pub fn plan_cost(
     prices: &PriceTable,
     wanted: &Infrastructure,
+    before: Option<&Infrastructure>,
     seen: &Inventory,
     draft: &PlanDraft,
 ) -> PlanCost {
-    let backups: HashMap<&str, u32> =
-        wanted.servers.iter().map(|server| (server.name.as_str(), server.backup_days)).collect();
+    let files = before.into_iter().chain([wanted]);
+    let backups: HashMap<&str, u32> = files
+        .flat_map(|file| &file.servers)
+        .map(|server| (server.name.as_str(), server.backup_days))
+        .collect();
     let mut names: HashMap<&ProviderId, &str> = seen
         .records(ObjectKind::Server, &wanted.name)
         .map(|record| (&record.id, record.name.as_str()))
         .collect();
     for step in &draft.steps {
-        if let Action::Record(RecordAction::Own { kind: ObjectKind::Server, name, id, .. }) = &step.action {
-            names.insert(id, name.as_str());
+        match &step.action {
+            Action::Record(
+                RecordAction::Own { kind: ObjectKind::Server, name, id, .. }
+                | RecordAction::Amend { kind: ObjectKind::Server, name, id, .. },
+            ) => drop(names.insert(id, name.as_str())),
+            // One that is given up is paid on.
+            Action::Record(
+                RecordAction::Own { .. } | RecordAction::Amend { .. } | RecordAction::Forget { .. },
+            )
+            | Action::Server(_)
+            | Action::Network(_)
+            | Action::Key(_)
+            | Action::Object(_)
+            | Action::Host(_)
+            | Action::Provision(_) => {}
         }
     }
     let there = |server: &&SeenServer| server.state != ServerState::Deleting;

@@ -28,6 +28,7 @@ mod object;
 mod order;
 mod ownership;
 mod provision;
+mod redeploy;
 mod release;
 mod rollback;
 mod scene;
@@ -48,4 +49,5 @@ pub use lanes::{LANE_TARGETS, cut};
 pub use object::{
     SeenObjects, Undone, intent_name, needed as needed_lists, plan_objects, the_object, the_server, undo,
 };
-pub use rollback::{Back, KeptDisk, Then, keep_larger_disks, not_restored, redeploy, take_names_back};
+pub use redeploy::{Inside, Then, delivered, redeploy};
+pub use rollback::{Back, KeptDisk, keep_larger_disks, not_restored, take_disks_of_then, take_names_back};

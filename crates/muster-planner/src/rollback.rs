@@ -1,157 +1,17 @@
-//! Going back to an earlier revision: whether it deploys, which disks stay as they are, and what it does not bring back.
+//! Going back to an earlier revision: which disks stay as they are, and what it does not bring back. Whether it deploys
+//! is decided in `redeploy.rs`.
 //!
 //! The plan itself is an ordinary one, over the old file and the old bundle; here is only what is special about it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use muster_model::id::{ProviderId, RevisionNumber, ServerName};
-use muster_model::infrastructure::{DeployEntry, Infrastructure};
+use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::Inventory;
-use muster_model::ownership::{ObjectKind, Ownership};
+use muster_model::ownership::ObjectKind;
 use muster_model::plan::{Action, NetworkAction, Note, NoteKind, PlanDraft, Reason, ServerAction};
-use muster_model::policy::Purpose;
 use muster_model::revision::Applied;
 use muster_model::server::SeenServer;
-
-use crate::bundle::BundleFacts;
-
-/// What is Muster's own inside servers, whatever the file deploys.
-const BUILT_IN: &str = "builtin:";
-
-/// A revision with what it was decided from.
-#[derive(Clone, Copy, Debug)]
-pub struct Then<'a> {
-    /// Its number.
-    pub number: RevisionNumber,
-    /// What it was for.
-    pub purpose: Purpose,
-    /// What its file wanted.
-    pub wanted: &'a Infrastructure,
-    /// The files of its bundle.
-    pub bundle: &'a BundleFacts,
-    /// Which of them are documents of Muster.
-    pub documents: &'a BTreeSet<String>,
-    /// What it left behind; none if it did not end well.
-    pub applied: Option<&'a Applied>,
-}
-
-/// Whether going back to a revision also deploys, and why or why not, in words.
-///
-/// `wish` is what the person said. Unsaid, it deploys if the servers had been deployed to by then, have something else
-/// now, and this revision's files are what had been deployed. `deployed` is the newest revision up to that one that
-/// deployed and ended well; `now` are the file's records.
-pub fn redeploy(
-    wish: Option<bool>,
-    then: &Then<'_>,
-    deployed: Option<&Then<'_>>,
-    now: &[Ownership],
-) -> (Purpose, Option<String>) {
-    let number = then.number;
-    let has_deploy = !then.wanted.deploy.is_empty()
-        || then.wanted.servers.iter().any(|server| !server.playbooks.is_empty());
-    let stays = "Code and playbooks on the servers stay as they are";
-    if !has_deploy {
-        let later = now.iter().any(|record| record.provisioned.keys().any(|key| is_of_deploy(key)));
-        return (Purpose::Update, later.then(|| format!("{stays}: revision {number} deploys nothing.")));
-    }
-    match wish {
-        Some(true) => {
-            return (Purpose::Deploy, Some(format!("It deploys the files of revision {number}, as asked.")));
-        }
-        Some(false) => return (Purpose::Update, Some(format!("{stays}, as asked."))),
-        None => {}
-    }
-    let Some(applied) = then.applied else {
-        return match then.purpose {
-            Purpose::Deploy => (Purpose::Deploy, Some(format!("It deploys, as revision {number} did."))),
-            Purpose::Update | Purpose::Destroy | Purpose::Adopt | Purpose::Disown => {
-                (Purpose::Update, Some(format!("{stays}: revision {number} did not deploy.")))
-            }
-        };
-    };
-    let was_deployed_to =
-        applied.servers.iter().any(|server| server.provisioned.keys().any(|key| is_of_deploy(key)));
-    if !was_deployed_to {
-        let later = now.iter().any(|record| record.provisioned.keys().any(|key| is_of_deploy(key)));
-        let why =
-            format!("{stays}: by revision {number} nothing had been deployed. `--deploy` deploys its files.");
-        return (Purpose::Update, later.then_some(why));
-    }
-    let is_material = deployed.is_some_and(|earlier| same_material(then, earlier));
-    if has_the_same(then, applied, is_material, now) {
-        return (Purpose::Update, None);
-    }
-    if then.purpose == Purpose::Deploy {
-        return (Purpose::Deploy, Some(format!("It deploys, as revision {number} did.")));
-    }
-    match deployed {
-        Some(earlier) if is_material => (
-            Purpose::Deploy,
-            Some(format!(
-                "It deploys what revision {} had deployed: revision {number} was an update with the same files.",
-                earlier.number
-            )),
-        ),
-        Some(earlier) => (
-            Purpose::Update,
-            Some(format!(
-                "{stays}: what they had in revision {number} came with the files of revision {}, and these are \
-                 others. Go back to that one (`--to {}`), or deploy the files of revision {number} with `--deploy`.",
-                earlier.number, earlier.number
-            )),
-        ),
-        None => (
-            Purpose::Update,
-            Some(format!(
-                "{stays}: which revision had deployed what they had in revision {number} is not known any more. \
-                 `--deploy` deploys the files of revision {number}."
-            )),
-        ),
-    }
-}
-
-fn is_of_deploy(key: &str) -> bool {
-    !key.starts_with(BUILT_IN)
-}
-
-/// Whether every server that revision had deployed to has the same today; where its files are what had been deployed,
-/// what deploying them records is the same too.
-fn has_the_same(then: &Then<'_>, applied: &Applied, is_material: bool, now: &[Ownership]) -> bool {
-    let records: HashMap<&ServerName, &Ownership> = now
-        .iter()
-        .filter(|record| record.kind == ObjectKind::Server)
-        .map(|record| (&record.name, record))
-        .collect();
-    let wanted: HashSet<&ServerName> = then.wanted.servers.iter().map(|server| &server.name).collect();
-    applied.servers.iter().filter(|server| wanted.contains(&server.name)).all(|server| {
-        let now = records.get(&server.name).map(|record| &record.provisioned);
-        server.provisioned.iter().filter(|(key, _)| is_of_deploy(key)).all(|(key, reached)| {
-            let has = now.and_then(|now| now.get(key)).filter(|has| has.succeeded);
-            has.is_some_and(|has| {
-                has.digest == reached.digest
-                    || is_material && digest_of(then, key).is_some_and(|digest| digest == has.digest)
-            })
-        })
-    })
-}
-
-/// What deploying this revision's files would record under a key.
-fn digest_of(then: &Then<'_>, key: &str) -> Option<String> {
-    let Some(to) = key.strip_prefix("code:") else { return then.bundle.playbook_digest(key) };
-    then.wanted.deploy.iter().find_map(|entry| match entry {
-        DeployEntry::Code(code) if code.to == to => crate::code::release_of(then.bundle, code),
-        DeployEntry::Code(_) | DeployEntry::Playbook(_) => None,
-    })
-}
-
-/// Whether two revisions would deploy the same: the same entries over the same files, documents apart.
-fn same_material(one: &Then<'_>, other: &Then<'_>) -> bool {
-    let files = |then: &Then<'_>| -> Vec<(String, String)> {
-        let files = then.bundle.files.iter().filter(|(path, _)| !then.documents.contains(*path));
-        files.map(|(path, content)| (path.clone(), content.clone())).collect()
-    };
-    one.wanted.deploy == other.wanted.deploy && files(one) == files(other)
-}
 
 /// A disk that stays larger than its revision had it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +53,24 @@ pub fn take_names_back(wanted: &mut Infrastructure, applied: &Applied, seen: &In
         // A name that this revision wants too is another of its servers.
         if !names.contains(*name) && !server.was.contains(*name) {
             server.was.push((*name).clone());
+        }
+    }
+}
+
+/// A server that has the disk of then is wanted with it: it may have been larger than the file said already then.
+pub fn take_disks_of_then(wanted: &mut Infrastructure, applied: &Applied, seen: &Inventory) {
+    let stands: HashSet<&ProviderId> = seen.world.servers.iter().map(|server| &server.id).collect();
+    let ours: HashSet<&ProviderId> =
+        seen.records(ObjectKind::Server, &wanted.name).map(|record| &record.id).collect();
+    let then: HashMap<&ServerName, u32> = applied
+        .servers
+        .iter()
+        .filter(|server| stands.contains(&server.id) && ours.contains(&server.id))
+        .filter_map(|server| Some((&server.name, server.size.as_ref()?.disk_gb)))
+        .collect();
+    for server in &mut wanted.servers {
+        if let Some(disk_gb) = then.get(&server.name) {
+            server.size.disk_gb = server.size.disk_gb.max(*disk_gb);
         }
     }
 }

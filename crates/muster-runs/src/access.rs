@@ -96,10 +96,10 @@ impl Engine {
         let inner = &self.inner;
         let records: Vec<Ownership> = inner
             .store
-            .owned(space)
+            .owned_by(space, infrastructure)
             .await?
             .into_iter()
-            .filter(|record| record.kind == ObjectKind::Server && record.infrastructure == *infrastructure)
+            .filter(|record| record.kind == ObjectKind::Server)
             .collect();
         let Some(first) = records.first() else {
             return Err(EngineError::NotFound(format!(

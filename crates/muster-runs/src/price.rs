@@ -3,7 +3,7 @@
 //! The provider tells no prices, so a person writes a table (`muster_model::price`). It is a setting of the account in
 //! its Space and lies among Muster's own sealed settings, so that every node and every context reckons with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::Secret;
 use muster_model::id::{AccountName, InfrastructureName, ProviderId, SecretName, SpaceName};
@@ -11,10 +11,13 @@ use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::Inventory;
 use muster_model::ownership::ObjectKind;
 use muster_model::plan::PlanDraft;
+use muster_model::policy::Purpose;
 use muster_model::price::{Amount, Billed, PlanCost, PriceTable, days_left, read_prices};
+use muster_model::revision::Revision;
 use muster_model::rights::{Authority, Wish, may};
+use muster_model::run::RunState;
 use muster_model::server::ServerState;
-use muster_store::Audit;
+use muster_store::{Audit, REVISIONS_MAX, RevisionsOf};
 
 use crate::account::ENVIRONMENT_ACCOUNT;
 use crate::engine::{Engine, Inner};
@@ -175,13 +178,43 @@ impl Inner {
         seen: &Inventory,
         draft: &PlanDraft,
     ) -> Option<PlanCost> {
-        match self.prices(space, account).await {
-            Ok(prices) => Some(muster_planner::plan_cost(&prices?, wanted, seen, draft)),
-            Err(error) => {
-                tracing::warn!(%error, "a plan for {} has no cost", wanted.name);
-                None
-            }
+        let cost = async {
+            let Some(prices) = self.prices(space, account).await? else { return Ok(None) };
+            let before = self.applied_last(space, account, wanted, seen).await?;
+            Ok(Some(muster_planner::plan_cost(&prices, wanted, before.as_ref(), seen, draft)))
+        };
+        cost.await.unwrap_or_else(|error: EngineError| {
+            tracing::warn!(%error, "a plan for {} has no cost", wanted.name);
+            None
+        })
+    }
+
+    /// What the file wanted when it was applied last, if servers of it stand that it does not want any more.
+    async fn applied_last(
+        &self,
+        space: &SpaceName,
+        account: &AccountName,
+        wanted: &Infrastructure,
+        seen: &Inventory,
+    ) -> Result<Option<Infrastructure>, EngineError> {
+        let names: BTreeSet<_> = wanted.servers.iter().map(|server| &server.name).collect();
+        if seen.records(ObjectKind::Server, &wanted.name).all(|record| names.contains(&record.name)) {
+            return Ok(None);
         }
+        let of = RevisionsOf {
+            space: space.clone(),
+            infrastructure: wanted.name.clone(),
+            account: account.clone(),
+        };
+        let revisions = self.store.revisions(&of, None, REVISIONS_MAX).await?;
+        let told = |revision: &&Revision| {
+            // What takes everything down wants nothing, and what is stale touched nothing.
+            revision.is_kept
+                && revision.approved.purpose != Purpose::Destroy
+                && revision.run.state != RunState::Stale
+        };
+        let Some(last) = revisions.iter().find(told) else { return Ok(None) };
+        Ok(self.store.plan_inputs(last.run.plan).await?.map(|inputs| inputs.wanted))
     }
 
     async fn knows_account(&self, space: &SpaceName, account: &AccountName) -> Result<(), EngineError> {

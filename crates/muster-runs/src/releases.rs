@@ -42,12 +42,9 @@ impl Engine {
     ) -> Result<Vec<SeenReleases>, EngineError> {
         may(authority, Wish::Read, space).map_err(EngineError::Denied)?;
         let inner = &self.inner;
-        let owned = inner.store.owned(space).await?;
-        let ours = |record: &Ownership| {
-            record.kind == ObjectKind::Server && record.infrastructure == *infrastructure
-        };
+        let owned = inner.store.owned_by(space, infrastructure).await?;
         let mut by_account: BTreeMap<AccountIdentity, Vec<Wanted>> = BTreeMap::new();
-        for record in owned.into_iter().filter(ours) {
+        for record in owned.into_iter().filter(|record| record.kind == ObjectKind::Server) {
             for key in record.provisioned.keys() {
                 if let Some(to) = key.strip_prefix(CODE_RECORD) {
                     let wanted = Wanted { record: record.clone(), seen: None, to: to.to_owned() };

@@ -54,6 +54,7 @@ impl Loaded {
         Then {
             number: self.revision.number,
             purpose: self.revision.approved.purpose,
+            to_release: self.inputs.policy.to_release.as_ref(),
             wanted: &self.inputs.wanted,
             bundle: &self.bundle,
             documents: &self.source.documents,

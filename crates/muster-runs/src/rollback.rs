@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use muster_model::Secret;
-use muster_model::id::{AccountName, InfrastructureName, PlanId, RevisionNumber, SpaceName};
+use muster_model::id::{AccountName, InfrastructureName, PlanId, RevisionNumber, ServerName, SpaceName};
 use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::Inventory;
-use muster_model::plan::{Note, NoteKind, PlanDraft};
+use muster_model::plan::{Note, NoteKind, Plan, PlanDraft, Subject};
 use muster_model::policy::{Policy, Purpose};
 use muster_model::revision::{Applied, Revision, before_current};
 use muster_model::rights::{Authority, Wish, may};
-use muster_planner::{Back, KeptDisk, keep_larger_disks, not_restored, redeploy, take_names_back};
-use muster_store::{REVISIONS_MAX, RevisionsOf};
+use muster_planner::{
+    Back, Inside, KeptDisk, delivered, keep_larger_disks, not_restored, redeploy, take_disks_of_then,
+    take_names_back,
+};
+use muster_store::{PlanInputs, REVISIONS_MAX, RevisionsOf};
 
 use crate::engine::{Engine, Inner};
 use crate::error::EngineError;
@@ -57,11 +60,12 @@ pub(crate) struct GoesBack {
 }
 
 impl GoesBack {
-    /// Fits what is wanted to what stands: servers that were renamed since get their names back, and disks stay larger
-    /// where that is wished; gives these.
+    /// Fits what is wanted to what stands: servers that were renamed since get their names back, disks are what they
+    /// were then, and stay larger where that is wished; gives these.
     pub(crate) fn fit(&self, wanted: &mut Infrastructure, seen: &Inventory) -> Vec<KeptDisk> {
         if let Some(applied) = &self.applied {
             take_names_back(wanted, applied, seen);
+            take_disks_of_then(wanted, applied, seen);
         }
         if self.keep_disks { keep_larger_disks(wanted, seen) } else { Vec::new() }
     }
@@ -71,13 +75,17 @@ impl GoesBack {
         &self,
         kept: &[KeptDisk],
         wanted: &Infrastructure,
+        policy: &Policy,
         seen: &Inventory,
         draft: &mut PlanDraft,
     ) {
         let back = Back { number: self.number, applied: self.applied.as_ref(), kept };
         let target = wanted.name.to_string();
         let mut notes = vec![Note { target, kind: NoteKind::Rollback, message: self.words.clone() }];
-        notes.extend(not_restored(&back, wanted, seen, draft));
+        // To a release only the code goes back.
+        if policy.to_release.is_none() {
+            notes.extend(not_restored(&back, wanted, seen, draft));
+        }
         notes.append(&mut draft.notes);
         draft.notes = notes;
     }
@@ -87,6 +95,13 @@ impl Engine {
     /// Plans the way back to an earlier revision: the same file, variables, playbooks and code as then.
     pub async fn roll_back(&self, authority: &Authority, wish: RollBack) -> Result<PlanId, EngineError> {
         may(authority, Wish::Run, &wish.space).map_err(EngineError::Denied)?;
+        if wish.policy.to_release.is_some() {
+            return Err(EngineError::Invalid(format!(
+                "a rollback goes to the release that its revision had, and takes no `to_release`; `muster infra deploy {} \
+                 --to-release R` goes to any that the servers keep",
+                wish.infrastructure
+            )));
+        }
         let inner = &self.inner;
         let of = inner.whose_revisions(&wish.space, &wish.infrastructure, wish.account.as_ref()).await?;
         let to = inner.revision_to_go_back_to(&of, wish.to).await?;
@@ -102,16 +117,24 @@ impl Engine {
         let mut records = inner.store.owned_by(&of.space, &of.infrastructure).await?;
         records.retain(|record| record.account == *identity);
         let deployed = inner.deployed_by(&of, &then).await?;
-        let (purpose, why) =
-            redeploy(wish.deploy, &then.as_then(), deployed.as_ref().map(Loaded::as_then).as_ref(), &records);
-        let proposal = inner.proposal_of(&then, wish, purpose).await?;
+        // Servers are asked only where it goes to a release without building it.
+        let kept = match then.inputs.policy.to_release.is_some() && wish.deploy != Some(false) {
+            true => match self.releases(authority, &of.space, &of.infrastructure).await {
+                Err(EngineError::NotFound(_)) => Vec::new(),
+                kept => kept?,
+            },
+            false => Vec::new(),
+        };
+        let deployed = deployed.as_ref().map(Loaded::as_then);
+        let inside = redeploy(wish.deploy, &then.as_then(), deployed.as_ref(), &kept, &records);
         let back = GoesBack {
             number: then.revision.number,
-            words: words(&then, why.as_deref()),
-            applied: then.applied,
-            keep_disks: proposal.1,
+            words: words(&then, inside.why.as_deref()),
+            applied: then.applied.clone(),
+            keep_disks: wish.keep_disks,
         };
-        self.propose(authority, proposal.0, Some(back)).await
+        let proposal = inner.proposal_of(&then, wish, inside).await?;
+        self.propose(authority, proposal, Some(back)).await
     }
 }
 
@@ -144,26 +167,70 @@ impl Inner {
         Ok(revision)
     }
 
-    /// The newest revision up to this one that deployed, ended well and is kept.
+    /// The newest revision up to this one that delivered what the servers had in it, and is kept.
     async fn deployed_by(&self, of: &RevisionsOf, then: &Loaded) -> Result<Option<Loaded>, EngineError> {
         let below = RevisionNumber(then.revision.number.0.saturating_add(1));
-        let mut earlier = self.store.revisions(of, Some(below), REVISIONS_MAX).await?.into_iter();
-        let found = earlier
-            .find(|revision| revision.approved.purpose == Purpose::Deploy && revision.ended_well())
-            .filter(|revision| revision.is_kept);
-        match found {
-            Some(revision) => self.loaded(revision).await.map(Some),
-            None => Ok(None),
+        let earlier = self.store.revisions(of, Some(below), REVISIONS_MAX).await?.into_iter();
+        let could = |revision: &Revision| {
+            revision.approved.purpose == Purpose::Deploy && revision.ended_well() && revision.is_kept
+        };
+        for revision in earlier.filter(could) {
+            let earlier = self.loaded(revision).await?;
+            if delivered(&earlier.as_then(), &then.as_then()) {
+                return Ok(Some(earlier));
+            }
         }
+        Ok(None)
     }
 
-    /// The same proposal as then, with today's consent; and whether larger disks stay.
+    /// Says again, of a plan that a stale run made, what going back means: by what stands now.
+    pub(crate) async fn say_again(
+        &self,
+        before: &Plan,
+        back_to: RevisionNumber,
+        inputs: &PlanInputs,
+        seen: &Inventory,
+        draft: &mut PlanDraft,
+    ) -> Result<(), EngineError> {
+        let of_rollback = before.draft.notes.iter().filter(|note| note.kind == NoteKind::Rollback);
+        let mut notes: Vec<Note> = of_rollback.cloned().collect();
+        if let Subject::Infrastructure(infrastructure) = &before.draft.subject
+            && inputs.policy.to_release.is_none()
+        {
+            let of = RevisionsOf {
+                space: before.space.clone(),
+                infrastructure: infrastructure.clone(),
+                account: before.account.clone(),
+            };
+            let applied = match self.store.revision(&of, back_to).await? {
+                Some(revision) => self.store.applied(revision.run.id).await?,
+                None => None,
+            };
+            // What is wanted was fitted to what stood: a disk that is larger than then was to stay so.
+            let had = |name: &ServerName| {
+                applied.iter().flat_map(|applied| &applied.servers).find(|server| server.name == *name)
+            };
+            let kept = inputs.wanted.servers.iter().filter_map(|server| {
+                let then_gb = had(&server.name)?.size.as_ref()?.disk_gb;
+                let now_gb = server.size.disk_gb;
+                (now_gb > then_gb).then(|| KeptDisk { server: server.name.clone(), then_gb, now_gb })
+            });
+            let kept: Vec<KeptDisk> = kept.collect();
+            let back = Back { number: back_to, applied: applied.as_ref(), kept: &kept };
+            notes.extend(not_restored(&back, &inputs.wanted, seen, draft));
+        }
+        notes.append(&mut draft.notes);
+        draft.notes = notes;
+        Ok(())
+    }
+
+    /// The same proposal as then, with today's consent.
     async fn proposal_of(
         &self,
         then: &Loaded,
         wish: RollBack,
-        purpose: Purpose,
-    ) -> Result<(Proposal, bool), EngineError> {
+        inside: Inside,
+    ) -> Result<Proposal, EngineError> {
         let number = then.revision.number;
         let mut lost = Vec::new();
         for (path, file) in &then.manifest.files {
@@ -187,8 +254,8 @@ impl Inner {
             }
         }
         env.extend(wish.env);
-        let mut policy = wish.policy;
-        policy.purpose = purpose;
+        let Inside { purpose, release, why: _ } = inside;
+        let mut policy = Policy { purpose, to_release: release, ..wish.policy };
         if purpose == Purpose::Deploy && policy.tags.is_empty() && policy.skip_tags.is_empty() {
             policy.tags = then.inputs.policy.tags.clone();
             policy.skip_tags = then.inputs.policy.skip_tags.clone();
@@ -196,7 +263,7 @@ impl Inner {
         if purpose == Purpose::Deploy && policy.extra_vars.is_empty() {
             policy.extra_vars = then.inputs.policy.extra_vars.clone();
         }
-        let proposal = Proposal {
+        Ok(Proposal {
             space: wish.space,
             infrastructure: wish.infrastructure,
             bundle: then.manifest.clone(),
@@ -207,8 +274,7 @@ impl Inner {
             account: Some(then.revision.account.clone()),
             policy,
             idempotency_key: wish.idempotency_key,
-        };
-        Ok((proposal, wish.keep_disks))
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use muster_model::infrastructure::check::{self, Inputs, Need};
 use muster_model::infrastructure::find::ROOT_MARKER;
 use muster_model::infrastructure::{Checked, Infrastructure};
 use muster_model::inventory::Inventory;
-use muster_model::plan::{NoteKind, Plan, PlanDraft, Subject};
+use muster_model::plan::{Plan, PlanDraft, Subject};
 use muster_model::policy::{Policy, Purpose};
 use muster_model::revision::Source;
 use muster_model::rights::{Authority, Wish, may};
@@ -219,9 +219,8 @@ impl Inner {
         if !matches!(proposal.policy.purpose, Purpose::Destroy | Purpose::Disown) {
             return Err(EngineError::Invalid("a plan needs an infrastructure file".into()));
         }
-        let owned = self.store.owned(&proposal.space).await?;
-        let record = owned.iter().find(|record| record.infrastructure == proposal.infrastructure);
-        let account = match (&proposal.account, record) {
+        let owned = self.store.owned_by(&proposal.space, &proposal.infrastructure).await?;
+        let account = match (&proposal.account, owned.first()) {
             (Some(account), _) => account.clone(),
             (None, Some(record)) => self.account_named(&proposal.space, &record.account).await?,
             (None, None) => {
@@ -263,7 +262,7 @@ impl Inner {
             muster_planner::plan_infrastructure(&wanted.infrastructure, &seen, policy, &wanted.bundle, now);
         draft.lanes = muster_planner::cut(&draft.steps, self.config.lane_targets);
         if let Some(back) = &back {
-            back.say(&kept, &wanted.infrastructure, &seen, &mut draft);
+            back.say(&kept, &wanted.infrastructure, policy, &seen, &mut draft);
         }
         let cost = self.cost_of(space, account, &wanted.infrastructure, &seen, &draft).await;
         let plan = Plan {
@@ -290,15 +289,15 @@ impl Inner {
         mut inputs: PlanInputs,
     ) -> Result<PlanId, EngineError> {
         draft.lanes = muster_planner::cut(&draft.steps, self.config.lane_targets);
-        // What going back means was said when it was asked for.
-        let of_rollback = |kind| matches!(kind, NoteKind::Rollback | NoteKind::NotRestored);
-        draft.notes.extend(before.draft.notes.iter().filter(|note| of_rollback(note.kind)).cloned());
         let id = PlanId(self.world.ids.next());
         let row = self
             .store
             .plan(before.id)
             .await?
             .ok_or_else(|| EngineError::NotFound(format!("there is no plan {}", before.id)))?;
+        if let Some(back_to) = row.new.source.as_ref().and_then(|source| source.back_to) {
+            self.say_again(before, back_to, &inputs, &seen, &mut draft).await?;
+        }
         let at = self.world.clock.now();
         let new = NewPlan { id, at, node: self.node, idempotency_key: None, ..row.new };
         self.store.insert_plan(new).await?;

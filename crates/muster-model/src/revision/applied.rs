@@ -82,9 +82,14 @@ pub fn applied(
         seen.world.networks.iter().map(|network| (&network.id, network.name.as_str())).collect();
     let mut left = Applied::default();
     for record in records {
-        if record.kind == ObjectKind::Network {
-            left.networks.push(AppliedNetwork { name: record.name.clone(), id: record.id.clone() });
-            continue;
+        match record.kind {
+            ObjectKind::Server => {}
+            ObjectKind::Network => {
+                left.networks.push(AppliedNetwork { name: record.name.clone(), id: record.id.clone() });
+                continue;
+            }
+            // No file owns one.
+            ObjectKind::Object => continue,
         }
         let nothing = Set::default();
         let set = sets.get(&record.name).unwrap_or(&nothing);

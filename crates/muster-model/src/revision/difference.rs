@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::text::is_secret_name;
+use super::hide::hidden;
+use super::secret::{is_placeholder, is_secret_name};
+use crate::code::{Build, Health, HttpCheck, Shared};
 use crate::field::Field;
-use crate::infrastructure::{DeployEntry, Hosts, Infrastructure, WantedNetwork};
-use crate::server::WantedServer;
+use crate::infrastructure::{CodeEntry, DeployEntry, Hosts, Infrastructure, PlaybookEntry, WantedNetwork};
+use crate::server::{Size, WantedServer};
 
 /// Written in the place of a value that nobody should see.
 const HIDDEN: &str = "(hidden)";
@@ -31,7 +33,8 @@ pub struct Difference {
 pub fn differences(old: &Infrastructure, new: &Infrastructure) -> Vec<Difference> {
     let mut found = Vec::new();
     let own = |file: &Infrastructure| {
-        vec![("account", file.account.to_string()), ("stats", file.stats.to_string())]
+        let Infrastructure { name: _, account, networks: _, servers: _, deploy: _, stats } = file;
+        vec![("account", account.to_string()), ("stats", stats.to_string())]
     };
     for ((field, old), (_, new)) in own(old).into_iter().zip(own(new)) {
         if old != new {
@@ -103,33 +106,60 @@ fn stem(name: &str) -> &str {
     name.trim_end_matches(|letter: char| letter.is_ascii_digit())
 }
 
+// A field that is new in one of these must be told here too, or say why not: so nothing is left out of the patterns.
+
 fn network_fields(network: &WantedNetwork) -> Fields {
+    let WantedNetwork { dhcp, location, protect, bandwidth_mbit } = network;
     vec![
-        ("dhcp", network.dhcp.to_string()),
-        (Field::Location.word(), network.location.clone()),
-        ("protect", network.protect.to_string()),
+        ("dhcp", dhcp.to_string()),
+        (Field::Location.word(), location.clone()),
+        (Field::Bandwidth.word(), speed(*bandwidth_mbit)),
+        ("protect", protect.to_string()),
     ]
 }
 
 fn server_fields(server: &WantedServer) -> Fields {
-    let size = &server.size;
+    let WantedServer {
+        name: _,
+        // A group of that name tells it.
+        key: _,
+        size: Size { cpu, ram_mb, disk_gb, disk_type, performance },
+        location,
+        image,
+        networks,
+        keys,
+        groups,
+        power,
+        protect,
+        // How it got its name, not what it is.
+        was: _,
+        backup_days,
+        playbooks,
+        bandwidth_mbit,
+    } = server;
     let list = |items: &mut dyn Iterator<Item = &str>| items.collect::<Vec<_>>().join(" ");
     vec![
-        (Field::Cpu.word(), size.cpu.to_string()),
-        (Field::Ram.word(), format!("{} MB", size.ram_mb)),
-        (Field::Disk.word(), format!("{} GB", size.disk_gb)),
-        (Field::DiskType.word(), size.disk_type.clone()),
-        (Field::Performance.word(), size.performance.to_string()),
-        (Field::Location.word(), server.location.clone()),
-        (Field::Image.word(), server.image.clone()),
-        (Field::Power.word(), server.power.to_string()),
-        (Field::Networks.word(), list(&mut server.networks.iter().map(|name| name.as_str()))),
-        (Field::Groups.word(), list(&mut server.groups.iter().map(|name| name.as_str()))),
-        (Field::Keys.word(), list(&mut server.keys.iter().map(|key| key.trim()))),
-        (Field::Backup.word(), server.backup_days.to_string()),
-        ("protect", server.protect.to_string()),
-        ("playbooks", list(&mut server.playbooks.iter().map(String::as_str))),
+        (Field::Cpu.word(), cpu.to_string()),
+        (Field::Ram.word(), format!("{ram_mb} MB")),
+        (Field::Disk.word(), format!("{disk_gb} GB")),
+        (Field::DiskType.word(), disk_type.clone()),
+        (Field::Performance.word(), performance.to_string()),
+        (Field::Location.word(), location.clone()),
+        (Field::Image.word(), image.clone()),
+        (Field::Power.word(), power.to_string()),
+        (Field::Networks.word(), list(&mut networks.iter().map(|name| name.as_str()))),
+        (Field::Bandwidth.word(), speed(*bandwidth_mbit)),
+        (Field::Groups.word(), list(&mut groups.iter().map(|name| name.as_str()))),
+        (Field::Keys.word(), list(&mut keys.iter().map(|key| key.trim()))),
+        (Field::Backup.word(), backup_days.to_string()),
+        ("protect", protect.to_string()),
+        ("playbooks", list(&mut playbooks.iter().map(String::as_str))),
     ]
+}
+
+/// The speed of a link; empty where it is left alone.
+fn speed(bandwidth_mbit: Option<u32>) -> String {
+    bandwidth_mbit.map(|speed| format!("{speed} Mbit/s")).unwrap_or_default()
 }
 
 fn deploy(old: &[DeployEntry], new: &[DeployEntry], found: &mut Vec<Difference>) {
@@ -170,34 +200,75 @@ fn entry_words(entry: &DeployEntry) -> String {
         Hosts::Groups(groups) => groups.iter().map(|group| group.as_str()).collect::<Vec<_>>().join(" "),
     };
     match entry {
-        DeployEntry::Playbook(entry) => {
-            let mut words = format!("playbook {} on {}", entry.playbook, hosts(&entry.hosts));
-            if entry.repeatable {
-                words.push_str(", repeatable");
-            }
-            let vars = entry.vars.iter().map(|(name, value)| format!("{name}={}", shown(name, value)));
+        DeployEntry::Playbook(PlaybookEntry { playbook, hosts: on, repeatable, vars }) => {
+            let mut words = vec![format!("playbook {playbook} on {}", hosts(on))];
+            words.extend(repeatable.then(|| "repeatable".to_owned()));
+            let vars = vars.iter().map(|(name, value)| format!("{name}={}", shown(name, value)));
             let vars = vars.collect::<Vec<_>>().join(" ");
-            if !vars.is_empty() {
-                words.push_str(&format!(", vars {vars}"));
-            }
-            words
+            words.extend((!vars.is_empty()).then(|| format!("vars {vars}")));
+            words.join(", ")
         }
         DeployEntry::Code(entry) => {
-            format!("code {} to {} on {}, keep {}", entry.from, entry.to, hosts(&entry.hosts), entry.keep)
+            let CodeEntry { from, to, hosts: on, keep, build, shared, health, restart } = entry.as_ref();
+            let mut words = vec![format!("code {from} to {to} on {}", hosts(on)), format!("keep {keep}")];
+            words.extend(build.as_ref().map(build_words));
+            let Shared { directories, files } = shared;
+            for (what, paths) in [("shared directories", directories), ("shared files", files)] {
+                words.extend((!paths.is_empty()).then(|| format!("{what} {}", paths.join(" "))));
+            }
+            words.extend(health.as_ref().map(health_words));
+            words.extend((!restart.is_empty()).then(|| format!("restart [{}]", command(restart))));
+            words.join(", ")
         }
     }
 }
 
-/// A value, with everything hidden whose name says that it is secret and that is no placeholder.
+fn build_words(build: &Build) -> String {
+    let Build { command: run, output, env, within_s } = build;
+    let mut words = format!("build [{}]", command(run));
+    if !output.is_empty() {
+        words.push_str(&format!(" of which {output}"));
+    }
+    for (name, value) in env {
+        words.push_str(&format!(" {name}={}", shown(name, &Value::String(value.clone()))));
+    }
+    words.push_str(&format!(" within {within_s} s"));
+    words
+}
+
+fn health_words(health: &Health) -> String {
+    let Health { command: run, http, within_s } = health;
+    let mut words = "health".to_owned();
+    if !run.is_empty() {
+        words.push_str(&format!(" [{}]", command(run)));
+    }
+    if let Some(http @ HttpCheck { port: _, path: _, status }) = http {
+        words.push_str(&format!(" {http} is {status}"));
+    }
+    words.push_str(&format!(" within {within_s} s"));
+    words
+}
+
+/// A program and its arguments; what an option gives that is secret is hidden.
+fn command(words: &[String]) -> String {
+    hidden(&words.join(" "))
+}
+
+/// A value, with everything hidden that is behind or below a name that says so, unless it is a placeholder.
 fn shown(name: &str, value: &Value) -> Value {
+    let is_secret = is_secret_name(name);
     match value {
         Value::Object(map) => {
-            Value::Object(map.iter().map(|(key, value)| (key.clone(), shown(key, value))).collect())
+            // What is below a secret name is secret under any name.
+            let inner = |key: &str, value| if is_secret { shown(name, value) } else { shown(key, value) };
+            Value::Object(map.iter().map(|(key, value)| (key.clone(), inner(key, value))).collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(|item| shown(name, item)).collect()),
-        Value::String(text) if is_secret_name(name) && !super::text::is_placeholder(text) => HIDDEN.into(),
-        Value::Number(_) if is_secret_name(name) => HIDDEN.into(),
-        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => value.clone(),
+        Value::String(text) if is_secret && !is_placeholder(text) => HIDDEN.into(),
+        Value::Number(_) if is_secret => HIDDEN.into(),
+        // It may be an address with a password in it, or a document.
+        Value::String(text) => hidden(text).into(),
+        Value::Number(_) | Value::Bool(_) | Value::Null => value.clone(),
     }
 }
 
@@ -247,6 +318,64 @@ deploy:
         assert!(found[3].contains("workers=4") && found[3].contains("workers=8"), "{}", found[3]);
         assert!(found[3].contains("(hidden)") && !found[3].contains("two"), "{}", found[3]);
         assert!(found[3].contains("${secret:token}"), "{}", found[3]);
+    }
+
+    /// ICT-69: the speed of links, and all that an entry of `deploy:` says of code.
+    #[test]
+    fn what_is_easily_forgotten_is_named_too() {
+        let code = "deploy:
+  - hosts: web
+    code:
+      from: ./app
+      to: /srv/app
+      build: { command: [make, dist], output: dist, env: { API_TOKEN: one, LEVEL: '1' } }
+      shared: { directories: [uploads], files: [.env] }
+      health: { command: [bin/check, --password, one], http: 'http://127.0.0.1:8080/up', status: 204 }
+      restart: [systemctl, restart, app]
+";
+        let old = format!("{}{code}", SHOP.split("deploy:").next().unwrap());
+        let changed = |from: &str, to: &str| {
+            assert!(old.contains(from), "{from}");
+            lines(&old, &old.replace(from, to))
+        };
+        assert_eq!(
+            changed("cpu: 1", "bandwidth: 50, cpu: 1"),
+            ["server web-1 bandwidth:  → 50 Mbit/s", "server web-2 bandwidth:  → 50 Mbit/s"]
+        );
+        assert_eq!(
+            changed("dhcp: true", "dhcp: true, bandwidth: 100"),
+            ["network backend bandwidth:  → 100 Mbit/s"]
+        );
+        for (from, to) in [
+            ("make, dist", "make, all"),
+            ("output: dist", "output: out"),
+            ("LEVEL: '1'", "LEVEL: '2'"),
+            ("uploads", "media"),
+            (".env", ".env.local"),
+            ("bin/check", "bin/test"),
+            ("8080/up", "8081/up"),
+            ("204", "200"),
+            ("systemctl, restart", "systemctl, reload"),
+        ] {
+            let found = changed(from, to);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(!found[0].contains("hidden value differs") && !found[0].contains("one"), "{found:?}");
+        }
+        let found = changed("API_TOKEN: one", "API_TOKEN: two");
+        assert!(found[0].contains("a hidden value differs") && !found[0].contains("two"), "{found:?}");
+    }
+
+    /// ICT-69: what stands below a telling name is hidden, whatever it is called itself.
+    #[test]
+    fn values_below_a_telling_name_are_hidden() {
+        let value = serde_json::json!({
+            "secrets": { "db": "hunter2", "more": ["hunter2", 7], "from": "${secret:db}" },
+            "url": "amqp://ann:hunter2@host/",
+            "workers": 4,
+        });
+        let shown = shown("vars", &value).to_string();
+        assert!(!shown.contains("hunter2") && !shown.contains('7'), "{shown}");
+        assert!(shown.contains("${secret:db}") && shown.contains("\"workers\":4"), "{shown}");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! asked with and what was there after it.
 //!
 //! Here are the nouns. Beside them: what a good run leaves behind (`applied.rs`), what differs between two wanted
-//! states (`difference.rs`) and between two texts, secrets hidden (`text.rs`). What going back would lose is decided in
-//! `muster-planner`.
+//! states (`difference.rs`) and between two texts (`text.rs`), secrets hidden (`hide.rs`, with `secret.rs` for names and
+//! `cut.rs` for lines). What going back would lose is decided in `muster-planner`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,12 +16,17 @@ use crate::policy::Purpose;
 use crate::run::{Run, RunState};
 
 mod applied;
+mod cut;
 mod difference;
+mod hide;
+mod secret;
 mod text;
 
 pub use applied::{Applied, AppliedNetwork, AppliedServer, applied};
 pub use difference::{Difference, differences};
-pub use text::{LINES_MAX, TextDifference, hidden, is_secret_name, text_difference};
+pub use hide::hidden;
+pub use secret::is_secret_name;
+pub use text::{LINES_MAX, TextDifference, text_difference};
 
 /// What a plan was asked with, beside its bundle and policy: enough to ask for the same again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

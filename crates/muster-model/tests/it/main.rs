@@ -7,6 +7,7 @@ mod config;
 mod convert;
 mod document;
 mod find;
+mod hidden;
 mod infrastructure;
 mod legacy;
 mod price;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use muster_model::Secret;
@@ -156,11 +158,14 @@ impl Launcher {
         let spawned = self
             .spawn(folder, &order.wire())
             .map_err(|source| StartError::Supervisor { program: self.program.display().to_string(), source });
-        if let Err(error) = spawned {
-            folder.forget();
-            return Err(error);
-        }
-        match owned.begun().await {
+        let gone = match spawned {
+            Ok(gone) => gone,
+            Err(error) => {
+                folder.forget();
+                return Err(error);
+            }
+        };
+        match owned.begun(|| gone.load(Ordering::Acquire)).await {
             Ok(()) => Ok(owned),
             Err(error) => {
                 owned.stop();
@@ -178,7 +183,8 @@ impl Launcher {
         }
     }
 
-    fn spawn(&self, folder: &Folder, wire: &Wire) -> std::io::Result<()> {
+    /// Starts the supervisor; what is given becomes true when it has ended.
+    fn spawn(&self, folder: &Folder, wire: &Wire) -> std::io::Result<Arc<AtomicBool>> {
         let mut command = Command::new(&self.program);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::arg0(&mut command, "muster");
@@ -192,7 +198,13 @@ impl Launcher {
             input.write_all(&text)?;
         }
         // Collected by nobody but the kernel once we are gone; until then by this thread's end.
-        std::thread::Builder::new().name("supervisor".to_owned()).spawn(move || child.wait())?;
-        Ok(())
+        let gone = Arc::new(AtomicBool::new(false));
+        let tells = gone.clone();
+        std::thread::Builder::new().name("supervisor".to_owned()).spawn(move || {
+            let ended = child.wait();
+            tells.store(true, Ordering::Release);
+            ended
+        })?;
+        Ok(gone)
     }
 }

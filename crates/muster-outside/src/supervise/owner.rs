@@ -11,7 +11,7 @@ use rustix::fs::FlockOperation;
 use tokio::time::sleep;
 
 use super::record::{Begun, FORM};
-use super::{Child, End, Folder, GONE_WITHIN, Lost, clock, kin};
+use super::{Child, End, Folder, GONE_WITHIN, Lost, Process, clock, kin};
 
 /// How often a supervisor's answer is looked for.
 const ANSWER_POLL: Duration = Duration::from_millis(20);
@@ -194,10 +194,12 @@ impl Owned {
         Ok(Err(Lost::Killed))
     }
 
-    /// Waits until the supervisor has started the child, or said why not.
-    pub(super) async fn begun(&self) -> Result<(), StartError> {
+    /// Waits until the supervisor has started the child, or said why not, or is gone.
+    pub(super) async fn begun(&self, is_gone: impl Fn() -> bool) -> Result<(), StartError> {
         let mut waited = Duration::ZERO;
         loop {
+            // Asked before its files are read: its last word stands there before it ends.
+            let is_gone = is_gone();
             if let Some(refusal) = self.folder.refusal().map_err(StartError::Folder)? {
                 return Err(match refusal.not_found {
                     true => StartError::NotFound,
@@ -207,7 +209,7 @@ impl Owned {
             if self.folder.child().map_err(StartError::Folder)?.is_some() {
                 return Ok(());
             }
-            if waited >= ANSWER_LIMIT {
+            if is_gone || waited >= ANSWER_LIMIT {
                 break;
             }
             self.renew();
@@ -262,17 +264,20 @@ pub async fn take_up(folder: &Folder, owner: &Owner) -> Result<Found, StartError
             if form != FORM {
                 // It would not understand us: it sees an owner whose deadline is long past.
                 owned.stop();
-                let mut waited = Duration::ZERO;
-                while process.is_alive() && waited < GONE_WITHIN {
-                    sleep(ANSWER_POLL).await;
-                    waited += ANSWER_POLL;
-                }
+                gone(&process).await;
             }
             process
         }
     };
-    if supervisor.is_alive() {
-        owned.begun().await?;
+    match owned.begun(|| !supervisor.is_alive()).await {
+        // Gone without a word: what it left is looked at.
+        Ok(()) | Err(StartError::Silent { .. }) => {}
+        Err(StartError::NotFound | StartError::Refused(_)) => {
+            // It said so itself: there is no child, and as soon as it has ended nothing of it.
+            gone(&supervisor).await;
+            return Ok(Found::Lost(Lost::NeverBegan));
+        }
+        Err(error) => return Err(error),
     }
     match owned.end().map_err(StartError::Folder)? {
         Ok(Some(end)) => Ok(Found::Ended(end)),
@@ -281,6 +286,15 @@ pub async fn take_up(folder: &Folder, owner: &Owner) -> Result<Found, StartError
             None => Ok(Found::Lost(Lost::NeverBegan)),
         },
         Err(lost) => Ok(Found::Lost(lost)),
+    }
+}
+
+/// Waits for the end of a supervisor, within the bound.
+async fn gone(supervisor: &Process) {
+    let mut waited = Duration::ZERO;
+    while supervisor.is_alive() && waited < GONE_WITHIN {
+        sleep(ANSWER_POLL).await;
+        waited += ANSWER_POLL;
     }
 }
 

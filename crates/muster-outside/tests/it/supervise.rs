@@ -293,6 +293,44 @@ async fn a_killed_supervisor_means_that_nobody_knows_and_nothing_runs() {
     assert!(!folder.exists());
 }
 
+/// A supervisor that dies before it began anything is not waited for; what it said is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_that_dies_at_once_is_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = folder(directory.path(), "1");
+    let launcher = Launcher {
+        program: PathBuf::from("/bin/sh"),
+        arguments: ["-c", "cat > /dev/null; echo it is broken >&2; exit 3"].map(str::to_owned).to_vec(),
+        environment: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
+    };
+    let (owner, order) = (owner(1, LONG), order(directory.path(), "exit 0"));
+    let started =
+        tokio::time::timeout(Duration::from_secs(10), launcher.start(&folder, &owner, &order)).await;
+    let error = started.expect("nobody is waited for").unwrap_err();
+    assert!(matches!(&error, StartError::Silent { log, begun: false } if log == "it is broken"), "{error}");
+    assert!(!folder.exists());
+}
+
+/// A supervisor said that it could not start its child, and its owner died before reading that: nothing was begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_supervisor_refused_never_began() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = folder(directory.path(), "1");
+    let owned =
+        launcher().start(&folder, &owner(1, LONG), &order(directory.path(), "exec sleep 300")).await.unwrap();
+    let supervisor = folder.child().unwrap().unwrap().supervisor;
+    owned.stop();
+    ended(&folder).await;
+    until("its supervisor's end", || (!supervisor.is_alive()).then_some(())).await;
+    for file in ["end.json", "child.json"] {
+        std::fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    let refusal = serde_json::json!({ "not_found": false, "message": "no room" });
+    std::fs::write(folder.path().join("refusal.json"), refusal.to_string()).unwrap();
+    let found = take_up(&folder, &owner(2, LONG)).await.unwrap();
+    assert!(matches!(found, Found::Lost(Lost::NeverBegan)), "{found:?}");
+}
+
 /// The start was called off, or the machine was restarted: told apart, and nothing is begun afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn before_the_start_and_after_a_restart() {

@@ -1,5 +1,6 @@
 //! ICT-67: what a plan does to the monthly cost, by prices that are easy to reckon with.
 
+use muster_model::infrastructure::Infrastructure;
 use muster_model::ownership::{Claim, ObjectKind};
 use muster_model::price::{PlanCost, read_prices};
 use muster_model::server::{Performance, ServerState};
@@ -21,8 +22,13 @@ locations:
 ";
 
 fn cost(setting: &Setting) -> PlanCost {
+    cost_since(setting, None)
+}
+
+/// The same, where the file was applied before.
+fn cost_since(setting: &Setting, before: Option<&Infrastructure>) -> PlanCost {
     let prices = read_prices("prices.yaml", PRICES.as_bytes()).unwrap();
-    plan_cost(&prices, &setting.file, &setting.seen, &setting.plan())
+    plan_cost(&prices, &setting.file, before, &setting.seen, &setting.plan())
 }
 
 fn amounts(setting: &Setting) -> (String, String) {
@@ -96,17 +102,50 @@ fn what_has_no_price_is_named_and_in_no_sum() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Carrying a plan out makes its `then` the next plan's `now`.
+    /// Carrying a plan out makes its `then` the next plan's `now`; and what stands costs the same whatever is wanted of
+    /// it: also what is deleted, renamed or made anew by the plan.
     #[test]
-    fn then_is_what_is_there_afterwards(cores in prop::collection::vec(1u32..9, 1..6), extra in 0usize..4) {
-        let names: Vec<String> = (1..=cores.len()).map(|number| format!("web-{number}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut setting = Setting::standing(&names[..names.len() - extra.min(names.len())]);
-        setting.file.servers = names.iter().map(|name| crate::world::wanted(name)).collect();
-        for (name, cores) in names.iter().zip(&cores) {
-            setting.want(name).size.cpu = *cores;
+    fn then_is_what_is_there_afterwards(
+        servers in prop::collection::vec((1u32..9, 0u32..4, 0usize..5, 1u32..9), 1..7),
+    ) {
+        let mut setting = Setting::new(&[]);
+        for (number, (cores, weeks, fate, _)) in servers.iter().enumerate() {
+            let mut server = crate::world::wanted(&format!("web-{number}"));
+            server.size.cpu = *cores;
+            server.backup_days = weeks * 7;
+            // What comes later.
+            if *fate != 4 {
+                setting.file.servers.push(server);
+            }
         }
-        let before = cost(&setting);
+        let first = setting.plan();
+        crate::apply::apply(&mut setting, &first);
+        let applied = setting.file.clone();
+        let stands = cost(&setting);
+        prop_assert_eq!(stands.now, stands.then);
+
+        setting.policy.allow_deletes = Some(20);
+        setting.policy.allow_replace = true;
+        for (number, (_, weeks, fate, cores)) in servers.iter().enumerate() {
+            let name = format!("web-{number}");
+            match fate {
+                0 => setting.want(&name).size.cpu = *cores,
+                1 => setting.unwant(&name),
+                2 => {
+                    let server = setting.want(&name);
+                    server.was.push(name.as_str().into());
+                    server.name = format!("app-{number}").as_str().into();
+                }
+                3 => setting.want(&name).image = "Debian 12".into(),
+                _ => {
+                    let mut server = crate::world::wanted(&name);
+                    server.backup_days = weeks * 7;
+                    setting.file.servers.push(server);
+                }
+            }
+        }
+        let before = cost_since(&setting, Some(&applied));
+        prop_assert_eq!(before.now, stands.now, "{:?}", setting.plan());
         let plan = setting.plan();
         crate::apply::apply(&mut setting, &plan);
         let after = cost(&setting);

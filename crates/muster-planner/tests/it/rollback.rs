@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::bundle::{Manifest, ManifestFile};
-use muster_model::code::{content_digest, release_name};
+use muster_model::code::{CodeSource, GitSource, content_digest, release_name};
 use muster_model::id::RevisionNumber;
 use muster_model::infrastructure::{CodeEntry, DeployEntry, Hosts, Infrastructure, PlaybookEntry};
 use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::plan::NoteKind;
 use muster_model::policy::Purpose;
 use muster_model::revision::{Applied, applied};
-use muster_planner::{Back, BundleFacts, Then, keep_larger_disks, not_restored, redeploy, take_names_back};
+use muster_planner::{
+    Back, BundleFacts, Then, delivered, keep_larger_disks, not_restored, redeploy, take_names_back,
+};
 
 use crate::world::*;
 
@@ -72,6 +74,7 @@ fn it_deploys_what_the_servers_had() {
     let then = |number, purpose, bundle, applied| Then {
         number: RevisionNumber(number),
         purpose,
+        to_release: None,
         wanted: &file,
         bundle,
         documents: &documents,
@@ -80,7 +83,12 @@ fn it_deploys_what_the_servers_had() {
     let first = then(1, Purpose::Deploy, &one, Some(&had_one));
     let (has_one, has_two) = (deployed(&one, &servers), deployed(&two, &servers));
     let purpose = |wish, then: &Then<'_>, deployed: Option<&Then<'_>>, now: &[Ownership]| {
-        redeploy(wish, then, deployed, now).0
+        redeploy(wish, then, deployed, &[], now).purpose
+    };
+    let decided = |then: &Then<'_>, deployed: Option<&Then<'_>>, now: &[Ownership]| {
+        let inside = redeploy(None, then, deployed, &[], now);
+        assert_eq!(inside.release, None);
+        (inside.purpose, inside.why)
     };
     assert_eq!(purpose(None, &first, Some(&first), &has_two), Purpose::Deploy);
     assert_eq!(purpose(None, &first, Some(&first), &has_one), Purpose::Update, "they have it");
@@ -95,23 +103,95 @@ fn it_deploys_what_the_servers_had() {
     let has_wider = deployed(&wider, &servers);
     assert_eq!(purpose(None, &second, Some(&first), &has_wider), Purpose::Update, "gone back to already");
     let other = then(2, Purpose::Update, &two, Some(&had_one));
-    let (kept, why) = redeploy(None, &other, Some(&first), &has_two);
+    let (kept, why) = decided(&other, Some(&first), &has_two);
     assert_eq!(kept, Purpose::Update, "its files were never deployed");
     assert!(why.unwrap().contains("--to 1"));
-    let (kept, why) = redeploy(None, &other, None, &has_two);
+    let (kept, why) = decided(&other, None, &has_two);
     assert_eq!((kept, why.unwrap().contains("--deploy")), (Purpose::Update, true));
 
     // By then nothing had been deployed, or nobody knows.
     let bare = left(&file, &[record(ObjectKind::Server, "1", "web-1", Claim::Created)]);
     let undeployed = then(1, Purpose::Update, &one, Some(&bare));
-    let (kept, why) = redeploy(None, &undeployed, None, &has_two);
+    let (kept, why) = decided(&undeployed, None, &has_two);
     assert_eq!((kept, why.unwrap().contains("nothing had been deployed")), (Purpose::Update, true));
-    assert_eq!(redeploy(None, &undeployed, None, &[]), (Purpose::Update, None));
+    assert_eq!(decided(&undeployed, None, &[]), (Purpose::Update, None));
     assert_eq!(purpose(None, &then(1, Purpose::Deploy, &one, None), None, &has_two), Purpose::Deploy);
     assert_eq!(purpose(None, &then(1, Purpose::Update, &one, None), None, &has_two), Purpose::Update);
     let empty = Infrastructure { deploy: Vec::new(), ..file.clone() };
     let nothing = Then { wanted: &empty, ..first };
     assert_eq!(purpose(Some(true), &nothing, None, &has_two), Purpose::Update);
+}
+
+/// ICT-37: a server that was renamed since is known by its id, whoever bears its name now.
+#[test]
+fn who_has_what_is_known_by_id() {
+    let documents = BTreeSet::from(["shop.yaml".to_owned()]);
+    let (one, two) =
+        (bundle(&[("site.yml", "a"), ("app/main", "1")]), bundle(&[("site.yml", "a"), ("app/main", "2")]));
+    let file = file(&["web-1", "web-2"]);
+    let had = left(&file, &deployed(&one, &["web-1", "web-2"]));
+    let then = Then {
+        number: RevisionNumber(1),
+        purpose: Purpose::Deploy,
+        to_release: None,
+        wanted: &file,
+        bundle: &one,
+        documents: &documents,
+        applied: Some(&had),
+    };
+    let mut now = deployed(&one, &["app-1", "web-2"]);
+    assert_eq!(
+        redeploy(None, &then, Some(&then), &[], &now).purpose,
+        Purpose::Update,
+        "renamed, and as it was"
+    );
+    // Another server is called web-1 now, and has what was there; the one of then has not.
+    now[0].provisioned = deployed(&two, &["x"])[0].provisioned.clone();
+    let mut other = deployed(&one, &["web-1"]).remove(0);
+    other.id = "9".into();
+    now.push(other);
+    assert_eq!(redeploy(None, &then, Some(&then), &[], &now).purpose, Purpose::Deploy);
+}
+
+/// ICT-37: the bundle of an update lacks what is exported from git: its files are never offered to be deployed.
+#[test]
+fn no_advice_leads_nowhere() {
+    let documents = BTreeSet::from(["shop.yaml".to_owned()]);
+    let source = GitSource { git: ".".into(), revision: "main".into(), path: String::new() };
+    let source = CodeSource::Git(source);
+    let exported = format!("{}/{}/main.py", source.bundle_directory(), "0123456789".repeat(4));
+    let mut file = Setting::new(&["web-1"]).file;
+    let code = CodeEntry::new(source, "/srv/app", Hosts::All, 3);
+    file.deploy = vec![DeployEntry::Code(Box::new(code.clone()))];
+    let [old, new] = ["1", "2"].map(|text| bundle(&[("shop.yaml", "1"), (&exported, text)]));
+    let bare = bundle(&[("shop.yaml", "1")]);
+    let has = |bundle: &BundleFacts| {
+        let (directory, commit) = bundle.code(&code.from).unwrap();
+        let content = content_digest(&bundle.code_digest(&directory).unwrap(), None, &Default::default());
+        let mut record = record(ObjectKind::Server, "1", "web-1", Claim::Created);
+        let reached = provisioned(&release_name(&content, commit.as_deref()), true);
+        record.provisioned.insert("code:/srv/app".into(), reached);
+        vec![record]
+    };
+    let had = left(&file, &has(&old));
+    let then = |number, purpose, bundle| Then {
+        number: RevisionNumber(number),
+        purpose,
+        to_release: None,
+        wanted: &file,
+        bundle,
+        documents: &documents,
+        applied: Some(&had),
+    };
+    let (first, update) = (then(1, Purpose::Deploy, &old), then(2, Purpose::Update, &bare));
+    assert!(delivered(&first, &update) && !delivered(&then(3, Purpose::Deploy, &new), &update));
+    let why = |wish, deployed| redeploy(wish, &update, deployed, &[], &has(&new)).why.unwrap();
+    let said = why(None, Some(&first));
+    assert!(said.contains("`--to 1`") && !said.contains("--deploy"), "{said}");
+    let said = why(None, None);
+    assert!(said.contains("--to-release") && !said.contains("`--deploy`"), "{said}");
+    let said = why(Some(true), Some(&first));
+    assert!(said.contains("do not hold the code") && said.contains("`--to 1`"), "{said}");
 }
 
 fn lost(world: &Setting, then: &Applied, kept: &[muster_planner::KeptDisk]) -> Vec<(String, String)> {

@@ -54,7 +54,8 @@ pub struct FileDifference {
 }
 
 impl Engine {
-    /// What differs between a revision and another one, or a file as it is now.
+    /// What differs between a revision and another one, for those who may look; or a file as it is now, for those who
+    /// may run in the Spaces of both.
     pub async fn difference(
         &self,
         authority: &Authority,
@@ -64,6 +65,12 @@ impl Engine {
     ) -> Result<Differences, EngineError> {
         let (space, infrastructure, account) = of;
         may(authority, Wish::Read, space).map_err(EngineError::Denied)?;
+        if let Other::Document(proposal) = &to {
+            // A document is read from contents that others sent, by their digests alone, and is drawn next to this
+            // history: that is for those who could apply both.
+            may(authority, Wish::Run, space).map_err(EngineError::Denied)?;
+            may(authority, Wish::Run, &proposal.space).map_err(EngineError::Denied)?;
+        }
         let inner = &self.inner;
         let of = inner.whose_revisions(space, infrastructure, account).await?;
         let old = inner.loaded(inner.one_revision(&of, from).await?).await?;

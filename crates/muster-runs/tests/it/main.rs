@@ -13,6 +13,7 @@ mod metrics;
 mod network;
 mod object;
 mod people;
+mod price;
 mod process;
 mod provider;
 mod provision;

@@ -1,7 +1,10 @@
 //! What people do with runs while they go on: cancel, interrupt, resume; two processes, two files.
 
+use bytes::Bytes;
+use http::Request;
 use muster_model::plan::Subject;
 use muster_model::run::{EntryKind, Output, RunState};
+use muster_outside::transport::Transport;
 use muster_runs::reads::EventPositions;
 use muster_runs::{Engine, EngineError};
 use muster_sim::onecloud::Durations;
@@ -133,6 +136,45 @@ fn two_files_never_share_a_name() {
     }
     assert!(matches!(approved, Err(EngineError::Refused(_))), "{approved:?}");
     assert_eq!(writes, 0);
+}
+
+/// A request of somebody else's to the provider; what it answers.
+async fn by_hand(stage: &Stage, method: &str, path: &str, body: serde_json::Value) -> serde_json::Value {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("http://127.0.0.1:1{path}"))
+        .header("authorization", format!("Bearer {KEY}"))
+        .header("content-type", "application/json")
+        .body(Bytes::from(body.to_string()))
+        .unwrap();
+    let answer = free_wire(&stage.simulator).send(request).await.unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+    serde_json::from_slice(answer.body()).unwrap_or_default()
+}
+
+/// A key of somebody else's that goes while another run makes the login key: neither makes a plan stale.
+#[test]
+fn keys_that_a_plan_does_not_name_may_come_and_go() {
+    let stage = Stage::new(28);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let key = serde_json::json!({ "Title": "ann", "PublicKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAnn ann" });
+        let key = by_hand(&stage, "POST", "/sshkey", key).await["ID"].as_u64().unwrap();
+        let text = FORTY.replace("count: 40", "count: 1");
+        let first = propose(&engine, &text, outside_only()).await.unwrap();
+        let second =
+            propose_as(&engine, "bank", &text.replace("web:", "app:"), outside_only()).await.unwrap();
+        for plan in [first, second] {
+            assert_eq!(engine.planned(plan).await.unwrap().state, PlanState::Ready);
+        }
+        by_hand(&stage, "DELETE", &format!("/sshkey/{key}"), serde_json::Value::Null).await;
+        for plan in [first, second] {
+            let run = engine.approve(&me(), plan, None).await.unwrap();
+            let ended = ended(&engine, run).await;
+            assert_eq!(ended.state, RunState::Succeeded, "{:?}", ended.message);
+        }
+    });
+    assert!(lived.result.is_some());
+    assert_eq!(stage.picture().len(), 2);
 }
 
 /// Two first updates of a new account at the same time both make its login key: the second finds it, and is not stale.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use muster_model::Secret;
 use muster_model::bundle::{Manifest, ManifestFile, sha256_hex};
-use muster_model::id::RevisionNumber;
+use muster_model::code::ReleaseWish;
+use muster_model::id::{PlanId, RevisionNumber};
 use muster_model::plan::NoteKind;
 use muster_model::policy::{Policy, Purpose};
 use muster_model::rights::{Authority, Role};
@@ -161,6 +162,12 @@ fn a_disk_that_has_grown_is_said_and_can_stay() {
             .collect();
         assert_eq!(sizes, [(1, 40); 3]);
         assert_eq!(gone_back(&engine, keep).await, 0);
+        // That revision had larger disks than its file says: going back to it needs no shrinking.
+        applied(&engine, &SHOP.replace("20 GiB", "40 GiB").replace("cpu: 1", "cpu: 4")).await;
+        let view = planned(&engine, to(3)).await.unwrap();
+        assert_eq!((view.state, lost(&view)), (PlanState::Ready, Vec::new()));
+        assert!(gone_back(&engine, to(3)).await > 0);
+        assert_eq!(one(&engine, 5).await.applied.unwrap(), third);
     });
     lived.result.unwrap();
 }
@@ -183,6 +190,34 @@ fn a_rename_is_taken_back() {
     lived.result.unwrap();
 }
 
+/// ICT-37: a rollback whose world moved touches nothing, and its new plan says what does not come back by what stands
+/// now, before its other notes.
+#[test]
+fn a_stale_rollback_says_anew_what_is_lost() {
+    let stage = Stage::new(16);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        applied(&engine, SHOP).await;
+        applied(&engine, &SHOP.replace("cpu: 1", "cpu: 2").replace("count: 3", "count: 2")).await;
+        let view = planned(&engine, to(1)).await.unwrap();
+        assert_eq!(lost(&view), ["web-3"]);
+        stage.drift(serde_json::json!({"server": "web-1", "delete": true}));
+        let run = engine.approve(&me(), view.id, None).await.unwrap();
+        let run = ended(&engine, run).await;
+        assert_eq!(run.state, RunState::Stale, "{:?}", run.message);
+        let message = run.message.unwrap();
+        let newer = message.rsplit(' ').next().unwrap().trim_end_matches('.').parse().unwrap();
+        let view = engine.planned(PlanId(newer)).await.unwrap();
+        let mut targets = lost(&view);
+        targets.sort();
+        assert_eq!(targets, ["web-1", "web-3"], "what is gone now too, and nothing twice");
+        let kinds: Vec<NoteKind> =
+            view.plan.as_ref().unwrap().draft.notes.iter().map(|note| note.kind).collect();
+        assert_eq!(kinds[..3], [NoteKind::Rollback, NoteKind::NotRestored, NoteKind::NotRestored]);
+        assert_eq!(kinds.iter().filter(|kind| **kind == NoteKind::Rollback).count(), 1);
+    });
+    lived.result.unwrap();
+}
+
 /// What cannot be gone back to is said, with the way out.
 #[test]
 fn what_cannot_be_gone_back_to_is_refused() {
@@ -192,6 +227,10 @@ fn what_cannot_be_gone_back_to_is_refused() {
         applied(&engine, &SHOP.replace("count: 3", "count: 1")).await;
         let none = message(engine.roll_back(&me(), to(7)).await.unwrap_err());
         assert!(none.contains("has no revision 7") && none.contains("1 to 2"), "{none}");
+        let release = ReleaseWish { to: None, release: "7".into() };
+        let policy = Policy { to_release: Some(release), ..outside_only() };
+        let release = message(engine.roll_back(&me(), RollBack { policy, ..to(1) }).await.unwrap_err());
+        assert!(release.contains("takes no `to_release`"), "{release}");
         let other = RollBack { account: Some("elsewhere".into()), ..to(1) };
         let other = message(engine.roll_back(&me(), other).await.unwrap_err());
         assert!(other.contains("no history at the account elsewhere"), "{other}");
@@ -205,6 +244,20 @@ fn what_cannot_be_gone_back_to_is_refused() {
         let two = Other::Revision(RevisionNumber(2));
         let denied = engine.difference(&stranger, (&space, &name, None), RevisionNumber(1), two).await;
         assert!(matches!(denied, Err(EngineError::Denied(_))));
+        // A document may name contents that somebody else sent: who may only look gets to see none of them.
+        let files = sent(&engine, SHOP, SITE).await;
+        let document = |space: &str| {
+            let proposal = proposal(files.clone(), Purpose::Update, "/srv");
+            Other::Document(Box::new(Proposal { space: space.into(), ..proposal }))
+        };
+        let operator = Authority { roles: vec![("default".into(), Role::Operator)], ..viewer.clone() };
+        for (who, there) in [(&viewer, "default"), (&operator, "elsewhere")] {
+            let denied =
+                engine.difference(who, (&space, &name, None), RevisionNumber(1), document(there)).await;
+            assert!(matches!(denied, Err(EngineError::Denied(_))), "{who:?} {there} {denied:?}");
+        }
+        let now = document("default");
+        engine.difference(&operator, (&space, &name, None), RevisionNumber(1), now).await.unwrap();
 
         let policy =
             Policy { purpose: Purpose::Destroy, ..Policy { allow_deletes: Some(9), ..outside_only() } };

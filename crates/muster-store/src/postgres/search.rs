@@ -91,7 +91,7 @@ async fn search<C: GenericClient>(db: &C, query: &EventQuery) -> Result<Vec<Foun
         "select e.run, e.lane, e.seq from event_words e join run r on r.id = e.run
          where e.words @@ $1::text::tsquery and r.space = $2 and ($3::timestamptz is null or e.at >= $3)
            and ($4::text is null or e.target = $4)
-         order by e.number desc limit $5",
+         order by e.at desc, e.number desc limit $5",
         &[&phrases.join(" & "), &query.space.as_str(), &query.since, &query.target, &i64::from(query.limit)],
     )
     .await?;

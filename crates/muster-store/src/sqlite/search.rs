@@ -83,7 +83,7 @@ fn search(db: &Connection, query: &EventQuery) -> Result<Vec<FoundEvent>, StoreE
            join event_place p on p.number = event_words.rowid join run r on r.id = p.run
          where event_words match ?1 and r.space = ?2 and (?3 is null or p.at_ms >= ?3)
            and (?4 is null or p.target = ?4)
-         order by event_words.rowid desc limit ?5",
+         order by p.at_ms desc, event_words.rowid desc limit ?5",
     )?;
     let since = query.since.map(Timestamp::as_millisecond);
     let mut rows = statement.query(params![

@@ -57,7 +57,17 @@ pub(super) async fn taken_up(
         if ctx.previous.is_some() && ctx.engine.config.database.is_some() {
             // It may run on another machine still: not longer than its supervisor waits for an owner, because the
             // last one was dead, or its lease over, before this lane became ours.
-            tokio::time::sleep(ADOPTION_LIMIT + GONE_WITHIN).await;
+            let limit = ADOPTION_LIMIT + GONE_WITHIN;
+            ctx.say(
+                format!(
+                    "an earlier attempt at {playbook} left no trace on this machine and may run on another one still: \
+                     waiting {} s, after which it is certainly over",
+                    limit.as_secs()
+                ),
+                Vec::new(),
+            )
+            .await?;
+            tokio::time::sleep(limit).await;
         }
         return Ok(None);
     };

@@ -6,7 +6,7 @@ use muster_api::document::{Incoming, One, Resource};
 use muster_api::media;
 use muster_api::plan::PlanRequest;
 use muster_api::revision::{DifferenceAttributes, FieldDifferenceSaid, FileDifferenceSaid};
-use muster_model::id::{AccountName, InfrastructureName, RevisionNumber, SpaceName};
+use muster_model::id::{InfrastructureName, RevisionNumber};
 use muster_runs::revision::{Differences, Other};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -22,22 +22,19 @@ use crate::negotiate::accept;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
-    /// The Space.
-    #[serde(default = "muster_api::plan::default_space")]
-    #[param(required = false)]
-    space: String,
-    /// The account; may be left out where the file has a history at one only.
-    #[serde(default)]
-    account: Option<String>,
+    /// Whose; told by its own parameters.
+    #[serde(flatten)]
+    #[param(ignore)]
+    pub(super) whose: Whose,
     /// The other revision.
-    to: u32,
+    pub(super) to: u32,
 }
 
 /// How one revision differs from another: what is wanted field by field, and the files. Secrets are hidden.
 #[utoipa::path(get, path = "/api/v1/infrastructures/{name}/revisions/{number}/differences",
     operation_id = "revision_differences", tag = "revisions",
     params(("name" = String, Path, description = "The file's name"),
-        ("number" = u32, Path, description = "The revision before"), Which),
+        ("number" = u32, Path, description = "The revision before"), Whose, Which),
     responses((status = 200, description = "What differs", body = One<DifferenceAttributes>)))]
 pub async fn between(
     State(app): State<App>,
@@ -47,8 +44,8 @@ pub async fn between(
     Query(which): Query<Which>,
 ) -> Handled {
     accept(&headers, &[media::JSON_API])?;
-    let (space, name) = (SpaceName::from(which.space), InfrastructureName::from(name));
-    let account = which.account.map(AccountName::from);
+    let (space, account) = (which.whose.space(), which.whose.account());
+    let name = InfrastructureName::from(name);
     let of = (&space, &name, account.as_ref());
     let other = Other::Revision(RevisionNumber(which.to));
     let found = app.engine.difference(&authority, of, RevisionNumber(number), other).await?;

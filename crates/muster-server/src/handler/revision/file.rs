@@ -6,10 +6,11 @@ use muster_api::document::{One, Resource};
 use muster_api::media;
 use muster_api::problem::ProblemKind;
 use muster_api::revision::RevisionFileAttributes;
-use muster_model::id::{AccountName, InfrastructureName, RevisionNumber, SpaceName};
+use muster_model::id::{InfrastructureName, RevisionNumber};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::Whose;
 use crate::answer::{Handled, one};
 use crate::app::App;
 use crate::extract::{Asking, Path, Query};
@@ -20,13 +21,10 @@ use crate::refusal::Refusal;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
-    /// The Space.
-    #[serde(default = "muster_api::plan::default_space")]
-    #[param(required = false)]
-    space: String,
-    /// The account; may be left out where the file has a history at one only.
-    #[serde(default)]
-    account: Option<String>,
+    /// Whose; told by its own parameters.
+    #[serde(flatten)]
+    #[param(ignore)]
+    whose: Whose,
     /// Its path below the root; left out, the infrastructure file itself.
     #[serde(default)]
     path: Option<String>,
@@ -36,7 +34,7 @@ pub struct Which {
 #[utoipa::path(get, path = "/api/v1/infrastructures/{name}/revisions/{number}/file", operation_id = "revision_file",
     tag = "revisions",
     params(("name" = String, Path, description = "The file's name"),
-        ("number" = u32, Path, description = "The revision"), Which),
+        ("number" = u32, Path, description = "The revision"), Whose, Which),
     responses((status = 200, description = "The file", body = One<RevisionFileAttributes>)))]
 pub async fn file(
     State(app): State<App>,
@@ -46,8 +44,8 @@ pub async fn file(
     Query(which): Query<Which>,
 ) -> Handled {
     accept(&headers, &[media::JSON_API])?;
-    let (space, name) = (SpaceName::from(which.space), InfrastructureName::from(name));
-    let account = which.account.map(AccountName::from);
+    let (space, account) = (which.whose.space(), which.whose.account());
+    let name = InfrastructureName::from(name);
     let of = (&space, &name, account.as_ref());
     let (path, file, content) =
         app.engine.revision_file(&authority, of, RevisionNumber(number), which.path).await?;

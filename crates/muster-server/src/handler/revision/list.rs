@@ -5,11 +5,12 @@ use axum::http::{HeaderMap, StatusCode};
 use muster_api::document::Many;
 use muster_api::media;
 use muster_api::revision::RevisionAttributes;
-use muster_model::id::{AccountName, InfrastructureName, RevisionNumber, SpaceName};
+use muster_model::id::{InfrastructureName, RevisionNumber};
 use muster_runs::revision::REVISIONS_MAX;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::Whose;
 use crate::answer::{Handled, document};
 use crate::app::{App, may_read};
 use crate::extract::{Asking, Path, Query};
@@ -19,13 +20,10 @@ use crate::negotiate::accept;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
-    /// The Space.
-    #[serde(default = "muster_api::plan::default_space")]
-    #[param(required = false)]
-    space: String,
-    /// The account; may be left out where the file has a history at one only.
-    #[serde(default)]
-    account: Option<String>,
+    /// Whose; told by its own parameters.
+    #[serde(flatten)]
+    #[param(ignore)]
+    whose: Whose,
     /// Only those below this number.
     #[serde(default)]
     below: Option<u32>,
@@ -41,7 +39,7 @@ fn limit() -> u32 {
 
 /// The newest revisions first.
 #[utoipa::path(get, path = "/api/v1/infrastructures/{name}/revisions", operation_id = "revision_list",
-    tag = "revisions", params(("name" = String, Path, description = "The file's name"), Which),
+    tag = "revisions", params(("name" = String, Path, description = "The file's name"), Whose, Which),
     responses((status = 200, description = "The revisions", body = Many<RevisionAttributes>)))]
 pub async fn list(
     State(app): State<App>,
@@ -51,11 +49,10 @@ pub async fn list(
     Query(which): Query<Which>,
 ) -> Handled {
     accept(&headers, &[media::JSON_API])?;
-    let space = SpaceName::from(which.space);
+    let (space, account) = (which.whose.space(), which.whose.account());
     may_read(&authority, &space)?;
     let limit = which.limit.min(REVISIONS_MAX - 1);
     let name = InfrastructureName::from(name);
-    let account = which.account.map(AccountName::from);
     let below = which.below.map(RevisionNumber);
     let revisions = app.engine.reads().revisions(&space, &name, account.as_ref(), below, limit + 1).await?;
     let revisions = revisions.iter().map(|revision| RevisionAttributes::from(revision).resource()).collect();

@@ -16,6 +16,7 @@ pub mod show;
 /// Whose revisions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct Whose {
     /// The Space.
     #[serde(default = "muster_api::plan::default_space")]
@@ -51,4 +52,27 @@ fn said(view: &RevisionView) -> Resource<RevisionAttributes> {
         });
     }
     attributes.resource()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::Query;
+
+    use super::*;
+
+    /// Whose revisions and which of them stand in one query: both are read, and nothing else is let through.
+    #[test]
+    fn a_query_says_whose_and_which() {
+        let read = |query: &str| {
+            let uri = format!("http://muster/?{query}").parse().unwrap();
+            Query::<difference::Which>::try_from_uri(&uri)
+        };
+        let Query(which) = read("to=7&account=second").unwrap();
+        assert_eq!((which.to, which.whose.space().as_str()), (7, "default"));
+        assert_eq!(which.whose.account(), Some("second".into()));
+        assert_eq!(read("space=shop&to=7").unwrap().0.whose.space().as_str(), "shop");
+        for wrong in ["to=7&acount=second", "account=second", "to=seven", "to=7&to=8"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 }

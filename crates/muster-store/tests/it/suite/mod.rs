@@ -163,6 +163,7 @@ suite! {
     search {
         events_are_found_by_their_words,
         the_index_follows_the_journal,
+        the_newest_come_first_whenever_they_were_indexed,
         pruned_runs_are_not_found,
     }
     settings {

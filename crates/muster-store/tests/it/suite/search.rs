@@ -100,3 +100,26 @@ pub async fn pruned_runs_are_not_found(scene: Scene) {
     assert_eq!(found(&scene, &["running"]).await, [0; 0]);
     assert!(scene.store.unindexed(false, 10).await.unwrap().is_empty());
 }
+
+/// An older run may be indexed after a newer one: what is cut off is the oldest, not what was indexed first.
+pub async fn the_newest_come_first_whenever_they_were_indexed(scene: Scene) {
+    let newer = scene.running(1, "shop").await;
+    let older = scene.running(2, "bank").await;
+    for (claim, second) in [(&newer, 20), (&older, 10)] {
+        let lanes = scene.store.unindexed(false, 10).await.unwrap();
+        let lane = lanes.into_iter().find(|lane| lane.run == claim.run).unwrap();
+        let event = EventWords { seq: Sequence(1), at: at(second), target: None, text: "running".into() };
+        scene.store.index(lane, vec![event], Sequence(1)).await.unwrap();
+    }
+    for (limit, runs) in [(10, vec![newer.run, older.run]), (1, vec![newer.run])] {
+        let query = EventQuery {
+            space: "default".into(),
+            phrases: vec![Phrase::of("running").unwrap()],
+            since: None,
+            target: None,
+            limit,
+        };
+        let found = scene.store.search(query).await.unwrap();
+        assert_eq!(found.iter().map(|event| event.run).collect::<Vec<_>>(), runs);
+    }
+}
