@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::AccountIdentity;
 use crate::cloud::{SeenImage, SeenKey, SeenLocation, SeenNetwork};
 use crate::code::SeenReleases;
+use crate::dns::SeenZone;
 use crate::id::{Generation, InfrastructureName, ProviderId};
 use crate::intent::CreationIntent;
 use crate::ownership::{ObjectKind, Ownership};
@@ -48,6 +49,9 @@ pub struct Inventory {
     /// Releases that servers keep; looked at only for a plan that goes back to one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<SeenReleases>,
+    /// Domains of the account; looked at only where the file, or our records for it, name any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<SeenZone>,
 }
 
 impl Inventory {

@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod code;
 pub mod config;
 pub mod diagnostic;
+pub mod dns;
 pub mod document;
 pub mod field;
 pub mod id;

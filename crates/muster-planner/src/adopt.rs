@@ -5,6 +5,7 @@ use muster_model::diagnostic::nearest;
 use muster_model::ownership::Claim;
 use muster_model::plan::{Reason, RecordAction};
 
+use crate::dns;
 use crate::image::judge;
 use crate::ownership::{Found, Index, Object, standing};
 use crate::scene::Scene;
@@ -32,6 +33,7 @@ pub(crate) fn decide<'a>(scene: &Scene<'a>, says: &mut Says) -> Vec<(RecordActio
             records.push((server::own(wanted, seen, claim, &image), Reason::Asked));
         }
     }
+    records.extend(dns::adopt(scene, says, &asked));
     refuse_unknown(scene, says, &asked);
     records
 }
@@ -69,7 +71,10 @@ fn adoptable<'a, T: Object>(
 fn refuse_unknown(scene: &Scene<'_>, says: &mut Says, asked: &Selector<'_>) {
     for pattern in asked.patterns() {
         let server = scene.wanted.servers.iter().any(|server| matches_server(pattern, server));
-        if server || scene.wanted.networks.keys().any(|name| matches_name(pattern, name.as_str())) {
+        if server
+            || dns::is_known(scene.wanted, pattern)
+            || scene.wanted.networks.keys().any(|name| matches_name(pattern, name.as_str()))
+        {
             continue;
         }
         let known = scene.wanted.servers.iter().map(|server| server.name.as_str());

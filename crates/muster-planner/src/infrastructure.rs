@@ -17,7 +17,7 @@ use crate::scene::{NetworkPlaces, Scene};
 use crate::selector::{matches_name, matches_server};
 use crate::steps::Steps;
 use crate::why::{Says, did_you_mean, names};
-use crate::{adopt, budget, code, disown, hash, locks, network, provision, release, server, surplus};
+use crate::{adopt, budget, code, disown, dns, hash, locks, network, provision, release, server, surplus};
 
 /// Decides what should change, and why, so that the account's servers are as the file says.
 ///
@@ -80,6 +80,7 @@ fn decide_surplus<'a>(scene: &Scene<'a>, says: &mut Says, decisions: &mut Decisi
         .collect();
     decisions.surplus_servers = surplus::decide_all(scene, says, &scene.servers, &taken);
     decisions.surplus_networks = surplus::decide_all(scene, says, &scene.networks, &HashSet::new());
+    decisions.names = dns::decide(scene, says, &decisions.servers, &decisions.surplus_servers);
     surplus::keep_used_networks(
         scene,
         says,
@@ -231,8 +232,15 @@ fn finish(scene: &Scene<'_>, says: Says, decisions: &Decisions<'_>, steps: Steps
         .collect();
     networks.extend(decisions.surplus_networks.iter().filter_map(|surplus| surplus.delete));
     let subject = Subject::Infrastructure(scene.wanted.name.clone());
-    let hash =
-        hash::hash(&subject.to_string(), &scene.bundle.digest, scene.policy, &steps.list, servers, networks);
+    let hash = hash::hash(
+        &subject.to_string(),
+        &scene.bundle.digest,
+        scene.policy,
+        &steps.list,
+        servers,
+        networks,
+        &decisions.names.facts,
+    );
     let locks = locks::locks(scene, &steps.list);
     let (refusals, waiting, notes) = says.finish();
     PlanDraft {

@@ -13,6 +13,7 @@ mod cost;
 mod creation;
 mod difference;
 mod disown;
+mod dns;
 mod exec;
 mod hash;
 mod image;

@@ -127,6 +127,7 @@ pub(crate) fn own(
         image: String::new(),
         protect: wanted.protect,
         settles: None,
+        dns: None,
     }
 }
 

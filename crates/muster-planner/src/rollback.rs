@@ -272,6 +272,7 @@ pub fn not_restored(
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
+            | Action::Dns(_)
             | Action::Record(_)
             | Action::Host(_)
             | Action::Provision(_) => {}

@@ -110,7 +110,7 @@ impl<'a> Scene<'a> {
                 self.policy.purpose != Purpose::Destroy
                     && self.wanted.networks.contains_key(&muster_model::id::NetworkName::from(name))
             }
-            ObjectKind::Object => false,
+            ObjectKind::Object | ObjectKind::Record => false,
         }
     }
 

@@ -309,6 +309,7 @@ impl Inner {
                 intents: Vec::new(),
                 login_key: None,
                 releases: Vec::new(),
+                zones: Vec::new(),
             },
             policy: Policy::default(),
             bundle: serde_json::Value::Null,

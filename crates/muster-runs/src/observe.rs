@@ -47,6 +47,7 @@ impl Inner {
                 .collect(),
             login_key: Some(login_key),
             releases: Vec::new(),
+            zones: Vec::new(),
         })
     }
 }

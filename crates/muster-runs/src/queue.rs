@@ -267,7 +267,8 @@ impl Inner {
             return self.save_replanned(plan, plan.draft.clone(), seen, inputs).await;
         }
         let session = self.session(&plan.space, &plan.account).await?;
-        let seen = self.observe(&plan.space, &session, &plan.draft.subject).await?;
+        let (wanted, policy) = (&inputs.wanted, &inputs.policy);
+        let seen = self.observe_for(&plan.space, &session, &plan.draft.subject, wanted, policy).await?;
         let bundle = serde_json::from_value(inputs.bundle.clone())
             .map_err(|error| EngineError::Store(error.to_string()))?;
         let now = self.world.clock.now();

@@ -80,6 +80,7 @@ impl Inner {
         policy: &Policy,
     ) -> Result<Inventory, EngineError> {
         let mut inventory = self.observe(space, session, subject).await?;
+        self.observe_names(session, file, &mut inventory).await?;
         if policy.to_release.is_none() {
             return Ok(inventory);
         }

@@ -153,6 +153,7 @@ pub(crate) fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Server => "server",
         ObjectKind::Network => "network",
         ObjectKind::Object => "object",
+        ObjectKind::Record => "record",
     }
 }
 
@@ -162,6 +163,7 @@ pub(crate) fn made(made: &Created) -> &'static str {
         Created::Server(_) => "server",
         Created::Network(_) => "network",
         Created::Object(_) | Created::Copy(_) => "object",
+        Created::Record { .. } => "record",
     }
 }
 

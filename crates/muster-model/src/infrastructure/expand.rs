@@ -8,6 +8,7 @@ use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName, ServerN
 use crate::infrastructure::{DeployEntry, Hosts, Infrastructure, WantedNetwork};
 use crate::server::WantedServer;
 
+use super::dns;
 use super::groups::Groups;
 use super::names::{NAME_CHARS_MAX, name_problem};
 use super::syntax::{SERVERS_MAX, ServerEntry, Written};
@@ -94,10 +95,12 @@ fn expand_servers(
     let mut servers = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut earlier = Earlier::default();
+    let mut times = dns::Times::default();
     let mut collided: BTreeSet<(usize, usize)> = BTreeSet::new();
     for (index, entry) in entries.iter().enumerate() {
         let (key, at) = (&entry.key.0, entry.key.1);
         check_name(walk, key, &entry.name(entry.count.max(1)), at, "server");
+        dns::check(walk, entry);
         let linked: BTreeSet<NetworkName> = entry
             .networks
             .iter()
@@ -132,6 +135,8 @@ fn expand_servers(
                     .help("`hosts:` could mean either; rename one of them");
                 walk.problems.push(diagnostic);
             }
+            let names = dns::names(entry, number, &name);
+            times.note(walk, entry, &names);
             let was = earlier.names(walk, entry, index, number, &groups.names);
             servers.push(WantedServer {
                 name: ServerName(name),
@@ -148,6 +153,7 @@ fn expand_servers(
                 backup_days: entry.backup_days,
                 playbooks: entry.playbooks.clone(),
                 bandwidth_mbit: entry.bandwidth_mbit,
+                dns: names,
             });
         }
     }

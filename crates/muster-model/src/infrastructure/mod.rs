@@ -13,6 +13,7 @@ pub mod check;
 mod code;
 pub mod convert;
 mod deploy;
+mod dns;
 mod expand;
 pub mod find;
 mod groups;

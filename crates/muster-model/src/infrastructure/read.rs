@@ -9,6 +9,7 @@ use crate::infrastructure::check::Surroundings;
 use crate::server::{Performance, Power};
 
 use super::deploy::{bind_playbook, deploy, file_path};
+use super::dns;
 use super::image::image_of_id;
 use super::key::key_problem;
 use super::names::prefix_problem;
@@ -258,6 +259,7 @@ fn server(
         server.backup_days = days;
     }
     server.bandwidth_mbit = bandwidth(walk, entries);
+    server.dns = dns::read(walk, entries);
     if let Some(entry) = field(entries, "playbooks") {
         for (word, at) in walk.texts(entry, "`playbooks`") {
             if let Some(path) = file_path(walk, &word, at) {

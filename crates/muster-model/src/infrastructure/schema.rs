@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 
 use super::syntax::{BACKUP_DAYS_MAX, BANDWIDTH_MBIT_MAX, BANDWIDTH_MBIT_STEP, VERSION};
-use crate::config::elastic::SPILL_MIB_MAX;
 use crate::infrastructure::COUNT_MAX;
 use crate::infrastructure::size::CPU_MAX;
 
@@ -85,8 +84,12 @@ macro_rules! written {
 }
 
 mod code;
+mod config;
+mod dns;
 
 use code::CodeBody;
+use config::ConfigFile;
+use dns::Dns;
 
 /// A text that is one `${…}` as a whole; it takes the type of what it stands for.
 const REFERENCE: &str = r"^\s*\$\{(var|env):[^}]*\}\s*$";
@@ -100,7 +103,6 @@ const DISK: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*([MmGgTt]([Ii]?[Bb])?)(\s*|\s+([Ss]
 const PATH: &str = r"^[^/~\\\x00-\x1f\x7f][^\\\x00-\x1f\x7f]*$";
 const ABOVE: &str = r"^(\./)*\.\.(/|$)";
 const TARGET: &str = r"^/+[^/\x00-\x1f\x7f]|\$\{";
-const ADDRESS: &str = r#"^https?://[^/@?\#<>"\\^`{|}\s][^@?\#<>"\\^`{|}\s]*$"#;
 const KEY: &str = r"^\s*(ssh-(ed25519|rsa)|ecdsa-sha2-\S*|sk-(ssh-ed25519|ecdsa-sha2)\S*) \S+|\$\{";
 
 written! {
@@ -127,12 +129,6 @@ written! {
     PowerWord = {"anyOf": [{"enum": ["running", "stopped"]}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "The name of a network or group."]
     Name = {"type": "string", "pattern": NAME_OR_REFERENCE};
-    #[doc = "The base address of a server, without credentials."]
-    Address = {"type": "string", "pattern": ADDRESS};
-    #[doc = "A whole number of MiB."]
-    SpillMib = {"type": "integer", "minimum": 1, "maximum": SPILL_MIB_MAX};
-    #[doc = "The beginning of an index's name."]
-    IndexPrefix = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.-]{0,99}$"};
     #[doc = "A public key: one OpenSSH line."]
     PublicKey = {"type": "string", "pattern": KEY};
     #[doc = "A path relative to the root, never out of it."]
@@ -357,6 +353,8 @@ maps! {
         may playbooks: OneOrMany<Path>,
         /// Speed of its public link, in Mbit/s; left alone where nothing is said.
         may bandwidth: Bandwidth,
+        /// Names in DNS that lead to it; several servers may have one.
+        may dns: OneOrMany<Dns>,
     }
 
     /// Run a playbook.
@@ -375,25 +373,5 @@ maps! {
         must code: CodeBody,
         /// Groups or servers, or `all`.
         must hosts: OneOrMany<Name>,
-    }
-
-    /// Settings of a root (`muster.yaml`) or of a person (`config.yaml`).
-    ConfigFile {
-        may version: Version,
-        /// The account for files that name none.
-        may account: Text,
-        /// Directories searched for infrastructure files besides `infra` and `templates`.
-        may templates: OneOrMany<Path>,
-        /// Where records of runs are sent; in `config.yaml` only.
-        may elastic: ElasticBody,
-    }
-
-    /// Elasticsearch or OpenSearch. Credentials come from the environment.
-    ElasticBody {
-        must url: Address,
-        /// The beginning of the indices' names; `muster` where nothing is said.
-        may prefix: IndexPrefix,
-        /// Disk space for what cannot be sent, in MiB; 256 where nothing is said.
-        may spill_mib: SpillMib,
     }
 }

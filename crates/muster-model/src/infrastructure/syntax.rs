@@ -7,6 +7,7 @@ use crate::document::Span;
 use crate::infrastructure::DeployEntry;
 use crate::server::{Performance, Power, Size};
 
+use super::dns::DnsEntry;
 use super::size::DISK_TYPE_DEFAULT;
 
 /// The version of the format that this program reads.
@@ -68,9 +69,12 @@ pub(crate) const SERVER: &[&str] = &[
     "backup_days",
     "playbooks",
     "bandwidth",
+    "dns",
 ];
 /// Words of a server that a later version reads.
-pub(crate) const SERVER_LATER: &[&str] = &["checks", "firewall", "dns", "address", "user", "vars", "rollout"];
+pub(crate) const SERVER_LATER: &[&str] = &["checks", "firewall", "address", "user", "vars", "rollout"];
+/// Words of a name in `dns:`.
+pub(crate) const DNS: &[&str] = &["name", "ttl"];
 /// Words of a network.
 pub(crate) const NETWORK: &[&str] = &["dhcp", "location", "protect", "prefix", "bandwidth"];
 /// Words of a network that a later version reads.
@@ -136,6 +140,7 @@ pub(crate) struct ServerEntry {
     pub backup_days: u32,
     pub playbooks: Vec<String>,
     pub bandwidth_mbit: Option<u32>,
+    pub dns: Vec<DnsEntry>,
 }
 
 /// An entry of `deploy:` as written; the hosts inside `entry` are filled in by `expand.rs`.
@@ -171,6 +176,7 @@ impl ServerEntry {
             backup_days: 0,
             playbooks: Vec::new(),
             bandwidth_mbit: None,
+            dns: Vec::new(),
         }
     }
 

@@ -4,11 +4,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{NetworkSpec, ServerSpec};
+use crate::dns::ServerRecord;
 use crate::id::{NetworkName, ProviderId, ServerName, StepNumber};
 use crate::intent::CreationIntent;
 use crate::ownership::{Claim, ObjectKind};
 use crate::server::{Power, Size};
 
+use super::dns::{DnsAction, PointName};
 use super::network::{ConfigureInterface, ReleaseInterface, SetBandwidth, WhichLink};
 use super::object::ObjectAction;
 use super::provision::ProvisionAction;
@@ -25,6 +27,8 @@ pub enum Action {
     Key(KeyAction),
     /// On another object of the account at the provider.
     Object(ObjectAction),
+    /// On records in DNS that lead to servers of the file.
+    Dns(DnsAction),
     /// On our own records; nothing outside changes.
     Record(RecordAction),
     /// On the inside of one server, over SSH.
@@ -206,6 +210,9 @@ pub enum RecordAction {
         protect: bool,
         /// The intent that this settles, where one led here.
         settles: Option<Box<CreationIntent>>,
+        /// Of a record in DNS: which one it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dns: Option<Box<ServerRecord>>,
     },
     /// The record changes its name in the file (`was:`), or its protection.
     Amend {
@@ -302,7 +309,8 @@ impl Action {
         match self {
             Action::Server(ServerAction::Create(_))
             | Action::Network(NetworkAction::Create { .. })
-            | Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. }) => EffectClass::Create,
+            | Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. })
+            | Action::Dns(DnsAction::Point(_)) => EffectClass::Create,
             Action::Provision(ProvisionAction::Playbook { repeatable, .. }) if !repeatable => {
                 EffectClass::Opaque
             }
@@ -311,6 +319,7 @@ impl Action {
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
+            | Action::Dns(DnsAction::Delete(_))
             | Action::Record(_)
             | Action::Host(
                 HostAction::Reach { .. }
@@ -345,11 +354,13 @@ impl Action {
                 let hosts = pairs.iter().flat_map(|pair| [&pair.from.server, &pair.to.server]);
                 std::iter::once(network).chain(hosts).collect()
             }
+            Action::Dns(DnsAction::Point(PointName { server, .. })) => vec![server],
             Action::Provision(action) => action.hosts().iter().map(|host| &host.server).collect(),
             Action::Server(ServerAction::Delete(_))
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
+            | Action::Dns(DnsAction::Delete(_))
             | Action::Record(_) => Vec::new(),
         };
         let built = match self {
@@ -370,13 +381,16 @@ impl Action {
             Action::Server(ServerAction::Delete(_))
                 | Action::Network(NetworkAction::Delete { .. })
                 | Action::Object(ObjectAction::Delete { .. })
+                | Action::Dns(DnsAction::Delete(_))
         )
     }
 
     /// Whether it writes to the provider (as opposed to our records and the inside of servers).
     pub fn writes_to_provider(&self) -> bool {
         match self {
-            Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Object(_) => true,
+            Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Object(_) | Action::Dns(_) => {
+                true
+            }
             Action::Record(_) | Action::Host(_) | Action::Provision(_) => false,
         }
     }

@@ -12,6 +12,7 @@ use crate::id::{
 use crate::price::PlanCost;
 
 pub mod action;
+pub mod dns;
 pub mod network;
 pub mod object;
 pub mod provision;
@@ -19,6 +20,7 @@ mod summary;
 pub mod text;
 
 pub use action::*;
+pub use dns::*;
 pub use network::*;
 pub use object::*;
 pub use provision::*;

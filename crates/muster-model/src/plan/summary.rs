@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, NetworkAction, ObjectAction, PlanDraft, Reason, ServerAction};
+use super::{Action, DnsAction, NetworkAction, ObjectAction, PlanDraft, Reason, ServerAction};
 
 /// How many of what: the one summary line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,11 @@ impl PlanDraft {
                 Action::Object(ObjectAction::Change { .. } | ObjectAction::Do { .. }) => {
                     changed.insert(step.target.as_str());
                 }
+                Action::Dns(DnsAction::Point(point)) if point.ours.is_empty() => summary.create += 1,
+                Action::Dns(DnsAction::Point(_)) => {
+                    changed.insert(step.target.as_str());
+                }
+                Action::Dns(DnsAction::Delete(_)) => summary.delete += 1,
                 Action::Record(_) => summary.record += 1,
                 Action::Provision(_) => summary.provision += 1,
                 Action::Key(_) | Action::Host(_) => {}

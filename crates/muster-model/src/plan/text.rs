@@ -8,9 +8,9 @@ use std::fmt::Write;
 use crate::code::short;
 use crate::id::ServerName;
 use crate::plan::{
-    Action, ConfigureInterface, HostAction, KeyAction, NetworkAction, ObjectAction, PlanDraft, PlaybookRef,
-    ProvisionAction, ProvisionHost, Reason, RecordAction, ReleaseInterface, Risk, ServerAction, Step,
-    WhichLink,
+    Action, ConfigureInterface, DeleteRecord, DnsAction, HostAction, KeyAction, NetworkAction, ObjectAction,
+    PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost, Reason, RecordAction, ReleaseInterface, Risk,
+    ServerAction, Step, WhichLink,
 };
 
 /// Hosts that one provisioning line names before it only counts.
@@ -36,6 +36,9 @@ pub fn symbol(step: &Step) -> &'static str {
         Action::Object(ObjectAction::Change { .. } | ObjectAction::Do { .. }) => "~",
         Action::Object(ObjectAction::Delete { .. }) => "-",
         Action::Object(ObjectAction::Rebuild { .. }) => "-/+",
+        Action::Dns(DnsAction::Point(point)) if point.ours.is_empty() => "+",
+        Action::Dns(DnsAction::Point(_)) => "~",
+        Action::Dns(DnsAction::Delete(_)) => "-",
         Action::Record(_) => "#",
         Action::Host(_) | Action::Provision(_) => ">",
     }
@@ -77,6 +80,13 @@ pub fn describe(action: &Action) -> String {
         }
         Action::Key(KeyAction::Ensure { title, .. }) => format!("keep key {title} at the provider"),
         Action::Object(action) => object(action),
+        Action::Dns(DnsAction::Point(point)) => {
+            format!("point {} at server {}", point.record, point.name)
+        }
+        Action::Dns(DnsAction::Delete(delete)) => {
+            let DeleteRecord { record, id, value, .. } = delete;
+            format!("delete record {} {} {value} ({id})", record.name, record.kind)
+        }
         Action::Record(RecordAction::Own { kind, name, id, claim, .. }) => {
             format!("record {} {name} ({id}) as {}", kind.word(), claim.word())
         }

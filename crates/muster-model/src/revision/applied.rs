@@ -86,6 +86,10 @@ pub fn applied(
             left.networks.push(AppliedNetwork { name: record.name.clone(), id: record.id.clone() });
             continue;
         }
+        // Records in DNS follow their servers.
+        if record.kind != ObjectKind::Server {
+            continue;
+        }
         let nothing = Set::default();
         let set = sets.get(&record.name).unwrap_or(&nothing);
         let was = servers.get(&record.id).copied().filter(|_| set.create.is_none());

@@ -6,6 +6,7 @@ use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::text::is_secret_name;
+use crate::dns::WantedName;
 use crate::field::Field;
 use crate::infrastructure::{DeployEntry, Hosts, Infrastructure, WantedNetwork};
 use crate::server::WantedServer;
@@ -113,6 +114,7 @@ fn network_fields(network: &WantedNetwork) -> Fields {
 
 fn server_fields(server: &WantedServer) -> Fields {
     let size = &server.size;
+    let dns: Vec<String> = server.dns.iter().map(name_words).collect();
     let list = |items: &mut dyn Iterator<Item = &str>| items.collect::<Vec<_>>().join(" ");
     vec![
         (Field::Cpu.word(), size.cpu.to_string()),
@@ -128,8 +130,17 @@ fn server_fields(server: &WantedServer) -> Fields {
         (Field::Keys.word(), list(&mut server.keys.iter().map(|key| key.trim()))),
         (Field::Backup.word(), server.backup_days.to_string()),
         ("protect", server.protect.to_string()),
+        (Field::Dns.word(), list(&mut dns.iter().map(String::as_str))),
         ("playbooks", list(&mut server.playbooks.iter().map(String::as_str))),
     ]
+}
+
+/// A name in DNS, with how long it may be remembered.
+fn name_words(name: &WantedName) -> String {
+    match name.ttl {
+        Some(ttl) => format!("{}({ttl}s)", name.name),
+        None => name.name.clone(),
+    }
 }
 
 fn deploy(old: &[DeployEntry], new: &[DeployEntry], found: &mut Vec<Difference>) {

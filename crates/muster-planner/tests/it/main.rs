@@ -5,6 +5,7 @@ mod change;
 mod code;
 mod cost;
 mod create;
+mod dns;
 mod hash;
 mod intent;
 mod laws;

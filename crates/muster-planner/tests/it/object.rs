@@ -109,6 +109,7 @@ fn what_a_file_owns_is_not_touched_by_hand() {
         since: jiff::Timestamp::UNIX_EPOCH,
         host_key: None,
         provisioned: Default::default(),
+        dns: None,
     });
     for wish in [
         absent(ObjectClass::Network, "back"),

@@ -53,6 +53,7 @@ pub fn wanted(name: &str) -> WantedServer {
         backup_days: 0,
         playbooks: Vec::new(),
         bandwidth_mbit: None,
+        dns: Vec::new(),
     }
 }
 
@@ -129,6 +130,7 @@ pub fn record(kind: ObjectKind, id: &str, name: &str, claim: Claim) -> Ownership
         } else {
             BTreeMap::new()
         },
+        dns: None,
     }
 }
 
@@ -247,6 +249,7 @@ impl Setting {
                 intents: Vec::new(),
                 login_key: Some(LOGIN_KEY.into()),
                 releases: Vec::new(),
+                zones: Vec::new(),
             },
             policy: Policy::default(),
             bundle: BundleFacts::of(&manifest(&["app/index.html", "playbooks/site.yml"]), "exporter-1"),

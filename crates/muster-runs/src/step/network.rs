@@ -170,6 +170,7 @@ fn made(
         since: ctx.world().clock.now(),
         host_key: None,
         provisioned: Default::default(),
+        dns: None,
     };
     vec![
         Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Made(id.clone()) },

@@ -267,7 +267,7 @@ async fn keep_password(ctx: &StepContext, told: &Told) -> Result<(), StepError> 
 }
 
 /// Looks again and again until an object is as wanted.
-async fn wait(
+pub(super) async fn wait(
     ctx: &StepContext,
     of: &ObjectDraft,
     id: &ProviderId,

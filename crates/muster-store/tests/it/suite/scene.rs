@@ -190,6 +190,7 @@ impl Scene {
                 intents: vec![],
                 login_key: None,
                 releases: Vec::new(),
+                zones: Vec::new(),
             },
             policy: Policy::default(),
             bundle: serde_json::json!({}),
