@@ -17,6 +17,9 @@ pub struct InfrastructureAttributes {
     pub servers: u32,
     /// How many networks it owns.
     pub networks: u32,
+    /// How many records in DNS it owns.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub records: u32,
     /// Every object it owns.
     pub objects: Vec<ObjectSaid>,
     /// Its newest run's id.
@@ -29,10 +32,14 @@ impl Said for InfrastructureAttributes {
     const TYPE: &'static str = "infrastructures";
 }
 
+fn is_nought(number: &u32) -> bool {
+    *number == 0
+}
+
 /// One owned object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ObjectSaid {
-    /// `server` or `network`.
+    /// `server`, `network` or `record` (in DNS).
     pub kind: String,
     /// Its name in the file.
     pub name: String,
@@ -85,6 +92,7 @@ impl InfrastructureAttributes {
             name: name.to_owned(),
             servers: count(ObjectKind::Server),
             networks: count(ObjectKind::Network),
+            records: count(ObjectKind::Record),
             objects: records.iter().map(ObjectSaid::from).collect(),
             last_run: last_run.map(|(id, _)| id.to_owned()),
             last_run_state: last_run.map(|(_, run)| run.state.clone()),

@@ -299,7 +299,7 @@ fn object(kind: ObjectKind) -> &'static str {
         ObjectKind::Server => "server",
         ObjectKind::Network => "network",
         ObjectKind::Object => "object",
-        ObjectKind::Record => "record",
+        ObjectKind::Record => "DNS record",
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use crate::code::short;
 use crate::id::ServerName;
+use crate::ownership::ObjectKind;
 use crate::plan::{
     Action, ConfigureInterface, DeleteRecord, DnsAction, HostAction, KeyAction, NetworkAction, ObjectAction,
     PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost, Reason, RecordAction, ReleaseInterface, Risk,
@@ -88,13 +89,13 @@ pub fn describe(action: &Action) -> String {
             format!("delete record {} {} {value} ({id})", record.name, record.kind)
         }
         Action::Record(RecordAction::Own { kind, name, id, claim, .. }) => {
-            format!("record {} {name} ({id}) as {}", kind.word(), claim.word())
+            format!("record {} {name} ({id}) as {}", of(*kind), claim.word())
         }
         Action::Record(RecordAction::Amend { kind, name, id, .. }) => {
-            format!("amend the record of {} {name} ({id})", kind.word())
+            format!("amend the record of {} {name} ({id})", of(*kind))
         }
         Action::Record(RecordAction::Forget { kind, name, id }) => {
-            format!("forget {} {name} ({id})", kind.word())
+            format!("forget {} {name} ({id})", of(*kind))
         }
         Action::Host(HostAction::Reach { name, keys, .. }) if keys.is_empty() => {
             format!("reach server {name} over SSH")
@@ -142,6 +143,14 @@ pub fn describe(action: &Action) -> String {
         Action::Provision(ProvisionAction::CheckNetwork { network_name, pairs, .. }) => {
             format!("check network {network_name} from {}", shown(pairs.iter().map(|pair| &pair.from.name)))
         }
+    }
+}
+
+/// A kind of object where our own records are spoken of as well.
+fn of(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Record => "DNS record",
+        ObjectKind::Server | ObjectKind::Network | ObjectKind::Object => kind.word(),
     }
 }
 

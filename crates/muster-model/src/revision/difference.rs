@@ -260,6 +260,15 @@ deploy:
         assert!(found[3].contains("${secret:token}"), "{}", found[3]);
     }
 
+    /// ICT-36: names in DNS are part of what a file wanted.
+    #[test]
+    fn names_in_dns_are_compared() {
+        let named =
+            SHOP.replace("networks: [backend] }", "networks: [backend], dns: [{ name: a.b.c, ttl: 60 }] }");
+        let found = lines(&SHOP.replace("count: 2", "count: 1"), &named.replace("count: 2", "count: 1"));
+        assert_eq!(found, ["server web-1 dns:  → a.b.c(60s)"]);
+    }
+
     #[test]
     fn a_hidden_value_that_differs_is_said_and_not_shown() {
         let found = lines(SHOP, &SHOP.replace("db_password: one", "db_password: two"));

@@ -269,7 +269,7 @@ impl<'a> Decider<'_, 'a> {
         let old = ours.iter().find_map(|ours| self.index.get(&ours.record.id));
         if kind == RecordType::A || old.is_some() {
             let reason = if ours.is_empty() { Reason::Missing } else { Reason::Differs };
-            point(naming, reason, change(kind, old, "the new server's address"));
+            point(naming, reason, change(kind, old, "(its new address)"));
         }
     }
 

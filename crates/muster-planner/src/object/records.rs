@@ -5,7 +5,7 @@ use muster_model::object::record::{RecordData, RecordSet, RecordType};
 use muster_model::object::{FieldValue, Fields, ObjectClass, ObjectDraft, SeenObject};
 use muster_model::plan::{Action, ObjectAction, Reason, Risk};
 
-use super::{Made, SeenObjects, find, unknown};
+use super::{Made, SeenObjects, find, owned_said, owner, unknown};
 
 pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
     let target = set.target();
@@ -30,7 +30,7 @@ pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
         for (object, _) in
             there.iter().filter(|(_, data)| set.records.iter().any(|one| one.says_the_same(data)))
         {
-            delete(made, &target, object);
+            delete(seen, made, &target, object);
         }
         for missing in set.records.iter().filter(|one| !there.iter().any(|(_, data)| one.says_the_same(data)))
         {
@@ -41,7 +41,8 @@ pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
     let first = made.next();
     let stays = |data: &RecordData| set.records.iter().any(|one| one.says_the_same(data));
     if !set.keep_others {
-        there.iter().filter(|(_, data)| !stays(data)).for_each(|(object, _)| delete(made, &target, object));
+        let others = there.iter().filter(|(_, data)| !stays(data));
+        others.for_each(|(object, _)| delete(seen, made, &target, object));
     }
     for wanted in &set.records {
         match there.iter().find(|(_, data)| data.says_the_same(wanted)) {
@@ -62,6 +63,12 @@ pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
             }
             Some((object, data)) => {
                 if let Some(ttl) = wanted.ttl.filter(|ttl| data.ttl != Some(*ttl)) {
+                    if let Some(record) = owner(seen, object) {
+                        let name = &record.provider_name;
+                        let said = owned_said(ObjectClass::Record, name, record, "changed");
+                        made.refuse(&target, "owned", said);
+                        continue;
+                    }
                     let mut to = object.fields.clone();
                     to.insert("ttl".into(), FieldValue::Number(i64::from(ttl)));
                     made.step(
@@ -89,7 +96,11 @@ fn is_said(word: &str) -> bool {
     ObjectClass::Record.field(word).is_some()
 }
 
-fn delete(made: &mut Made, target: &str, object: &SeenObject) {
+fn delete(seen: &SeenObjects, made: &mut Made, target: &str, object: &SeenObject) {
+    if let Some(record) = owner(seen, object) {
+        let said = owned_said(ObjectClass::Record, &record.provider_name, record, "deleted");
+        return made.refuse(target, "owned", said);
+    }
     let was = ObjectDraft {
         class: ObjectClass::Record,
         name: object.name.clone(),

@@ -10,6 +10,7 @@ mod life;
 mod limits;
 mod matrix;
 mod metrics;
+mod names;
 mod network;
 mod people;
 mod process;
