@@ -15,7 +15,7 @@ pub struct InfrastructureAttributes {
     pub name: String,
     /// How many servers it owns.
     pub servers: u32,
-    /// How many networks it owns.
+    /// How many networks it owns, public ones among them.
     pub networks: u32,
     /// How many records in DNS it owns.
     #[serde(default, skip_serializing_if = "is_nought")]
@@ -39,7 +39,7 @@ fn is_nought(number: &u32) -> bool {
 /// One owned object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ObjectSaid {
-    /// `server`, `network` or `record` (in DNS).
+    /// `server`, `network`, `public network` or `record` (in DNS).
     pub kind: String,
     /// Its name in the file.
     pub name: String,
@@ -91,7 +91,7 @@ impl InfrastructureAttributes {
         InfrastructureAttributes {
             name: name.to_owned(),
             servers: count(ObjectKind::Server),
-            networks: count(ObjectKind::Network),
+            networks: count(ObjectKind::Network) + count(ObjectKind::PublicNetwork),
             records: count(ObjectKind::Record),
             objects: records.iter().map(ObjectSaid::from).collect(),
             last_run: last_run.map(|(id, _)| id.to_owned()),

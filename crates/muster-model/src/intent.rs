@@ -41,6 +41,8 @@ pub enum Created {
     Object(Box<crate::object::ObjectDraft>),
     /// A copy of this server.
     Copy(ProviderId),
+    /// A public network.
+    PublicNetwork(crate::public_network::PublicNetworkSpec),
     /// A record that leads to a server of a file.
     Record {
         /// Which one.

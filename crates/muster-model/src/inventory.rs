@@ -12,6 +12,7 @@ use crate::dns::SeenZone;
 use crate::id::{Generation, InfrastructureName, ProviderId};
 use crate::intent::CreationIntent;
 use crate::ownership::{ObjectKind, Ownership};
+use crate::public_network::SeenPublicNetwork;
 use crate::server::SeenServer;
 
 /// What the provider showed in one observation: one list of servers and at most five further lists.
@@ -52,6 +53,9 @@ pub struct Inventory {
     /// Domains of the account; looked at only where the file, or our records for it, name any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<SeenZone>,
+    /// Public networks of the account; looked at only where the file, or our records for it, name any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_networks: Vec<SeenPublicNetwork>,
 }
 
 impl Inventory {

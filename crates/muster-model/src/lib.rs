@@ -23,6 +23,7 @@ pub mod ownership;
 pub mod plan;
 pub mod policy;
 pub mod price;
+pub mod public_network;
 pub mod revision;
 pub mod rights;
 pub mod run;

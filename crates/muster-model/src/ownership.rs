@@ -19,6 +19,8 @@ pub enum ObjectKind {
     Network,
     /// Another object of the account ([`crate::object`]). Never owned by a file; only creates of it are remembered.
     Object,
+    /// A public network.
+    PublicNetwork,
     /// A record in DNS that leads to a server of the file.
     Record,
 }
@@ -30,6 +32,7 @@ impl ObjectKind {
             ObjectKind::Server => "server",
             ObjectKind::Network => "network",
             ObjectKind::Object => "object",
+            ObjectKind::PublicNetwork => "public network",
             ObjectKind::Record => "record",
         }
     }

@@ -11,7 +11,7 @@ use crate::ownership::{Found, Index, Object, standing};
 use crate::scene::Scene;
 use crate::selector::{Selector, matches_name, matches_server};
 use crate::why::{Says, did_you_mean};
-use crate::{network, server};
+use crate::{network, public_network, server};
 
 /// The records that an adoption makes.
 pub(crate) fn decide<'a>(scene: &Scene<'a>, says: &mut Says) -> Vec<(RecordAction, Reason)> {
@@ -23,6 +23,14 @@ pub(crate) fn decide<'a>(scene: &Scene<'a>, says: &mut Says) -> Vec<(RecordActio
         }
         if let Some((seen, claim)) = adoptable(&scene.networks, scene, says, name.as_str(), &asked) {
             records.push((network::own(name, wanted, seen, claim), Reason::Asked));
+        }
+    }
+    for (name, wanted) in &scene.wanted.public_networks {
+        if !asked.name(name.as_str()) {
+            continue;
+        }
+        if let Some((seen, claim)) = adoptable(&scene.public_networks, scene, says, name.as_str(), &asked) {
+            records.push((public_network::own(name, wanted, seen, claim), Reason::Asked));
         }
     }
     for wanted in scene.wanted.servers.iter().filter(|server| asked.server(server)) {
@@ -71,6 +79,9 @@ fn adoptable<'a, T: Object>(
 fn refuse_unknown(scene: &Scene<'_>, says: &mut Says, asked: &Selector<'_>) {
     for pattern in asked.patterns() {
         let server = scene.wanted.servers.iter().any(|server| matches_server(pattern, server));
+        if scene.wanted.public_networks.keys().any(|name| matches_name(pattern, name.as_str())) {
+            continue;
+        }
         if server
             || dns::is_known(scene.wanted, pattern)
             || scene.wanted.networks.keys().any(|name| matches_name(pattern, name.as_str()))

@@ -21,7 +21,10 @@ pub(crate) fn decide(scene: &Scene<'_>, says: &mut Says) -> Vec<(RecordAction, R
         );
         return Vec::new();
     }
-    let ours = || scene.servers.ours().iter().chain(scene.networks.ours()).copied();
+    let ours = || {
+        let networks = scene.networks.ours().iter().chain(scene.public_networks.ours());
+        scene.servers.ours().iter().chain(networks).copied()
+    };
     let names: Vec<Vec<&Ownership>> =
         asked.patterns().map(|pattern| dns::disownable(scene, pattern)).collect();
     for (pattern, names) in asked.patterns().zip(&names) {

@@ -9,7 +9,9 @@ use std::io;
 
 use muster_model::cloud::SeenNetwork;
 use muster_model::id::ProviderId;
-use muster_model::plan::{Action, DnsAction, NetworkAction, PlanHash, RecordAction, ServerAction, Step};
+use muster_model::plan::{
+    Action, DnsAction, NetworkAction, PlanHash, PublicNetworkAction, RecordAction, ServerAction, Step,
+};
 use muster_model::policy::Policy;
 use muster_model::server::{SeenLink, SeenServer};
 use ring::digest::{Context, SHA256};
@@ -80,7 +82,7 @@ pub(crate) fn hash(
     steps: &[Step],
     mut servers: Vec<&SeenServer>,
     mut networks: Vec<&SeenNetwork>,
-    names: &[impl Serialize],
+    others: &[serde_json::Value],
 ) -> PlanHash {
     let mut sink = Sink(Context::new(&SHA256));
     let mut out = io::BufWriter::with_capacity(BUFFER_BYTES, &mut sink);
@@ -102,8 +104,8 @@ pub(crate) fn hash(
         let SeenNetwork { id, name, state, dhcp, location, ready: _, servers: _, mask: _ } = network;
         write(&mut out, &NetworkFacts { id, name, state, dhcp: *dhcp, location });
     }
-    for name in names {
-        write(&mut out, name);
+    for other in others {
+        write(&mut out, other);
     }
     // The sink cannot fail, so neither can the last flush.
     let _ = io::Write::flush(&mut out);
@@ -142,7 +144,10 @@ fn link_facts(link: &SeenLink) -> LinkFacts<'_> {
 fn covered(step: &Step) -> Option<Step> {
     let holds = match &step.action {
         Action::Server(ServerAction::Create(create)) => !create.known_ids.is_empty(),
-        Action::Network(NetworkAction::Create { known_ids, .. }) => !known_ids.is_empty(),
+        Action::Network(
+            NetworkAction::Create { known_ids, .. }
+            | NetworkAction::Public(PublicNetworkAction::Create { known_ids, .. }),
+        ) => !known_ids.is_empty(),
         Action::Record(RecordAction::Own { settles, .. }) => settles.is_some(),
         Action::Dns(DnsAction::Delete(delete)) => delete.settles.is_some(),
         Action::Server(_)
@@ -160,7 +165,10 @@ fn covered(step: &Step) -> Option<Step> {
     let mut step = step.clone();
     match &mut step.action {
         Action::Server(ServerAction::Create(create)) => create.known_ids.clear(),
-        Action::Network(NetworkAction::Create { known_ids, .. }) => known_ids.clear(),
+        Action::Network(
+            NetworkAction::Create { known_ids, .. }
+            | NetworkAction::Public(PublicNetworkAction::Create { known_ids, .. }),
+        ) => known_ids.clear(),
         // That it settles one stands in the step's reason.
         Action::Record(RecordAction::Own { settles, .. }) => *settles = None,
         Action::Dns(DnsAction::Delete(delete)) => delete.settles = None,

@@ -82,6 +82,7 @@ pub(crate) fn kind(created: &Created) -> ObjectKind {
         Created::Server(_) => ObjectKind::Server,
         Created::Network(_) => ObjectKind::Network,
         Created::Object(_) | Created::Copy(_) => ObjectKind::Object,
+        Created::PublicNetwork(_) => ObjectKind::PublicNetwork,
         Created::Record { .. } => ObjectKind::Record,
     }
 }

@@ -29,6 +29,7 @@ mod object;
 mod order;
 mod ownership;
 mod provision;
+mod public_network;
 mod release;
 mod rollback;
 mod scene;

@@ -20,6 +20,7 @@ use crate::dns;
 use crate::interface;
 use crate::key::{KeyRefs, LOGIN_KEY_TITLE, material, title};
 use crate::network::{self, NetworkDecision};
+use crate::public_network::PublicNetworks;
 use crate::scene::{NetworkPlace, NetworkPlaces, Scene};
 use crate::server::{ServerDecision, interrupts};
 use crate::steps::{Steps, Track, Why};
@@ -38,6 +39,8 @@ pub(crate) struct Decisions<'a> {
     pub(crate) surplus_servers: Vec<Surplus<'a, SeenServer>>,
     /// Networks that go.
     pub(crate) surplus_networks: Vec<Surplus<'a, SeenNetwork>>,
+    /// Public networks.
+    pub(crate) public_networks: PublicNetworks<'a>,
     /// Names in DNS.
     pub(crate) names: dns::Names<'a>,
 }
@@ -78,6 +81,7 @@ pub(crate) fn order<'a>(
     let (network_records, surplus_owned) = orderer.records(decisions);
     let keys = orderer.keys(&decisions.servers);
     orderer.networks(decisions, network_records);
+    decisions.public_networks.order(&mut orderer.steps);
     for (at, decision) in decisions.servers.iter().enumerate() {
         orderer.create(at, decision, &keys);
     }
@@ -108,6 +112,7 @@ pub(crate) fn order<'a>(
     }
     let unnamed = dns::order(&decisions.names, &decisions.servers, &orderer.tracks, &mut orderer.steps);
     orderer.deletions(decisions, &surplus_owned, &unnamed);
+    decisions.public_networks.order_deletions(scene, &mut orderer.steps);
     (orderer.steps, orderer.tracks)
 }
 

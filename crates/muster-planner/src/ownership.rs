@@ -60,7 +60,11 @@ impl Object for SeenServer {
                     && spec.location.eq_ignore_ascii_case(&self.location)
                     && spec.image.eq_ignore_ascii_case(&self.image)
             }
-            Created::Network(_) | Created::Object(_) | Created::Copy(_) | Created::Record { .. } => false,
+            Created::Network(_)
+            | Created::PublicNetwork(_)
+            | Created::Object(_)
+            | Created::Copy(_)
+            | Created::Record { .. } => false,
         }
     }
 }
@@ -85,7 +89,11 @@ impl Object for SeenNetwork {
                 spec.dhcp == self.dhcp
                     && (self.location.is_empty() || spec.location.eq_ignore_ascii_case(&self.location))
             }
-            Created::Server(_) | Created::Object(_) | Created::Copy(_) | Created::Record { .. } => false,
+            Created::Server(_)
+            | Created::PublicNetwork(_)
+            | Created::Object(_)
+            | Created::Copy(_)
+            | Created::Record { .. } => false,
         }
     }
 }

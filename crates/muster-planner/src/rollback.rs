@@ -8,7 +8,9 @@ use muster_model::id::{ProviderId, RevisionNumber, ServerName};
 use muster_model::infrastructure::{DeployEntry, Infrastructure};
 use muster_model::inventory::Inventory;
 use muster_model::ownership::{ObjectKind, Ownership};
-use muster_model::plan::{Action, NetworkAction, Note, NoteKind, PlanDraft, Reason, ServerAction};
+use muster_model::plan::{
+    Action, NetworkAction, Note, NoteKind, PlanDraft, PublicNetworkAction, Reason, ServerAction,
+};
 use muster_model::policy::Purpose;
 use muster_model::revision::Applied;
 use muster_model::server::SeenServer;
@@ -267,6 +269,9 @@ pub fn not_restored(
                     name.as_str(),
                     "The network is made anew: servers get other addresses in it.".to_owned(),
                 );
+            }
+            Action::Network(NetworkAction::Public(PublicNetworkAction::Create { name, .. })) => {
+                note(name.as_str(), "The public network is made anew: it has other addresses.".to_owned());
             }
             Action::Server(_)
             | Action::Network(_)

@@ -1,4 +1,5 @@
-//! Looking at names in DNS: domains, and the records of those that a file or our records for it name.
+//! Looking at what only some files have: names in DNS (domains, and the records of those that a file or our records
+//! for it name) and public networks.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use muster_model::infrastructure::Infrastructure;
 use muster_model::intent::Created;
 use muster_model::inventory::Inventory;
 use muster_model::object::{ObjectClass, record::plain};
-use muster_model::ownership::ObjectKind;
+use muster_model::ownership::{ObjectKind, Ownership};
+use muster_model::public_network::SeenPublicNetwork;
 use muster_outside::cloud::CloudError;
 
 use crate::account::Session;
@@ -19,18 +21,18 @@ use crate::error::EngineError;
 
 impl Inner {
     /// Adds the account's domains to an observation, where the file needs any: one list of domains, and one of records
-    /// for each domain that a name lies in. A file without names costs no request.
+    /// for each domain that a name lies in. A file without names costs no request. Tells whether it looked.
     pub(crate) async fn observe_names(
         &self,
         session: &Arc<Session>,
         file: &Infrastructure,
         inventory: &mut Inventory,
-    ) -> Result<(), EngineError> {
+    ) -> Result<bool, EngineError> {
         let names: BTreeSet<&str> =
             file.servers.iter().flat_map(|server| &server.dns).map(|name| name.name.as_str()).collect();
         let ours: Vec<ServerRecord> = remembered(inventory, file).cloned().collect();
         if names.is_empty() && ours.is_empty() || session.account.identity.provider == Provider::Local {
-            return Ok(());
+            return Ok(false);
         }
         let failed = |error: CloudError| EngineError::Outside(error.to_string());
         let cloud = &session.cloud;
@@ -65,10 +67,42 @@ impl Inner {
             zone.records = records;
         }
         inventory.zones = zones;
-        // Our records once more: what was written meanwhile stands for a record that would look like a stranger's.
+        Ok(true)
+    }
+
+    /// Adds the account's public networks, where the file or our records for it name any: one list. Tells whether it
+    /// looked.
+    pub(crate) async fn observe_public_networks(
+        &self,
+        session: &Arc<Session>,
+        file: &Infrastructure,
+        inventory: &mut Inventory,
+    ) -> Result<bool, EngineError> {
+        let ours = inventory.records(ObjectKind::PublicNetwork, &file.name).next().is_some();
+        let lost = inventory.intents.iter().any(|intent| {
+            intent.infrastructure == file.name && matches!(intent.wanted, Created::PublicNetwork(_))
+        });
+        let wants = ours || lost || !file.public_networks.is_empty();
+        if !wants || session.account.identity.provider == Provider::Local {
+            return Ok(false);
+        }
+        let seen = session.cloud.objects(ObjectClass::PublicNetwork, None).await;
+        let seen = seen.map_err(|error| EngineError::Outside(error.to_string()))?;
+        inventory.public_networks = seen.iter().map(SeenPublicNetwork::of).collect();
+        Ok(true)
+    }
+
+    /// Our records once more: what was written meanwhile stands for an object that would look like a stranger's.
+    pub(crate) async fn facts_once_more(
+        &self,
+        session: &Arc<Session>,
+        inventory: &mut Inventory,
+    ) -> Result<(), EngineError> {
         let facts = self.store.facts(&session.account.identity).await?;
-        inventory.owned.retain(|record| record.kind != ObjectKind::Record);
-        inventory.owned.extend(facts.owned.into_iter().filter(|record| record.kind == ObjectKind::Record));
+        let is_further =
+            |record: &Ownership| matches!(record.kind, ObjectKind::Record | ObjectKind::PublicNetwork);
+        inventory.owned.retain(|record| !is_further(record));
+        inventory.owned.extend(facts.owned.into_iter().filter(is_further));
         Ok(())
     }
 }
@@ -82,7 +116,11 @@ fn remembered<'a>(
     let lost = inventory.intents.iter().filter(|intent| intent.infrastructure == file.name);
     owned.chain(lost.filter_map(|intent| match &intent.wanted {
         Created::Record { record, .. } => Some(record.as_ref()),
-        Created::Server(_) | Created::Network(_) | Created::Object(_) | Created::Copy(_) => None,
+        Created::Server(_)
+        | Created::Network(_)
+        | Created::PublicNetwork(_)
+        | Created::Object(_)
+        | Created::Copy(_) => None,
     }))
 }
 

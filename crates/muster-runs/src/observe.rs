@@ -48,6 +48,7 @@ impl Inner {
             login_key: Some(login_key),
             releases: Vec::new(),
             zones: Vec::new(),
+            public_networks: Vec::new(),
         })
     }
 }

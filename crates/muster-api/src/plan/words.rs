@@ -6,8 +6,9 @@ use muster_model::object::{FieldValue, Fields, ObjectClass};
 use muster_model::ownership::{Claim, ObjectKind};
 use muster_model::plan::{
     Action, DnsAction, HostAction, KeyAction, NetworkAction, ObjectAction, PlaybookRef, ProvisionAction,
-    ProvisionHost, Reason, RecordAction, ServerAction, WhichLink,
+    ProvisionHost, PublicNetworkAction, Reason, RecordAction, ServerAction, WhichLink,
 };
+use muster_model::public_network::PublicNetworkSpec;
 use muster_model::server::{Power, Size};
 
 use super::Sign;
@@ -138,8 +139,26 @@ fn network(action: &NetworkAction) -> ActionWords {
             let dhcp = if spec.dhcp { ", with DHCP" } else { "" };
             said("create network", format!("in {}{dhcp}", spec.location), "network.create", Sign::Create)
         }
+        NetworkAction::Public(action) => public_network(action),
         NetworkAction::Delete { network, .. } => {
             said("delete network", format!("id {network}"), "network.delete", Sign::Delete)
+        }
+    }
+}
+
+fn public_network(action: &PublicNetworkAction) -> ActionWords {
+    match action {
+        PublicNetworkAction::Create { spec, .. } => {
+            let PublicNetworkSpec { location, addresses, bandwidth_mbit, .. } = spec;
+            let detail = format!("in {location}, {addresses} addresses, {bandwidth_mbit} Mbit/s");
+            said("create public network", detail, "public-network.create", Sign::Create)
+        }
+        PublicNetworkAction::Change { to_mbit, .. } => {
+            let detail = format!("{to_mbit} Mbit/s");
+            said("change public network", detail, "public-network.change", Sign::Change)
+        }
+        PublicNetworkAction::Delete { network, .. } => {
+            said("delete public network", format!("id {network}"), "public-network.delete", Sign::Delete)
         }
     }
 }
@@ -299,6 +318,7 @@ fn object(kind: ObjectKind) -> &'static str {
         ObjectKind::Server => "server",
         ObjectKind::Network => "network",
         ObjectKind::Object => "object",
+        ObjectKind::PublicNetwork => "public network",
         ObjectKind::Record => "DNS record",
     }
 }

@@ -6,6 +6,7 @@ use crate::diagnostic::{Diagnostic, nearest, shown};
 use crate::document::{Span, walk::Walk};
 use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName, ServerName};
 use crate::infrastructure::{DeployEntry, Hosts, Infrastructure, WantedNetwork};
+use crate::public_network::WantedPublicNetwork;
 use crate::server::WantedServer;
 
 use super::dns;
@@ -16,10 +17,11 @@ use super::was::Earlier;
 
 /// Expands a file as written. Problems go into `walk`; what comes back is only good if there are none.
 pub(crate) fn expand(walk: &mut Walk<'_>, name: &InfrastructureName, written: Written) -> Infrastructure {
-    let networks = networks(walk, &written);
+    let (networks, public_networks) = networks(walk, &written);
     let by_key: HashMap<&str, NetworkName> = written
         .networks
         .iter()
+        .filter(|network| network.public.is_none())
         .map(|network| (network.key.0.as_str(), NetworkName(format!("{}{}", network.prefix, network.key.0))))
         .collect();
     let groups = Groups::of(walk, &written.servers);
@@ -38,21 +40,26 @@ pub(crate) fn expand(walk: &mut Walk<'_>, name: &InfrastructureName, written: Wr
             format!("the file asks for {total} servers; it may ask for {SERVERS_MAX}"),
         );
     } else {
-        servers = expand_servers(walk, &written.servers, &by_key, &groups);
+        let public = written.networks.iter().filter(|network| network.public.is_some());
+        let public: BTreeSet<&str> = public.map(|network| network.key.0.as_str()).collect();
+        servers = expand_servers(walk, &written.servers, &by_key, &public, &groups);
     }
     let deploy = deploy(walk, &written, &groups);
     Infrastructure {
         name: name.clone(),
         account: AccountName(written.account),
         networks,
+        public_networks,
         servers,
         deploy,
         stats: written.stats,
     }
 }
 
-fn networks(walk: &mut Walk<'_>, written: &Written) -> BTreeMap<NetworkName, WantedNetwork> {
-    let mut all = BTreeMap::new();
+type Networks = (BTreeMap<NetworkName, WantedNetwork>, BTreeMap<NetworkName, WantedPublicNetwork>);
+
+fn networks(walk: &mut Walk<'_>, written: &Written) -> Networks {
+    let (mut all, mut public) = (BTreeMap::new(), BTreeMap::new());
     let mut seen: HashMap<String, Span> = HashMap::new();
     for entry in &written.networks {
         let (key, at) = (&entry.key.0, entry.key.1);
@@ -65,6 +72,17 @@ fn networks(walk: &mut Walk<'_>, written: &Written) -> BTreeMap<NetworkName, Wan
                     .related(walk.place(first), "the first one");
             walk.problems.push(diagnostic);
         }
+        if let Some(part) = &entry.public {
+            let wanted = WantedPublicNetwork {
+                location: entry.location.clone(),
+                addresses: part.addresses,
+                bandwidth_mbit: part.bandwidth_mbit,
+                protect: entry.protect,
+                firewall: part.firewall.clone(),
+            };
+            public.insert(NetworkName(name), wanted);
+            continue;
+        }
         let wanted = WantedNetwork {
             dhcp: entry.dhcp,
             location: entry.location.clone(),
@@ -73,7 +91,7 @@ fn networks(walk: &mut Walk<'_>, written: &Written) -> BTreeMap<NetworkName, Wan
         };
         all.insert(NetworkName(name), wanted);
     }
-    all
+    (all, public)
 }
 
 fn check_name(walk: &mut Walk<'_>, key: &str, longest: &str, at: Span, what: &str) {
@@ -90,6 +108,7 @@ fn expand_servers(
     walk: &mut Walk<'_>,
     entries: &[ServerEntry],
     networks: &HashMap<&str, NetworkName>,
+    public: &BTreeSet<&str>,
     groups: &Groups,
 ) -> Vec<WantedServer> {
     let mut servers = Vec::new();
@@ -106,7 +125,14 @@ fn expand_servers(
             .iter()
             .filter_map(|(word, at)| {
                 let found = networks.get(word.as_str()).cloned();
-                if found.is_none() {
+                if public.contains(word.as_str()) {
+                    let message = format!(
+                        "`{}` is a public network, and servers are linked to private ones only",
+                        shown(word)
+                    );
+                    let help = "link servers to a public network in the provider's panel";
+                    walk.error_help(*at, "public-network", message, help);
+                } else if found.is_none() {
                     unknown(walk, *at, "unknown-network", "network", word, networks.keys().copied());
                 }
                 found
@@ -240,6 +266,7 @@ mod tests {
             location: "SdnSpb".to_owned(),
             protect: false,
             bandwidth_mbit: None,
+            public: None,
         };
         let written = Written {
             account: "a".to_owned(),

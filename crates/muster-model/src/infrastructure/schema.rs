@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, js
 use super::syntax::{BACKUP_DAYS_MAX, BANDWIDTH_MBIT_MAX, BANDWIDTH_MBIT_STEP, VERSION};
 use crate::infrastructure::COUNT_MAX;
 use crate::infrastructure::size::CPU_MAX;
+use crate::public_network::{ADDRESSES_MAX, PUBLIC_BANDWIDTH_MBIT_MAX};
 
 mod map;
 
@@ -86,10 +87,12 @@ macro_rules! written {
 mod code;
 mod config;
 mod dns;
+mod firewall;
 
 use code::CodeBody;
 use config::ConfigFile;
 use dns::Dns;
+use firewall::FirewallBody;
 
 /// A text that is one `${…}` as a whole; it takes the type of what it stands for.
 const REFERENCE: &str = r"^\s*\$\{(var|env):[^}]*\}\s*$";
@@ -125,6 +128,9 @@ written! {
     #[doc = "The speed of a link in Mbit/s."]
     Bandwidth = {"anyOf": [{"type": "string", "pattern": REFERENCE},
         {"type": "integer", "minimum": BANDWIDTH_MBIT_STEP, "maximum": BANDWIDTH_MBIT_MAX, "multipleOf": BANDWIDTH_MBIT_STEP}]};
+    #[doc = "The speed of links to a network, or of a public network, in Mbit/s."]
+    NetworkBandwidth = {"anyOf": [{"type": "string", "pattern": REFERENCE},
+        {"type": "integer", "minimum": BANDWIDTH_MBIT_STEP, "maximum": PUBLIC_BANDWIDTH_MBIT_MAX, "multipleOf": BANDWIDTH_MBIT_STEP}]};
     #[doc = "Whether it runs."]
     PowerWord = {"anyOf": [{"enum": ["running", "stopped"]}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "The name of a network or group."]
@@ -291,7 +297,7 @@ maps! {
         may separator: Separator,
         /// Variables, used as `${var:name}` and overridden by `--var name=value`.
         may vars: Vars,
-        /// Private networks by name.
+        /// Networks by name.
         may networks: Named<OrNothing<Network>>,
         /// Servers by key: `web` with `count: 3` makes web-1, web-2, web-3.
         may servers: Named<Server>,
@@ -301,7 +307,7 @@ maps! {
         may stats: Flag,
     }
 
-    /// A private network.
+    /// A private network, or a public one.
     Network {
         /// Whether the provider hands out addresses; yes where nothing is said.
         may dhcp: Flag,
@@ -311,8 +317,13 @@ maps! {
         may protect: Flag,
         /// Instead of the file's prefix; empty for none.
         may prefix: Prefix,
-        /// Speed of every link to it, in Mbit/s; left alone where nothing is said.
-        may bandwidth: Bandwidth,
+        /// Speed of every link to it, in Mbit/s; left alone where nothing is said. Of a public network its own.
+        may bandwidth: NetworkBandwidth,
+        /// Whether it has addresses of its own that everybody reaches; no where nothing is said.
+        may public: Flag,
+        /// How many addresses a public network has; acts at creation only.
+        may addresses: Whole<1, ADDRESSES_MAX>,
+        may firewall: FirewallBody,
     }
 
     /// One server, or several that are alike.

@@ -8,6 +8,7 @@ use crate::infrastructure::DeployEntry;
 use crate::server::{Performance, Power, Size};
 
 use super::dns::DnsEntry;
+use super::public_network::PublicPart;
 use super::size::DISK_TYPE_DEFAULT;
 
 /// The version of the format that this program reads.
@@ -76,7 +77,17 @@ pub(crate) const SERVER_LATER: &[&str] = &["checks", "firewall", "address", "use
 /// Words of a name in `dns:`.
 pub(crate) const DNS: &[&str] = &["name", "ttl"];
 /// Words of a network.
-pub(crate) const NETWORK: &[&str] = &["dhcp", "location", "protect", "prefix", "bandwidth"];
+pub(crate) const NETWORK: &[&str] =
+    &["dhcp", "location", "protect", "prefix", "bandwidth", "public", "addresses", "firewall"];
+/// Words of a private network only.
+pub(crate) const NETWORK_PRIVATE: &[&str] = &["dhcp"];
+/// Words of a public network only.
+pub(crate) const NETWORK_PUBLIC: &[&str] = &["addresses", "firewall"];
+/// Words of a firewall.
+pub(crate) const FIREWALL: &[&str] = &["enabled", "default", "rules"];
+/// Words of a rule of a firewall.
+pub(crate) const FIREWALL_RULE: &[&str] =
+    &["action", "protocol", "source", "source_port", "destination", "destination_port"];
 /// Words of a network that a later version reads.
 pub(crate) const NETWORK_LATER: &[&str] = &["cidr", "gateway"];
 /// Words of a `deploy:` entry that runs a playbook.
@@ -118,6 +129,7 @@ pub(crate) struct NetworkEntry {
     pub location: String,
     pub protect: bool,
     pub bandwidth_mbit: Option<u32>,
+    pub public: Option<PublicPart>,
 }
 
 /// An entry of `servers:` as written.

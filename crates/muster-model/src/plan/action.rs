@@ -11,7 +11,7 @@ use crate::ownership::{Claim, ObjectKind};
 use crate::server::{Power, Size};
 
 use super::dns::{DnsAction, PointName};
-use super::network::{ConfigureInterface, ReleaseInterface, SetBandwidth, WhichLink};
+use super::network::{ConfigureInterface, PublicNetworkAction, ReleaseInterface, SetBandwidth, WhichLink};
 use super::object::ObjectAction;
 use super::provision::ProvisionAction;
 
@@ -148,7 +148,7 @@ pub struct DeleteServer {
     pub replaced: bool,
 }
 
-/// An operation on a private network at the provider.
+/// An operation on a network at the provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkAction {
@@ -170,6 +170,8 @@ pub enum NetworkAction {
         /// Its id.
         network: ProviderId,
     },
+    /// On a public network.
+    Public(PublicNetworkAction),
 }
 
 /// An operation on the account's public keys.
@@ -274,23 +276,6 @@ pub enum HostAction {
     },
 }
 
-/// The key under which the further login keys that reached a server are recorded in its ownership record.
-/// Written after a [`HostAction::Reach`] with the digest of [`keys_digest`].
-pub const KEYS_RECORD: &str = "builtin:keys";
-
-/// Digest of a set of public keys (SHA-256, hex), whatever their order.
-pub fn keys_digest(keys: &[String]) -> String {
-    let mut lines: Vec<&str> = keys.iter().map(|key| key.trim()).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    let digest = ring::digest::digest(&ring::digest::SHA256, lines.join("\n").as_bytes());
-    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
-        use std::fmt::Write;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// What may be promised about repeating an action (`SEMANTICS.md` §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -308,7 +293,9 @@ impl Action {
     pub fn effect(&self) -> EffectClass {
         match self {
             Action::Server(ServerAction::Create(_))
-            | Action::Network(NetworkAction::Create { .. })
+            | Action::Network(
+                NetworkAction::Create { .. } | NetworkAction::Public(PublicNetworkAction::Create { .. }),
+            )
             | Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. })
             | Action::Dns(DnsAction::Point(_)) => EffectClass::Create,
             Action::Provision(ProvisionAction::Playbook { repeatable, .. }) if !repeatable => {
@@ -379,7 +366,9 @@ impl Action {
         matches!(
             self,
             Action::Server(ServerAction::Delete(_))
-                | Action::Network(NetworkAction::Delete { .. })
+                | Action::Network(
+                    NetworkAction::Delete { .. } | NetworkAction::Public(PublicNetworkAction::Delete { .. })
+                )
                 | Action::Object(ObjectAction::Delete { .. })
                 | Action::Dns(DnsAction::Delete(_))
         )

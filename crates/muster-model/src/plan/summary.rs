@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, DnsAction, NetworkAction, ObjectAction, PlanDraft, Reason, ServerAction};
+use super::{
+    Action, DnsAction, NetworkAction, ObjectAction, PlanDraft, PublicNetworkAction, Reason, ServerAction,
+};
 
 /// How many of what: the one summary line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,14 +42,21 @@ impl PlanDraft {
                         _ => summary.create += 1,
                     }
                 }
-                Action::Network(NetworkAction::Create { .. }) => summary.create += 1,
+                Action::Network(
+                    NetworkAction::Create { .. } | NetworkAction::Public(PublicNetworkAction::Create { .. }),
+                ) => summary.create += 1,
+                Action::Network(NetworkAction::Public(PublicNetworkAction::Change { .. })) => {
+                    changed.insert(step.target.as_str());
+                }
                 Action::Server(ServerAction::Delete(delete)) => {
                     touched.insert(step.target.as_str());
                     if !delete.replaced {
                         summary.delete += 1;
                     }
                 }
-                Action::Network(NetworkAction::Delete { .. }) => summary.delete += 1,
+                Action::Network(
+                    NetworkAction::Delete { .. } | NetworkAction::Public(PublicNetworkAction::Delete { .. }),
+                ) => summary.delete += 1,
                 Action::Server(
                     ServerAction::Resize(_)
                     | ServerAction::Power(_)

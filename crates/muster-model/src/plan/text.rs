@@ -10,8 +10,8 @@ use crate::id::ServerName;
 use crate::ownership::ObjectKind;
 use crate::plan::{
     Action, ConfigureInterface, DeleteRecord, DnsAction, HostAction, KeyAction, NetworkAction, ObjectAction,
-    PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost, Reason, RecordAction, ReleaseInterface, Risk,
-    ServerAction, Step, WhichLink,
+    PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost, PublicNetworkAction, Reason, RecordAction,
+    ReleaseInterface, Risk, ServerAction, Step, WhichLink,
 };
 
 /// Hosts that one provisioning line names before it only counts.
@@ -33,6 +33,11 @@ pub fn symbol(step: &Step) -> &'static str {
             | ServerAction::Bandwidth(_),
         ) => "~",
         Action::Network(NetworkAction::Create { .. }) | Action::Key(KeyAction::Ensure { .. }) => "+",
+        Action::Network(NetworkAction::Public(action)) => match action {
+            PublicNetworkAction::Create { .. } => "+",
+            PublicNetworkAction::Change { .. } => "~",
+            PublicNetworkAction::Delete { .. } => "-",
+        },
         Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. }) => "+",
         Action::Object(ObjectAction::Change { .. } | ObjectAction::Do { .. }) => "~",
         Action::Object(ObjectAction::Delete { .. }) => "-",
@@ -76,6 +81,13 @@ pub fn describe(action: &Action) -> String {
             format!("delete server {} ({})", delete.name, delete.server)
         }
         Action::Network(NetworkAction::Create { name, .. }) => format!("create network {name}"),
+        Action::Network(NetworkAction::Public(action)) => match action {
+            PublicNetworkAction::Create { name, .. } => format!("create public network {name}"),
+            PublicNetworkAction::Change { name, .. } => format!("change public network {name}"),
+            PublicNetworkAction::Delete { name, network } => {
+                format!("delete public network {name} ({network})")
+            }
+        },
         Action::Network(NetworkAction::Delete { name, network }) => {
             format!("delete network {name} ({network})")
         }
@@ -150,7 +162,9 @@ pub fn describe(action: &Action) -> String {
 fn of(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Record => "DNS record",
-        ObjectKind::Server | ObjectKind::Network | ObjectKind::Object => kind.word(),
+        ObjectKind::Server | ObjectKind::Network | ObjectKind::Object | ObjectKind::PublicNetwork => {
+            kind.word()
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::text::is_secret_name;
 use crate::dns::WantedName;
 use crate::field::Field;
 use crate::infrastructure::{DeployEntry, Hosts, Infrastructure, WantedNetwork};
+use crate::public_network::WantedPublicNetwork;
 use crate::server::WantedServer;
 
 /// Written in the place of a value that nobody should see.
@@ -45,6 +46,11 @@ pub fn differences(old: &Infrastructure, new: &Infrastructure) -> Vec<Difference
         file.networks.iter().map(|(name, network)| (named(name.as_str()), network_fields(network))).collect()
     };
     between("network", &networks(old), &networks(new), &mut found);
+    let public = |file: &Infrastructure| -> BTreeMap<(usize, String), Fields> {
+        let all = file.public_networks.iter();
+        all.map(|(name, network)| ((0, name.to_string()), public_fields(network))).collect()
+    };
+    between("public network", &public(old), &public(new), &mut found);
     let servers = |file: &Infrastructure| -> BTreeMap<(usize, String), Fields> {
         let named = |server: &WantedServer| {
             let name = server.name.as_str();
@@ -109,6 +115,17 @@ fn network_fields(network: &WantedNetwork) -> Fields {
         ("dhcp", network.dhcp.to_string()),
         (Field::Location.word(), network.location.clone()),
         ("protect", network.protect.to_string()),
+    ]
+}
+
+fn public_fields(network: &WantedPublicNetwork) -> Fields {
+    let firewall = network.firewall.as_ref().and_then(|firewall| serde_json::to_string(firewall).ok());
+    vec![
+        ("addresses", network.addresses.to_string()),
+        (Field::Bandwidth.word(), format!("{} Mbit/s", network.bandwidth_mbit)),
+        (Field::Location.word(), network.location.clone()),
+        ("protect", network.protect.to_string()),
+        ("firewall", firewall.unwrap_or_default()),
     ]
 }
 

@@ -293,9 +293,6 @@ fn changed(
                 format!("there is a {} {new} (id {}) already; choose another name", class.word(), other.id);
             return made.refuse(name, "exists", message);
         }
-        if let Some(record) = owner(seen, object) {
-            return made.refuse(name, "owned", owned_said(class, name, record, "renamed"));
-        }
     }
     let to: Fields = fields
         .into_iter()
@@ -305,6 +302,10 @@ fn changed(
         .collect();
     if to.is_empty() && rename.is_none() {
         return;
+    }
+    if let Some(record) = owner(seen, object) {
+        let what = if rename.is_some() { "renamed" } else { "changed" };
+        return made.refuse(name, "owned", owned_said(class, name, record, what));
     }
     let expected = object.fields.iter().filter(|(word, _)| to.contains_key(*word));
     let action = ObjectAction::Change {
@@ -326,8 +327,8 @@ fn owner<'a>(seen: &'a SeenObjects, object: &SeenObject) -> Option<&'a Ownership
         ObjectClass::Record => record.kind == ObjectKind::Record && record.id == object.id,
         // A domain goes with all that it holds.
         ObjectClass::Zone => record.dns.as_ref().is_some_and(|dns| dns.zone == object.id),
+        ObjectClass::PublicNetwork => record.kind == ObjectKind::PublicNetwork && record.id == object.id,
         ObjectClass::Image
-        | ObjectClass::PublicNetwork
         | ObjectClass::Key
         | ObjectClass::Storage
         | ObjectClass::StorageUser

@@ -53,6 +53,9 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                 setting.seen.owned.push(own);
                 made.insert(step.number, id);
             }
+            Action::Network(NetworkAction::Public(action)) => {
+                crate::public_network::apply(setting, action, &mut id);
+            }
             Action::Network(NetworkAction::Delete { network, .. }) => {
                 let user = setting
                     .seen

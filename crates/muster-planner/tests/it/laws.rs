@@ -215,6 +215,7 @@ fn touched(draft: &PlanDraft) -> HashSet<String> {
             Action::Server(ServerAction::Bandwidth(speed)) => seen(&speed.server),
             Action::Server(ServerAction::Delete(delete)) => seen(&ObjectRef::Seen(delete.server.clone())),
             Action::Network(NetworkAction::Create { .. }) => {}
+            Action::Network(NetworkAction::Public(_)) => panic!("these files have none"),
             Action::Object(_) => panic!("a file's plan holds none of these"),
             Action::Dns(DnsAction::Point(point)) => seen(&point.server),
             Action::Dns(DnsAction::Delete(delete)) => seen(&ObjectRef::Seen(delete.id.clone())),

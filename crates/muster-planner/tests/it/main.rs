@@ -13,6 +13,7 @@ mod network;
 mod object;
 mod ownership;
 mod provision;
+mod public_network;
 mod purpose;
 mod references;
 mod refuse;

@@ -32,6 +32,7 @@ mod object;
 mod past;
 mod playbook;
 mod provision;
+mod public_network;
 mod reachable;
 mod record;
 mod server;

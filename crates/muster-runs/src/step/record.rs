@@ -8,7 +8,7 @@ use muster_store::About;
 
 use super::dns;
 use super::server::store_failed;
-use super::{Intent, Looked, StepContext, StepError};
+use super::{Intent, Looked, StepContext, StepError, public_network};
 
 pub(super) async fn look(ctx: &StepContext, action: &RecordAction) -> Result<Looked, StepError> {
     if let (RecordAction::Forget { kind: ObjectKind::Server, name, id }, Reason::Vanished) =
@@ -26,6 +26,11 @@ pub(super) async fn look(ctx: &StepContext, action: &RecordAction) -> Result<Loo
         (action, &ctx.step.reason)
     {
         dns::is_gone(ctx, name, id).await?;
+    }
+    if let (RecordAction::Forget { kind: ObjectKind::PublicNetwork, name, id }, Reason::Vanished) =
+        (action, &ctx.step.reason)
+    {
+        public_network::is_gone(ctx, name, id).await?;
     }
     // Writing a record down twice is the same as once, and it is one commit either way.
     Ok(Looked::Act(Intent::Plain, Vec::new()))

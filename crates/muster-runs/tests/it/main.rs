@@ -16,6 +16,7 @@ mod people;
 mod process;
 mod provider;
 mod provision;
+mod public_network;
 mod queue;
 mod reach;
 mod refusal;

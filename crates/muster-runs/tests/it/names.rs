@@ -24,7 +24,7 @@ servers:
 ";
 
 /// What somebody does in the provider's panel.
-fn panel(stage: &Stage, method: &str, path: &str, body: Value) -> Value {
+pub fn panel(stage: &Stage, method: &str, path: &str, body: Value) -> Value {
     let request = http::Request::builder()
         .method(method)
         .uri(format!("http://127.0.0.1:1{path}"))
@@ -113,6 +113,7 @@ fn one_server(text: &str) -> String {
     text.replace("count: 2", "count: 1")
 }
 
+/// ICT-36: records in DNS come and go with the servers that they lead to.
 #[test]
 fn names_follow_their_servers() {
     let (stage, zone) = with_domain(Stage::new(36));
