@@ -39,7 +39,7 @@ fn is_nought(number: &u32) -> bool {
 /// One owned object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ObjectSaid {
-    /// `server`, `network`, `public network` or `record` (in DNS).
+    /// `server`, `network`, `public-network` or `record` (in DNS).
     pub kind: String,
     /// Its name in the file.
     pub name: String,
@@ -66,7 +66,7 @@ impl From<&Ownership> for ObjectSaid {
     fn from(record: &Ownership) -> ObjectSaid {
         let failed = record.provisioned.iter().filter(|(_, outcome)| !outcome.succeeded);
         ObjectSaid {
-            kind: record.kind.word().to_owned(),
+            kind: record.kind.word().replace(' ', "-"),
             name: record.name.to_string(),
             id: record.id.to_string(),
             provider_name: record.provider_name.clone(),

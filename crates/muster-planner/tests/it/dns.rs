@@ -1,6 +1,7 @@
 //! ICT-36: names in DNS that lead to servers of the file, kept in step with them.
 
 use insta::assert_snapshot;
+use muster_model::account::Provider;
 use muster_model::dns::{PublicAddresses, SeenRecord, SeenZone, ServerRecord, WantedName, zone_of};
 use muster_model::id::{ProviderId, RunId};
 use muster_model::intent::{Created, CreationIntent, IntentState};
@@ -266,6 +267,12 @@ fn names_that_cannot_be_kept_are_refused() {
     let of = setting.seen.owned.iter_mut().find(|record| record.kind == ObjectKind::Record).unwrap();
     of.infrastructure = "blog".into();
     assert_eq!(setting.plan().refusals[0].code, "record-of-another-file");
+    // Machines of this computer have no names at all.
+    let mut setting = in_step();
+    setting.seen.world.account.provider = Provider::Local;
+    let draft = setting.plan();
+    assert!(draft.refusals.iter().any(|refusal| refusal.code == "no-dns"), "{}", setting.text());
+    assert!(draft.steps.iter().all(|step| !matches!(step.action, Action::Dns(_))));
 }
 
 /// A renamed server keeps its record: only ours about it changes.

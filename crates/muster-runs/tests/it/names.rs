@@ -143,6 +143,44 @@ fn names_follow_their_servers() {
     assert_eq!(deletions[deletions.len() - 2..], ["dns", "server"]);
 }
 
+/// Cut into lanes of one server each, with a name that they share.
+#[test]
+fn lanes_share_a_name() {
+    let mut stage = Stage::new(36);
+    stage.lane_targets = 1;
+    let (stage, zone) = with_domain(stage);
+    let five = SHOP.replace("count: 2", "count: 5");
+    well(&stage, &five);
+    assert_eq!(lines(&stage, zone).len(), 10);
+    assert_eq!(lines(&stage, zone), in_step(&stage));
+    silent(&stage, &five);
+    let policy = Policy { allow_deletes: Some(4), ..outside_only() };
+    assert_eq!(updated(&stage, &one_server(SHOP), policy).1, Some((RunState::Succeeded, None)));
+    assert_eq!(lines(&stage, zone), in_step(&stage));
+}
+
+/// Killed and resumed, the same run goes on: no record twice, none forgotten.
+#[test]
+fn a_resumed_run_makes_no_second_record() {
+    for commit in 1..=30 {
+        let (stage, zone) = with_domain(Stage::new(36));
+        stage.process(Cut::After(commit), async |engine: Engine| update(&engine, SHOP, outside_only()).await);
+        let lived = stage.process(Cut::Never, async |engine: Engine| {
+            let runs = engine.reads().runs(&"default".into(), 1).await.unwrap();
+            let Some(newest) = runs.into_iter().next().map(|view| view.run) else { return };
+            if newest.state == RunState::Interrupted {
+                engine.resume(&me(), newest.id).await.unwrap();
+                let run = ended(&engine, newest.id).await;
+                assert_eq!(run.state, RunState::Succeeded, "{commit}: {:?}", run.message);
+            }
+        });
+        assert!(lived.result.is_some());
+        let _ = updated(&stage, SHOP, outside_only());
+        assert_eq!(lines(&stage, zone), in_step(&stage), "after commit {commit}");
+        silent(&stage, SHOP);
+    }
+}
+
 /// A file without names asks for no domain, as before.
 #[test]
 fn a_file_without_names_costs_no_request() {
