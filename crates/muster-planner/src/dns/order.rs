@@ -44,9 +44,7 @@ pub(crate) fn order(
     }
     let mut before: HashMap<String, Vec<StepNumber>> = HashMap::new();
     for (target, action, reason) in &names.leaving {
-        let risk = if action.deletes() { Risk::Interrupts } else { Risk::None };
-        let why = Why { reason: reason.clone(), changes: Vec::new(), risk };
-        let number = steps.push(Vec::new(), target, action.clone(), why);
+        let number = steps.push(Vec::new(), target, action.clone(), Why::plain(reason.clone()));
         if action.deletes() {
             before.entry(target.clone()).or_default().push(number);
         }

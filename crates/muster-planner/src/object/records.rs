@@ -26,11 +26,21 @@ pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
         .filter(|(_, kind, _)| *kind == set.kind)
         .map(|(object, _, data)| (object, data))
         .collect();
+    let is_touched = |data: &RecordData| match set.records.iter().find(|one| one.says_the_same(data)) {
+        Some(_) if set.remove => true,
+        Some(wanted) => wanted.ttl.is_some_and(|ttl| data.ttl != Some(ttl)),
+        None => !set.remove && !set.keep_others,
+    };
+    let mut touched = there.iter().filter(|(_, data)| is_touched(data));
+    if let Some(record) = touched.find_map(|(object, _)| owner(seen, object)) {
+        let said = owned_said(ObjectClass::Record, &record.provider_name, record, "changed or deleted");
+        return made.refuse(&target, "owned", said);
+    }
     if set.remove {
         for (object, _) in
             there.iter().filter(|(_, data)| set.records.iter().any(|one| one.says_the_same(data)))
         {
-            delete(seen, made, &target, object);
+            delete(made, &target, object);
         }
         for missing in set.records.iter().filter(|one| !there.iter().any(|(_, data)| one.says_the_same(data)))
         {
@@ -41,8 +51,7 @@ pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
     let first = made.next();
     let stays = |data: &RecordData| set.records.iter().any(|one| one.says_the_same(data));
     if !set.keep_others {
-        let others = there.iter().filter(|(_, data)| !stays(data));
-        others.for_each(|(object, _)| delete(seen, made, &target, object));
+        there.iter().filter(|(_, data)| !stays(data)).for_each(|(object, _)| delete(made, &target, object));
     }
     for wanted in &set.records {
         match there.iter().find(|(_, data)| data.says_the_same(wanted)) {
@@ -63,12 +72,6 @@ pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
             }
             Some((object, data)) => {
                 if let Some(ttl) = wanted.ttl.filter(|ttl| data.ttl != Some(*ttl)) {
-                    if let Some(record) = owner(seen, object) {
-                        let name = &record.provider_name;
-                        let said = owned_said(ObjectClass::Record, name, record, "changed");
-                        made.refuse(&target, "owned", said);
-                        continue;
-                    }
                     let mut to = object.fields.clone();
                     to.insert("ttl".into(), FieldValue::Number(i64::from(ttl)));
                     made.step(
@@ -96,11 +99,7 @@ fn is_said(word: &str) -> bool {
     ObjectClass::Record.field(word).is_some()
 }
 
-fn delete(seen: &SeenObjects, made: &mut Made, target: &str, object: &SeenObject) {
-    if let Some(record) = owner(seen, object) {
-        let said = owned_said(ObjectClass::Record, &record.provider_name, record, "deleted");
-        return made.refuse(target, "owned", said);
-    }
+fn delete(made: &mut Made, target: &str, object: &SeenObject) {
     let was = ObjectDraft {
         class: ObjectClass::Record,
         name: object.name.clone(),
