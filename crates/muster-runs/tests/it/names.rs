@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use muster_model::policy::{Policy, Purpose};
 use muster_model::run::RunState;
-use muster_runs::Engine;
+use muster_runs::{Engine, RollBack};
 use muster_sim::in_process::InProcess;
 use serde_json::{Value, json};
 
@@ -179,6 +179,37 @@ fn a_resumed_run_makes_no_second_record() {
         assert_eq!(lines(&stage, zone), in_step(&stage), "after commit {commit}");
         silent(&stage, SHOP);
     }
+}
+
+/// ICT-36, ICT-37: going back brings names back, and takes those away that were not there then.
+#[test]
+fn a_rollback_takes_names_along() {
+    let (stage, zone) = with_domain(Stage::new(36));
+    let one = one_server(SHOP);
+    well(&stage, &one);
+    let then = lines(&stage, zone);
+    well(&stage, &one.replace("www.example.com, ttl: 300", "shop.example.com, ttl: 60"));
+    assert_ne!(lines(&stage, zone), then);
+    let lived = stage.process(Cut::Never, async |engine: Engine| {
+        let wish = RollBack {
+            space: "default".into(),
+            infrastructure: "shop".into(),
+            account: None,
+            to: None,
+            deploy: None,
+            keep_disks: false,
+            env: Default::default(),
+            policy: outside_only(),
+            idempotency_key: None,
+        };
+        let plan = engine.roll_back(&me(), wish).await.unwrap();
+        engine.planned(plan).await.unwrap();
+        let run = engine.approve(&me(), plan, None).await.unwrap();
+        ended(&engine, run).await.state
+    });
+    assert_eq!(lived.result, Some(RunState::Succeeded));
+    assert_eq!(lines(&stage, zone), then);
+    silent(&stage, &one);
 }
 
 /// A file without names asks for no domain, as before.
