@@ -15,8 +15,11 @@ pub struct InfrastructureAttributes {
     pub name: String,
     /// How many servers it owns.
     pub servers: u32,
-    /// How many networks it owns.
+    /// How many networks it owns, public ones among them.
     pub networks: u32,
+    /// How many records in DNS it owns.
+    #[serde(default, skip_serializing_if = "is_nought")]
+    pub records: u32,
     /// Every object it owns.
     pub objects: Vec<ObjectSaid>,
     /// Its newest run's id.
@@ -29,10 +32,14 @@ impl Said for InfrastructureAttributes {
     const TYPE: &'static str = "infrastructures";
 }
 
+fn is_nought(number: &u32) -> bool {
+    *number == 0
+}
+
 /// One owned object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ObjectSaid {
-    /// `server` or `network`.
+    /// `server`, `network`, `public-network` or `record` (in DNS).
     pub kind: String,
     /// Its name in the file.
     pub name: String,
@@ -59,7 +66,7 @@ impl From<&Ownership> for ObjectSaid {
     fn from(record: &Ownership) -> ObjectSaid {
         let failed = record.provisioned.iter().filter(|(_, outcome)| !outcome.succeeded);
         ObjectSaid {
-            kind: record.kind.word().to_owned(),
+            kind: record.kind.word().replace(' ', "-"),
             name: record.name.to_string(),
             id: record.id.to_string(),
             provider_name: record.provider_name.clone(),
@@ -84,7 +91,8 @@ impl InfrastructureAttributes {
         InfrastructureAttributes {
             name: name.to_owned(),
             servers: count(ObjectKind::Server),
-            networks: count(ObjectKind::Network),
+            networks: count(ObjectKind::Network) + count(ObjectKind::PublicNetwork),
+            records: count(ObjectKind::Record),
             objects: records.iter().map(ObjectSaid::from).collect(),
             last_run: last_run.map(|(id, _)| id.to_owned()),
             last_run_state: last_run.map(|(_, run)| run.state.clone()),

@@ -35,6 +35,8 @@ pub enum Field {
     Backup,
     /// Groups: Muster's own, nothing at the provider.
     Groups,
+    /// Names in DNS.
+    Dns,
     /// The provider's life-cycle state; never wanted, only explained.
     State,
 }
@@ -95,6 +97,7 @@ pub const FIELDS: &[FieldRow] = &[
     row(Field::Keys, "keys", true, true, Later::InsideOnly),
     row(Field::Backup, "backup", false, true, Later::Never),
     row(Field::Groups, "groups", false, false, Later::Never),
+    row(Field::Dns, "dns", false, false, Later::Never),
     row(Field::State, "state", true, false, Later::Never),
 ];
 
@@ -121,7 +124,7 @@ mod tests {
         let count = fields.len();
         fields.dedup();
         assert_eq!(fields.len(), count);
-        assert_eq!(count, 15);
+        assert_eq!(count, 16);
         for row in FIELDS {
             assert_eq!(row.field.row().field, row.field);
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::AccountIdentity;
 use crate::cloud::ServerSpec;
+use crate::dns::ServerRecord;
 use crate::id::{InfrastructureName, ProviderId, RunId, ServerName};
 
 /// Made durable before a create is sent. Belongs to (account, name), not to the run; one may be open per name.
@@ -40,6 +41,15 @@ pub enum Created {
     Object(Box<crate::object::ObjectDraft>),
     /// A copy of this server.
     Copy(ProviderId),
+    /// A public network.
+    PublicNetwork(crate::public_network::PublicNetworkSpec),
+    /// A record that leads to a server of a file.
+    Record {
+        /// Which one.
+        record: Box<ServerRecord>,
+        /// The address that it says.
+        value: String,
+    },
 }
 
 /// How an intent stands.

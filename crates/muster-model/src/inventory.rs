@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::account::AccountIdentity;
 use crate::cloud::{SeenImage, SeenKey, SeenLocation, SeenNetwork};
 use crate::code::SeenReleases;
+use crate::dns::SeenZone;
 use crate::id::{Generation, InfrastructureName, ProviderId};
 use crate::intent::CreationIntent;
 use crate::ownership::{ObjectKind, Ownership};
+use crate::public_network::SeenPublicNetwork;
 use crate::server::SeenServer;
 
 /// What the provider showed in one observation: one list of servers and at most five further lists.
@@ -48,6 +50,12 @@ pub struct Inventory {
     /// Releases that servers keep; looked at only for a plan that goes back to one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<SeenReleases>,
+    /// Domains of the account; looked at only where the file, or our records for it, name any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<SeenZone>,
+    /// Public networks of the account; looked at only where the file, or our records for it, name any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_networks: Vec<SeenPublicNetwork>,
 }
 
 impl Inventory {

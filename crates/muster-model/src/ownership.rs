@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountIdentity;
+use crate::dns::ServerRecord;
 use crate::id::{InfrastructureName, ProviderId, ServerName};
 
 /// What kind of object a record is about.
@@ -18,6 +19,10 @@ pub enum ObjectKind {
     Network,
     /// Another object of the account ([`crate::object`]). Never owned by a file; only creates of it are remembered.
     Object,
+    /// A public network.
+    PublicNetwork,
+    /// A record in DNS that leads to a server of the file.
+    Record,
 }
 
 impl ObjectKind {
@@ -27,6 +32,8 @@ impl ObjectKind {
             ObjectKind::Server => "server",
             ObjectKind::Network => "network",
             ObjectKind::Object => "object",
+            ObjectKind::PublicNetwork => "public network",
+            ObjectKind::Record => "record",
         }
     }
 }
@@ -67,7 +74,7 @@ impl Claim {
 pub struct Ownership {
     /// The account, by its identity.
     pub account: AccountIdentity,
-    /// Server or network.
+    /// Server, network or record.
     pub kind: ObjectKind,
     /// The object's id at the provider.
     pub id: ProviderId,
@@ -91,6 +98,9 @@ pub struct Ownership {
     pub host_key: Option<String>,
     /// What provisioning reached: key (a playbook's path or a built-in's name) → outcome.
     pub provisioned: BTreeMap<String, Provisioned>,
+    /// Of a record: which one it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<Box<ServerRecord>>,
 }
 
 /// What one playbook or delivery reached on one server.

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::dns::WantedName;
 use crate::id::{GroupName, NetworkName, ProviderId, ServerName};
 
 /// Whether a server runs.
@@ -94,6 +95,9 @@ pub struct WantedServer {
     /// Speed of its public link in Mbit/s; none leaves it alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bandwidth_mbit: Option<u32>,
+    /// Names in DNS that lead to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dns: Vec<WantedName>,
 }
 
 /// What state the provider says a server is in.

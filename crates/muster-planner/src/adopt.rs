@@ -5,12 +5,13 @@ use muster_model::diagnostic::nearest;
 use muster_model::ownership::Claim;
 use muster_model::plan::{Reason, RecordAction};
 
+use crate::dns;
 use crate::image::judge;
 use crate::ownership::{Found, Index, Object, standing};
 use crate::scene::Scene;
 use crate::selector::{Selector, matches_name, matches_server};
 use crate::why::{Says, did_you_mean};
-use crate::{network, server};
+use crate::{network, public_network, server};
 
 /// The records that an adoption makes.
 pub(crate) fn decide<'a>(scene: &Scene<'a>, says: &mut Says) -> Vec<(RecordAction, Reason)> {
@@ -24,6 +25,14 @@ pub(crate) fn decide<'a>(scene: &Scene<'a>, says: &mut Says) -> Vec<(RecordActio
             records.push((network::own(name, wanted, seen, claim), Reason::Asked));
         }
     }
+    for (name, wanted) in &scene.wanted.public_networks {
+        if !asked.name(name.as_str()) {
+            continue;
+        }
+        if let Some((seen, claim)) = adoptable(&scene.public_networks, scene, says, name.as_str(), &asked) {
+            records.push((public_network::own(name, wanted, seen, claim), Reason::Asked));
+        }
+    }
     for wanted in scene.wanted.servers.iter().filter(|server| asked.server(server)) {
         if let Some((seen, claim)) = adoptable(&scene.servers, scene, says, wanted.name.as_str(), &asked) {
             let words = scene.locations.find(&wanted.location);
@@ -32,6 +41,7 @@ pub(crate) fn decide<'a>(scene: &Scene<'a>, says: &mut Says) -> Vec<(RecordActio
             records.push((server::own(wanted, seen, claim, &image), Reason::Asked));
         }
     }
+    records.extend(dns::adopt(scene, says, &asked));
     refuse_unknown(scene, says, &asked);
     records
 }
@@ -69,7 +79,13 @@ fn adoptable<'a, T: Object>(
 fn refuse_unknown(scene: &Scene<'_>, says: &mut Says, asked: &Selector<'_>) {
     for pattern in asked.patterns() {
         let server = scene.wanted.servers.iter().any(|server| matches_server(pattern, server));
-        if server || scene.wanted.networks.keys().any(|name| matches_name(pattern, name.as_str())) {
+        if scene.wanted.public_networks.keys().any(|name| matches_name(pattern, name.as_str())) {
+            continue;
+        }
+        if server
+            || dns::is_known(scene.wanted, pattern)
+            || scene.wanted.networks.keys().any(|name| matches_name(pattern, name.as_str()))
+        {
             continue;
         }
         let known = scene.wanted.servers.iter().map(|server| server.name.as_str());

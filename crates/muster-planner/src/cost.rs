@@ -55,6 +55,7 @@ pub fn plan_cost(
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
+            | Action::Dns(_)
             | Action::Host(_)
             | Action::Provision(_) => {}
         }

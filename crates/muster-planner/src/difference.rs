@@ -135,10 +135,15 @@ fn change(field: Field, target: &Target<'_, '_>, seen: &SeenServer) -> Option<Fi
             differs(seen.state.to_string(), ServerState::Active.to_string())
         }
         Field::DiskType | Field::Performance | Field::Location | Field::Power | Field::State => None,
-        // A name cannot be set, keys are set inside, backups and groups are not shown, links are compared apart.
-        Field::Name | Field::Keys | Field::Backup | Field::Groups | Field::Networks | Field::Bandwidth => {
-            None
-        }
+        // A name cannot be set, keys are set inside, backups and groups are not shown, links and names in DNS are
+        // compared apart.
+        Field::Name
+        | Field::Keys
+        | Field::Backup
+        | Field::Groups
+        | Field::Networks
+        | Field::Bandwidth
+        | Field::Dns => None,
     }
 }
 

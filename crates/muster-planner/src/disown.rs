@@ -4,6 +4,7 @@ use muster_model::diagnostic::nearest;
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{Reason, RecordAction};
 
+use crate::dns;
 use crate::scene::Scene;
 use crate::selector::{Selector, glob};
 use crate::why::{Says, did_you_mean};
@@ -20,9 +21,14 @@ pub(crate) fn decide(scene: &Scene<'_>, says: &mut Says) -> Vec<(RecordAction, R
         );
         return Vec::new();
     }
-    let ours = || scene.servers.ours().iter().chain(scene.networks.ours()).copied();
-    for pattern in asked.patterns() {
-        if !ours().any(|record| glob(pattern, record.name.as_str())) {
+    let ours = || {
+        let networks = scene.networks.ours().iter().chain(scene.public_networks.ours());
+        scene.servers.ours().iter().chain(networks).copied()
+    };
+    let names: Vec<Vec<&Ownership>> =
+        asked.patterns().map(|pattern| dns::disownable(scene, pattern)).collect();
+    for (pattern, names) in asked.patterns().zip(&names) {
+        if names.is_empty() && !ours().any(|record| glob(pattern, record.name.as_str())) {
             let near = nearest(pattern, ours().map(|record| record.name.as_str()));
             says.refuse(
                 "not-ours",
@@ -31,10 +37,11 @@ pub(crate) fn decide(scene: &Scene<'_>, says: &mut Says) -> Vec<(RecordAction, R
             );
         }
     }
-    ours()
-        .filter(|record| asked.patterns().any(|pattern| glob(pattern, record.name.as_str())))
-        .map(|record| (forget(record), Reason::Asked))
-        .collect()
+    let objects = ours().filter(|record| asked.patterns().any(|pattern| glob(pattern, record.name.as_str())));
+    let mut records: Vec<&Ownership> = names.into_iter().flatten().collect();
+    records.sort_by(|one, two| (&one.name, &one.id).cmp(&(&two.name, &two.id)));
+    records.dedup_by(|one, two| one.id == two.id);
+    objects.chain(records).map(|record| (forget(record), Reason::Asked)).collect()
 }
 
 fn forget(record: &Ownership) -> RecordAction {

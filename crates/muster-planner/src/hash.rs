@@ -9,7 +9,9 @@ use std::io;
 
 use muster_model::cloud::SeenNetwork;
 use muster_model::id::ProviderId;
-use muster_model::plan::{Action, NetworkAction, PlanHash, RecordAction, ServerAction, Step};
+use muster_model::plan::{
+    Action, DnsAction, NetworkAction, PlanHash, PublicNetworkAction, RecordAction, ServerAction, Step,
+};
 use muster_model::policy::Policy;
 use muster_model::server::{SeenLink, SeenServer};
 use ring::digest::{Context, SHA256};
@@ -80,6 +82,7 @@ pub(crate) fn hash(
     steps: &[Step],
     mut servers: Vec<&SeenServer>,
     mut networks: Vec<&SeenNetwork>,
+    others: &[serde_json::Value],
 ) -> PlanHash {
     let mut sink = Sink(Context::new(&SHA256));
     let mut out = io::BufWriter::with_capacity(BUFFER_BYTES, &mut sink);
@@ -100,6 +103,9 @@ pub(crate) fn hash(
     for network in networks {
         let SeenNetwork { id, name, state, dhcp, location, ready: _, servers: _, mask: _ } = network;
         write(&mut out, &NetworkFacts { id, name, state, dhcp: *dhcp, location });
+    }
+    for other in others {
+        write(&mut out, other);
     }
     // The sink cannot fail, so neither can the last flush.
     let _ = io::Write::flush(&mut out);
@@ -138,12 +144,17 @@ fn link_facts(link: &SeenLink) -> LinkFacts<'_> {
 fn covered(step: &Step) -> Option<Step> {
     let holds = match &step.action {
         Action::Server(ServerAction::Create(create)) => !create.known_ids.is_empty(),
-        Action::Network(NetworkAction::Create { known_ids, .. }) => !known_ids.is_empty(),
+        Action::Network(
+            NetworkAction::Create { known_ids, .. }
+            | NetworkAction::Public(PublicNetworkAction::Create { known_ids, .. }),
+        ) => !known_ids.is_empty(),
         Action::Record(RecordAction::Own { settles, .. }) => settles.is_some(),
+        Action::Dns(DnsAction::Delete(delete)) => delete.settles.is_some(),
         Action::Server(_)
         | Action::Network(_)
         | Action::Key(_)
         | Action::Object(_)
+        | Action::Dns(DnsAction::Point(_))
         | Action::Record(_)
         | Action::Host(_)
         | Action::Provision(_) => false,
@@ -154,13 +165,18 @@ fn covered(step: &Step) -> Option<Step> {
     let mut step = step.clone();
     match &mut step.action {
         Action::Server(ServerAction::Create(create)) => create.known_ids.clear(),
-        Action::Network(NetworkAction::Create { known_ids, .. }) => known_ids.clear(),
+        Action::Network(
+            NetworkAction::Create { known_ids, .. }
+            | NetworkAction::Public(PublicNetworkAction::Create { known_ids, .. }),
+        ) => known_ids.clear(),
         // That it settles one stands in the step's reason.
         Action::Record(RecordAction::Own { settles, .. }) => *settles = None,
+        Action::Dns(DnsAction::Delete(delete)) => delete.settles = None,
         Action::Server(_)
         | Action::Network(_)
         | Action::Key(_)
         | Action::Object(_)
+        | Action::Dns(DnsAction::Point(_))
         | Action::Record(_)
         | Action::Host(_)
         | Action::Provision(_) => {}

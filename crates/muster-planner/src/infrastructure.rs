@@ -17,7 +17,10 @@ use crate::scene::{NetworkPlaces, Scene};
 use crate::selector::{matches_name, matches_server};
 use crate::steps::Steps;
 use crate::why::{Says, did_you_mean, names};
-use crate::{adopt, budget, code, disown, hash, locks, network, provision, release, server, surplus};
+use crate::{
+    adopt, budget, code, disown, dns, hash, locks, network, provision, public_network, release, server,
+    surplus,
+};
 
 /// Decides what should change, and why, so that the account's servers are as the file says.
 ///
@@ -63,6 +66,7 @@ fn decide<'a>(scene: &Scene<'a>, says: &mut Says) -> (Decisions<'a>, NetworkPlac
         Purpose::Destroy => decide_surplus(scene, says, &mut decisions),
         Purpose::Update | Purpose::Deploy => {
             (decisions.networks, places) = network::decide_all(scene, says);
+            public_network::decide_all(scene, says, &mut decisions.public_networks);
             decisions.servers =
                 scene.selected().map(|wanted| server::decide(scene, &places, says, wanted)).collect();
             decide_surplus(scene, says, &mut decisions);
@@ -80,6 +84,8 @@ fn decide_surplus<'a>(scene: &Scene<'a>, says: &mut Says, decisions: &mut Decisi
         .collect();
     decisions.surplus_servers = surplus::decide_all(scene, says, &scene.servers, &taken);
     decisions.surplus_networks = surplus::decide_all(scene, says, &scene.networks, &HashSet::new());
+    public_network::decide_surplus(scene, says, &mut decisions.public_networks);
+    decisions.names = dns::decide(scene, says, &decisions.servers, &decisions.surplus_servers);
     surplus::keep_used_networks(
         scene,
         says,
@@ -116,8 +122,10 @@ fn check_file(scene: &Scene<'_>, says: &mut Says) {
     }
     for pattern in scene.only.patterns() {
         let wanted = scene.wanted.servers.iter().any(|server| matches_server(pattern, server))
-            || scene.wanted.networks.keys().any(|name| matches_name(pattern, name.as_str()));
-        let mut ours = scene.servers.ours().iter().chain(scene.networks.ours());
+            || scene.wanted.networks.keys().any(|name| matches_name(pattern, name.as_str()))
+            || scene.wanted.public_networks.keys().any(|name| matches_name(pattern, name.as_str()));
+        let networks = scene.networks.ours().iter().chain(scene.public_networks.ours());
+        let mut ours = scene.servers.ours().iter().chain(networks);
         if wanted || ours.any(|record| matches_name(pattern, record.name.as_str())) {
             continue;
         }
@@ -156,6 +164,8 @@ fn say_strangers(scene: &Scene<'_>, says: &mut Says, decisions: &Decisions<'_>) 
     }));
     say_strangers_of(scene, says, &scene.servers, &ours);
     say_strangers_of(scene, says, &scene.networks, &ours);
+    ours.extend(decisions.public_networks.ids());
+    say_strangers_of(scene, says, &scene.public_networks, &ours);
 }
 
 fn say_strangers_of<T: Object>(
@@ -231,8 +241,10 @@ fn finish(scene: &Scene<'_>, says: Says, decisions: &Decisions<'_>, steps: Steps
         .collect();
     networks.extend(decisions.surplus_networks.iter().filter_map(|surplus| surplus.delete));
     let subject = Subject::Infrastructure(scene.wanted.name.clone());
+    let others = others(decisions);
+    let digest = &scene.bundle.digest;
     let hash =
-        hash::hash(&subject.to_string(), &scene.bundle.digest, scene.policy, &steps.list, servers, networks);
+        hash::hash(&subject.to_string(), digest, scene.policy, &steps.list, servers, networks, &others);
     let locks = locks::locks(scene, &steps.list);
     let (refusals, waiting, notes) = says.finish();
     PlanDraft {
@@ -247,4 +259,11 @@ fn finish(scene: &Scene<'_>, says: Says, decisions: &Decisions<'_>, steps: Steps
         on_failure: OnFailure::Stop,
         hash,
     }
+}
+
+/// What else was read: names in DNS and public networks, where the file has any.
+fn others(decisions: &Decisions<'_>) -> Vec<serde_json::Value> {
+    // These types hold nothing that JSON cannot say.
+    let names = decisions.names.facts.iter().map(serde_json::to_value);
+    names.filter_map(Result::ok).chain(decisions.public_networks.facts()).collect()
 }

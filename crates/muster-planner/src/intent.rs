@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use muster_model::id::ProviderId;
 use muster_model::intent::{Created, CreationIntent, IntentState};
+use muster_model::ownership::ObjectKind;
 
 use crate::ownership::{Index, Object};
 
@@ -75,10 +76,13 @@ pub(crate) fn candidates<'a, T: Object>(
         .collect()
 }
 
-/// Whether a create of this kind of object was asked for.
-pub(crate) fn is_server(created: &Created) -> bool {
+/// The kind of object that a create was about.
+pub(crate) fn kind(created: &Created) -> ObjectKind {
     match created {
-        Created::Server(_) => true,
-        Created::Network(_) | Created::Object(_) | Created::Copy(_) => false,
+        Created::Server(_) => ObjectKind::Server,
+        Created::Network(_) => ObjectKind::Network,
+        Created::Object(_) | Created::Copy(_) => ObjectKind::Object,
+        Created::PublicNetwork(_) => ObjectKind::PublicNetwork,
+        Created::Record { .. } => ObjectKind::Record,
     }
 }

@@ -74,7 +74,7 @@ fn fill(groups: &mut Groups, count: usize, targets_max: usize) -> Vec<LaneNumber
 /// Whether an action touches one server only.
 fn is_of_one_server(action: &Action) -> bool {
     match action {
-        Action::Server(_) | Action::Host(_) => true,
+        Action::Server(_) | Action::Host(_) | Action::Dns(_) => true,
         Action::Network(_)
         | Action::Key(_)
         | Action::Object(_)

@@ -3,7 +3,8 @@
 use muster_model::id::ProviderId;
 use muster_model::ownership::ObjectKind;
 use muster_model::plan::{
-    Action, HostAction, LockKey, LockMode, NetworkAction, ObjectRef, RecordAction, ServerAction, Step,
+    Action, DnsAction, HostAction, LockKey, LockMode, NetworkAction, ObjectRef, PublicNetworkAction,
+    RecordAction, ServerAction, Step,
 };
 
 use crate::scene::Scene;
@@ -32,13 +33,18 @@ pub(crate) fn locks(scene: &Scene<'_>, steps: &[Step]) -> Vec<(LockKey, LockMode
             Action::Network(NetworkAction::Create { name, .. }) => {
                 Some(LockKey::Name(account.clone(), format!("network {name}")))
             }
+            Action::Network(NetworkAction::Public(PublicNetworkAction::Create { name, .. })) => {
+                Some(LockKey::Name(account.clone(), format!("public network {name}")))
+            }
             Action::Record(
                 RecordAction::Own { kind, id, .. }
                 | RecordAction::Amend { kind, id, .. }
                 | RecordAction::Forget { kind, id, .. },
             ) => match kind {
                 ObjectKind::Server => server(id),
-                ObjectKind::Network | ObjectKind::Object => None,
+                ObjectKind::Network | ObjectKind::Object | ObjectKind::PublicNetwork | ObjectKind::Record => {
+                    None
+                }
             },
             Action::Host(
                 HostAction::Reach { server, .. }
@@ -47,10 +53,12 @@ pub(crate) fn locks(scene: &Scene<'_>, steps: &[Step]) -> Vec<(LockKey, LockMode
             ) => seen(server),
             Action::Host(HostAction::Configure(configure)) => seen(&configure.server),
             Action::Host(HostAction::Release(release)) => seen(&release.server),
+            Action::Dns(DnsAction::Point(point)) => seen(&point.server),
             // The file's own lock covers its networks; hosts of a playbook are reached by a step each.
-            Action::Network(NetworkAction::Delete { .. })
+            Action::Network(NetworkAction::Delete { .. } | NetworkAction::Public(_))
             | Action::Key(_)
             | Action::Object(_)
+            | Action::Dns(DnsAction::Delete(_))
             | Action::Provision(_) => None,
         });
     }

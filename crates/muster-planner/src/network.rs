@@ -163,6 +163,7 @@ pub(crate) fn own(
         image: String::new(),
         protect: wanted.protect,
         settles: None,
+        dns: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! From decisions to numbered steps: a stable order for reading, and the fewest edges that keep it safe, so that
 //! everything else may run at the same time.
 //!
-//! Order: records, keys, networks, creations, resizes, links, power, deletions, inside. One server's own steps
+//! Order: records, keys, networks, creations, resizes, links, power, names in DNS, deletions, inside. One server's own steps
 //! follow each other, because a provider runs one action per server at a time.
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,13 +16,15 @@ use muster_model::plan::{
 use muster_model::server::{Power, SeenServer, ServerState};
 
 use crate::bandwidth::Speed;
+use crate::dns;
 use crate::interface;
 use crate::key::{KeyRefs, LOGIN_KEY_TITLE, material, title};
 use crate::network::{self, NetworkDecision};
+use crate::public_network::PublicNetworks;
 use crate::scene::{NetworkPlace, NetworkPlaces, Scene};
 use crate::server::{ServerDecision, interrupts};
 use crate::steps::{Steps, Track, Why};
-use crate::surplus::{Surplus, reason};
+use crate::surplus::Surplus;
 
 /// Everything decided, not yet in order.
 #[derive(Default)]
@@ -37,7 +39,13 @@ pub(crate) struct Decisions<'a> {
     pub(crate) surplus_servers: Vec<Surplus<'a, SeenServer>>,
     /// Networks that go.
     pub(crate) surplus_networks: Vec<Surplus<'a, SeenNetwork>>,
+    /// Public networks.
+    pub(crate) public_networks: PublicNetworks<'a>,
+    /// Names in DNS.
+    pub(crate) names: dns::Names<'a>,
 }
+
+mod deletions;
 
 struct Orderer<'s, 'a> {
     scene: &'s Scene<'a>,
@@ -73,6 +81,7 @@ pub(crate) fn order<'a>(
     let (network_records, surplus_owned) = orderer.records(decisions);
     let keys = orderer.keys(&decisions.servers);
     orderer.networks(decisions, network_records);
+    decisions.public_networks.order(&mut orderer.steps);
     for (at, decision) in decisions.servers.iter().enumerate() {
         orderer.create(at, decision, &keys);
     }
@@ -101,7 +110,9 @@ pub(crate) fn order<'a>(
             orderer.power(at, decision);
         }
     }
-    orderer.deletions(decisions, &surplus_owned);
+    let unnamed = dns::order(&decisions.names, &decisions.servers, &orderer.tracks, &mut orderer.steps);
+    orderer.deletions(decisions, &surplus_owned, &unnamed);
+    decisions.public_networks.order_deletions(scene, &mut orderer.steps);
     (orderer.steps, orderer.tracks)
 }
 
@@ -363,36 +374,5 @@ impl<'a> Orderer<'_, 'a> {
         let set = SetPower { name: decision.wanted.name.clone(), server, to: *to };
         let why = Why { reason: Reason::Differs, changes: changes.clone(), risk };
         self.follow(at, decision, None, Action::Server(ServerAction::Power(set)), why);
-    }
-
-    fn deletions(&mut self, decisions: &Decisions<'a>, owned: &HashMap<&'a ProviderId, StepNumber>) {
-        let reason = reason(self.scene);
-        for surplus in &decisions.surplus_servers {
-            let Some(server) = surplus.delete else { continue };
-            let delete = DeleteServer {
-                name: surplus.name.clone(),
-                server: server.id.clone(),
-                expected_name: server.name.clone(),
-                replaced: false,
-            };
-            let after = owned.get(&server.id).copied().into_iter().collect();
-            let why = Why { reason: reason.clone(), changes: Vec::new(), risk: Risk::Destroys };
-            let action = Action::Server(ServerAction::Delete(delete));
-            let number = self.steps.push(after, surplus.name.as_str(), action, why);
-            self.deleted.insert(&server.id, number);
-        }
-        for surplus in &decisions.surplus_networks {
-            let Some(network) = surplus.delete else { continue };
-            let mut after: Vec<StepNumber> = owned.get(&network.id).copied().into_iter().collect();
-            after.extend(self.unlinked.get(&network.id).into_iter().flatten());
-            let users = network::users(self.scene, network);
-            after.extend(users.iter().filter_map(|server| self.deleted.get(server)));
-            let delete = NetworkAction::Delete {
-                name: NetworkName::from(surplus.name.as_str()),
-                network: network.id.clone(),
-            };
-            let why = Why { reason: reason.clone(), changes: Vec::new(), risk: Risk::Interrupts };
-            self.steps.push(after, surplus.name.as_str(), Action::Network(delete), why);
-        }
     }
 }

@@ -15,7 +15,7 @@ use muster_model::server::{SeenServer, ServerState};
 
 use muster_model::cloud::SeenNetwork;
 
-use crate::intent::{Settled, candidates, is_server, settle, unsettled};
+use crate::intent::{Settled, candidates, kind, settle, unsettled};
 use crate::scene::Scene;
 use crate::why::{Says, names};
 
@@ -60,7 +60,11 @@ impl Object for SeenServer {
                     && spec.location.eq_ignore_ascii_case(&self.location)
                     && spec.image.eq_ignore_ascii_case(&self.image)
             }
-            Created::Network(_) | Created::Object(_) | Created::Copy(_) => false,
+            Created::Network(_)
+            | Created::PublicNetwork(_)
+            | Created::Object(_)
+            | Created::Copy(_)
+            | Created::Record { .. } => false,
         }
     }
 }
@@ -85,7 +89,11 @@ impl Object for SeenNetwork {
                 spec.dhcp == self.dhcp
                     && (self.location.is_empty() || spec.location.eq_ignore_ascii_case(&self.location))
             }
-            Created::Server(_) | Created::Object(_) | Created::Copy(_) => false,
+            Created::Server(_)
+            | Created::PublicNetwork(_)
+            | Created::Object(_)
+            | Created::Copy(_)
+            | Created::Record { .. } => false,
         }
     }
 }
@@ -133,10 +141,7 @@ impl<'a, T: Object> Index<'a, T> {
             }
         }
         for intent in &seen.intents {
-            if intent.account != *account
-                || is_server(&intent.wanted) != (T::KIND == ObjectKind::Server)
-                || !unsettled(intent)
-            {
+            if intent.account != *account || kind(&intent.wanted) != T::KIND || !unsettled(intent) {
                 continue;
             }
             if intent.infrastructure.as_str() == file {

@@ -9,7 +9,9 @@ use muster_model::id::{ProviderId, RevisionNumber, ServerName};
 use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::Inventory;
 use muster_model::ownership::ObjectKind;
-use muster_model::plan::{Action, NetworkAction, Note, NoteKind, PlanDraft, Reason, ServerAction};
+use muster_model::plan::{
+    Action, NetworkAction, Note, NoteKind, PlanDraft, PublicNetworkAction, Reason, ServerAction,
+};
 use muster_model::revision::Applied;
 use muster_model::server::SeenServer;
 
@@ -146,10 +148,14 @@ pub fn not_restored(
                     "The network is made anew: servers get other addresses in it.".to_owned(),
                 );
             }
+            Action::Network(NetworkAction::Public(PublicNetworkAction::Create { name, .. })) => {
+                note(name.as_str(), "The public network is made anew: it has other addresses.".to_owned());
+            }
             Action::Server(_)
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
+            | Action::Dns(_)
             | Action::Record(_)
             | Action::Host(_)
             | Action::Provision(_) => {}

@@ -10,6 +10,7 @@ use muster_model::infrastructure::Infrastructure;
 use muster_model::inventory::Inventory;
 use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::policy::{Policy, Purpose};
+use muster_model::public_network::SeenPublicNetwork;
 use muster_model::server::{SeenServer, WantedServer};
 
 use crate::bundle::BundleFacts;
@@ -28,6 +29,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) now: Timestamp,
     pub(crate) servers: Index<'a, SeenServer>,
     pub(crate) networks: Index<'a, SeenNetwork>,
+    pub(crate) public_networks: Index<'a, SeenPublicNetwork>,
     pub(crate) images: Images<'a>,
     pub(crate) locations: Locations<'a>,
     pub(crate) keys: Keys<'a>,
@@ -83,6 +85,7 @@ impl<'a> Scene<'a> {
             now,
             servers: Index::new(&seen.world.servers, seen, file),
             networks: Index::new(&seen.world.networks, seen, file),
+            public_networks: Index::new(&seen.public_networks, seen, file),
             images: Images::new(&seen.world.images),
             locations: Locations::new(&seen.world.locations),
             keys: Keys::new(&seen.world.keys),
@@ -110,7 +113,11 @@ impl<'a> Scene<'a> {
                 self.policy.purpose != Purpose::Destroy
                     && self.wanted.networks.contains_key(&muster_model::id::NetworkName::from(name))
             }
-            ObjectKind::Object => false,
+            ObjectKind::PublicNetwork => {
+                self.policy.purpose != Purpose::Destroy
+                    && self.wanted.public_networks.contains_key(&muster_model::id::NetworkName::from(name))
+            }
+            ObjectKind::Object | ObjectKind::Record => false,
         }
     }
 

@@ -120,7 +120,11 @@ pub(crate) fn decide<'a>(
         Found::Settled(intent, seen) => {
             let recorded = match &intent.wanted {
                 Created::Server(spec) => spec.image.as_str(),
-                Created::Network(_) | Created::Object(_) | Created::Copy(_) => "",
+                Created::Network(_)
+                | Created::PublicNetwork(_)
+                | Created::Object(_)
+                | Created::Copy(_)
+                | Created::Record { .. } => "",
             };
             let image = judge(&scene.images, &wanted.image, &location.technical, "", recorded, &seen.image);
             let mut own = own(wanted, seen, Claim::Created, &image);
@@ -159,6 +163,7 @@ pub(crate) fn own(wanted: &WantedServer, seen: &SeenServer, claim: Claim, image:
         image: seen.image.clone(),
         protect: wanted.protect,
         settles: None,
+        dns: None,
     }
 }
 

@@ -183,7 +183,11 @@ fn lives<T: Object>(index: &Index<'_, T>, name: &str) -> bool {
 fn own_settled<T: Object>(intent: &CreationIntent, object: &T) -> RecordAction {
     let image = match &intent.wanted {
         Created::Server(spec) => spec.image.clone(),
-        Created::Network(_) | Created::Object(_) | Created::Copy(_) => String::new(),
+        Created::Network(_)
+        | Created::PublicNetwork(_)
+        | Created::Object(_)
+        | Created::Copy(_)
+        | Created::Record { .. } => String::new(),
     };
     RecordAction::Own {
         kind: T::KIND,
@@ -195,6 +199,7 @@ fn own_settled<T: Object>(intent: &CreationIntent, object: &T) -> RecordAction {
         image,
         protect: false,
         settles: Some(Box::new(intent.clone())),
+        dns: None,
     }
 }
 

@@ -16,6 +16,7 @@ mod journal;
 mod lease;
 mod limits;
 mod metrics;
+mod names;
 pub mod objects;
 mod observe;
 pub mod offers;

@@ -235,7 +235,7 @@ pub(crate) fn keys_of(plan: &Plan, step: &Step) -> Vec<LimitKey> {
     let space = &plan.space;
     let host = |name: &str| LimitKey::Host(space.clone(), name.to_owned());
     let mut keys = match &step.action {
-        Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Object(_) => vec![
+        Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Object(_) | Action::Dns(_) => vec![
             LimitKey::Account(space.clone(), plan.account.clone()),
             LimitKey::Provider(plan.identity.provider),
         ],

@@ -47,6 +47,8 @@ impl Inner {
                 .collect(),
             login_key: Some(login_key),
             releases: Vec::new(),
+            zones: Vec::new(),
+            public_networks: Vec::new(),
         })
     }
 }

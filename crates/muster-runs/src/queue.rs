@@ -272,7 +272,8 @@ impl Inner {
             let seen = inputs.seen.clone();
             return self.save_replanned(plan, draft, seen, inputs).await;
         }
-        let seen = self.observe(&plan.space, &session, &plan.draft.subject).await?;
+        let (wanted, policy) = (&inputs.wanted, &inputs.policy);
+        let seen = self.observe_for(&plan.space, &session, &plan.draft.subject, wanted, policy).await?;
         let bundle = serde_json::from_value(inputs.bundle.clone())
             .map_err(|error| EngineError::Store(error.to_string()))?;
         let now = self.world.clock.now();

@@ -88,6 +88,11 @@ impl Inner {
         policy: &Policy,
     ) -> Result<Inventory, EngineError> {
         let mut inventory = self.observe(space, session, subject).await?;
+        let names = self.observe_names(session, file, &mut inventory).await?;
+        let networks = self.observe_public_networks(session, file, &mut inventory).await?;
+        if names || networks {
+            self.facts_once_more(session, &mut inventory).await?;
+        }
         if policy.to_release.is_none() {
             return Ok(inventory);
         }

@@ -234,6 +234,7 @@ impl Inner {
             name: proposal.infrastructure.clone(),
             account,
             networks: BTreeMap::new(),
+            public_networks: BTreeMap::new(),
             servers: Vec::new(),
             deploy: Vec::new(),
             stats: false,

@@ -153,6 +153,8 @@ pub(crate) fn kind(kind: ObjectKind) -> &'static str {
         ObjectKind::Server => "server",
         ObjectKind::Network => "network",
         ObjectKind::Object => "object",
+        ObjectKind::PublicNetwork => "public-network",
+        ObjectKind::Record => "record",
     }
 }
 
@@ -162,6 +164,8 @@ pub(crate) fn made(made: &Created) -> &'static str {
         Created::Server(_) => "server",
         Created::Network(_) => "network",
         Created::Object(_) | Created::Copy(_) => "object",
+        Created::PublicNetwork(_) => "public-network",
+        Created::Record { .. } => "record",
     }
 }
 

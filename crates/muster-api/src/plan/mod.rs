@@ -285,6 +285,7 @@ fn note_word(kind: NoteKind) -> &'static str {
         NoteKind::Skipped => "skipped",
         NoteKind::Rollback => "rollback",
         NoteKind::NotRestored => NOT_RESTORED,
+        NoteKind::Firewall => "firewall",
     }
 }
 

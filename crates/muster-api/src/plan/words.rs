@@ -5,9 +5,10 @@ use muster_model::field::Field;
 use muster_model::object::{FieldValue, Fields, ObjectClass};
 use muster_model::ownership::{Claim, ObjectKind};
 use muster_model::plan::{
-    Action, HostAction, KeyAction, NetworkAction, ObjectAction, PlaybookRef, ProvisionAction, ProvisionHost,
-    Reason, RecordAction, ServerAction, WhichLink,
+    Action, DnsAction, HostAction, KeyAction, NetworkAction, ObjectAction, PlaybookRef, ProvisionAction,
+    ProvisionHost, PublicNetworkAction, Reason, RecordAction, ServerAction, WhichLink,
 };
+use muster_model::public_network::PublicNetworkSpec;
 use muster_model::server::{Power, Size};
 
 use super::Sign;
@@ -37,6 +38,7 @@ pub fn action(action: &Action, reason: &Reason) -> ActionWords {
             said("keep public key", title.clone(), "key.ensure", Sign::Create)
         }
         Action::Object(action) => self::action_on_object(action),
+        Action::Dns(action) => dns(action),
         Action::Record(action) => record(action),
         Action::Host(HostAction::Reach { keys, .. }) => {
             let detail =
@@ -67,9 +69,12 @@ pub fn action(action: &Action, reason: &Reason) -> ActionWords {
 /// Whether an action works inside servers.
 pub fn inside(action: &Action) -> bool {
     match action {
-        Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Object(_) | Action::Record(_) => {
-            false
-        }
+        Action::Server(_)
+        | Action::Network(_)
+        | Action::Key(_)
+        | Action::Object(_)
+        | Action::Dns(_)
+        | Action::Record(_) => false,
         Action::Host(_) => true,
         Action::Provision(ProvisionAction::Inventory { .. } | ProvisionAction::Build(_)) => false,
         Action::Provision(
@@ -134,8 +139,26 @@ fn network(action: &NetworkAction) -> ActionWords {
             let dhcp = if spec.dhcp { ", with DHCP" } else { "" };
             said("create network", format!("in {}{dhcp}", spec.location), "network.create", Sign::Create)
         }
+        NetworkAction::Public(action) => public_network(action),
         NetworkAction::Delete { network, .. } => {
             said("delete network", format!("id {network}"), "network.delete", Sign::Delete)
+        }
+    }
+}
+
+fn public_network(action: &PublicNetworkAction) -> ActionWords {
+    match action {
+        PublicNetworkAction::Create { spec, .. } => {
+            let PublicNetworkSpec { location, addresses, bandwidth_mbit, .. } = spec;
+            let detail = format!("in {location}, {addresses} addresses, {bandwidth_mbit} Mbit/s");
+            said("create public network", detail, "public-network.create", Sign::Create)
+        }
+        PublicNetworkAction::Change { to_mbit, .. } => {
+            let detail = format!("{to_mbit} Mbit/s");
+            said("change public network", detail, "public-network.change", Sign::Change)
+        }
+        PublicNetworkAction::Delete { network, .. } => {
+            said("delete public network", format!("id {network}"), "public-network.delete", Sign::Delete)
         }
     }
 }
@@ -187,9 +210,24 @@ fn action_on_object(action: &ObjectAction) -> ActionWords {
     }
 }
 
+fn dns(action: &DnsAction) -> ActionWords {
+    match action {
+        DnsAction::Point(point) => {
+            let ttl = point.ttl.map_or_else(String::new, |ttl| format!(", for {ttl} s"));
+            let sign = if point.ours.is_empty() { Sign::Create } else { Sign::Change };
+            said("point name", format!("{}{ttl}", point.record), "dns.point", sign)
+        }
+        DnsAction::Delete(delete) => {
+            let record = &delete.record;
+            let detail = format!("{} {} {} (id {})", record.name, record.kind, delete.value, delete.id);
+            said("delete record", detail, "dns.delete", Sign::Delete)
+        }
+    }
+}
+
 fn record(action: &RecordAction) -> ActionWords {
     match action {
-        RecordAction::Own { kind, id, claim, settles, .. } => {
+        RecordAction::Own { kind, id, claim, settles, dns, .. } => {
             let verb = match (claim, settles) {
                 (Claim::Created, _) | (_, Some(_)) => "recognise",
                 (Claim::Adopted, None) => "adopt",
@@ -199,7 +237,9 @@ fn record(action: &RecordAction) -> ActionWords {
                 Claim::Claimed => ", claimed, not made by us",
                 Claim::Created | Claim::Adopted => "",
             };
-            said(&format!("{verb} {}", object(*kind)), format!("id {id}{note}"), "record.own", Sign::Record)
+            let of = dns.as_ref().map_or_else(String::new, |dns| format!("{} {}, ", dns.name, dns.kind));
+            let detail = format!("{of}id {id}{note}");
+            said(&format!("{verb} {}", object(*kind)), detail, "record.own", Sign::Record)
         }
         RecordAction::Amend { kind, name, protect, .. } => {
             let protect = if *protect { ", protected" } else { "" };
@@ -278,6 +318,8 @@ fn object(kind: ObjectKind) -> &'static str {
         ObjectKind::Server => "server",
         ObjectKind::Network => "network",
         ObjectKind::Object => "object",
+        ObjectKind::PublicNetwork => "public network",
+        ObjectKind::Record => "DNS record",
     }
 }
 

@@ -6,8 +6,10 @@ use crate::diagnostic::{Diagnostic, nearest, shown};
 use crate::document::{Span, walk::Walk};
 use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName, ServerName};
 use crate::infrastructure::{DeployEntry, Hosts, Infrastructure, WantedNetwork};
+use crate::public_network::WantedPublicNetwork;
 use crate::server::WantedServer;
 
+use super::dns;
 use super::groups::Groups;
 use super::names::{NAME_CHARS_MAX, name_problem};
 use super::syntax::{SERVERS_MAX, ServerEntry, Written};
@@ -15,10 +17,11 @@ use super::was::Earlier;
 
 /// Expands a file as written. Problems go into `walk`; what comes back is only good if there are none.
 pub(crate) fn expand(walk: &mut Walk<'_>, name: &InfrastructureName, written: Written) -> Infrastructure {
-    let networks = networks(walk, &written);
+    let (networks, public_networks) = networks(walk, &written);
     let by_key: HashMap<&str, NetworkName> = written
         .networks
         .iter()
+        .filter(|network| network.public.is_none())
         .map(|network| (network.key.0.as_str(), NetworkName(format!("{}{}", network.prefix, network.key.0))))
         .collect();
     let groups = Groups::of(walk, &written.servers);
@@ -37,7 +40,9 @@ pub(crate) fn expand(walk: &mut Walk<'_>, name: &InfrastructureName, written: Wr
             format!("the file asks for {total} servers; it may ask for {SERVERS_MAX}"),
         );
     } else {
-        servers = expand_servers(walk, &written.servers, &by_key, &groups);
+        let public = written.networks.iter().filter(|network| network.public.is_some());
+        let public: BTreeSet<&str> = public.map(|network| network.key.0.as_str()).collect();
+        servers = expand_servers(walk, &written.servers, &by_key, &public, &groups);
     }
     let deploy = deploy(walk, &written, &groups);
     let places: Vec<Span> = written.deploy.iter().map(|deploy| deploy.at).collect();
@@ -45,6 +50,7 @@ pub(crate) fn expand(walk: &mut Walk<'_>, name: &InfrastructureName, written: Wr
         name: name.clone(),
         account: AccountName(written.account),
         networks,
+        public_networks,
         servers,
         deploy,
         stats: written.stats,
@@ -53,8 +59,10 @@ pub(crate) fn expand(walk: &mut Walk<'_>, name: &InfrastructureName, written: Wr
     infrastructure
 }
 
-fn networks(walk: &mut Walk<'_>, written: &Written) -> BTreeMap<NetworkName, WantedNetwork> {
-    let mut all = BTreeMap::new();
+type Networks = (BTreeMap<NetworkName, WantedNetwork>, BTreeMap<NetworkName, WantedPublicNetwork>);
+
+fn networks(walk: &mut Walk<'_>, written: &Written) -> Networks {
+    let (mut all, mut public) = (BTreeMap::new(), BTreeMap::new());
     let mut seen: HashMap<String, Span> = HashMap::new();
     for entry in &written.networks {
         let (key, at) = (&entry.key.0, entry.key.1);
@@ -67,6 +75,17 @@ fn networks(walk: &mut Walk<'_>, written: &Written) -> BTreeMap<NetworkName, Wan
                     .related(walk.place(first), "the first one");
             walk.problems.push(diagnostic);
         }
+        if let Some(part) = &entry.public {
+            let wanted = WantedPublicNetwork {
+                location: entry.location.clone(),
+                addresses: part.addresses,
+                bandwidth_mbit: part.bandwidth_mbit,
+                protect: entry.protect,
+                firewall: part.firewall.clone(),
+            };
+            public.insert(NetworkName(name), wanted);
+            continue;
+        }
         let wanted = WantedNetwork {
             dhcp: entry.dhcp,
             location: entry.location.clone(),
@@ -75,7 +94,7 @@ fn networks(walk: &mut Walk<'_>, written: &Written) -> BTreeMap<NetworkName, Wan
         };
         all.insert(NetworkName(name), wanted);
     }
-    all
+    (all, public)
 }
 
 fn check_name(walk: &mut Walk<'_>, key: &str, longest: &str, at: Span, what: &str) {
@@ -92,21 +111,31 @@ fn expand_servers(
     walk: &mut Walk<'_>,
     entries: &[ServerEntry],
     networks: &HashMap<&str, NetworkName>,
+    public: &BTreeSet<&str>,
     groups: &Groups,
 ) -> Vec<WantedServer> {
     let mut servers = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut earlier = Earlier::default();
+    let mut times = dns::Times::default();
     let mut collided: BTreeSet<(usize, usize)> = BTreeSet::new();
     for (index, entry) in entries.iter().enumerate() {
         let (key, at) = (&entry.key.0, entry.key.1);
         check_name(walk, key, &entry.name(entry.count.max(1)), at, "server");
+        dns::check(walk, entry);
         let linked: BTreeSet<NetworkName> = entry
             .networks
             .iter()
             .filter_map(|(word, at)| {
                 let found = networks.get(word.as_str()).cloned();
-                if found.is_none() {
+                if public.contains(word.as_str()) {
+                    let message = format!(
+                        "`{}` is a public network, and servers are linked to private ones only",
+                        shown(word)
+                    );
+                    let help = "link servers to a public network in the provider's panel";
+                    walk.error_help(*at, "public-network", message, help);
+                } else if found.is_none() {
                     unknown(walk, *at, "unknown-network", "network", word, networks.keys().copied());
                 }
                 found
@@ -135,6 +164,8 @@ fn expand_servers(
                     .help("`hosts:` could mean either; rename one of them");
                 walk.problems.push(diagnostic);
             }
+            let names = dns::names(entry, number, &name);
+            times.note(walk, entry, &names);
             let was = earlier.names(walk, entry, index, number, &groups.names);
             servers.push(WantedServer {
                 name: ServerName(name),
@@ -151,6 +182,7 @@ fn expand_servers(
                 backup_days: entry.backup_days,
                 playbooks: entry.playbooks.clone(),
                 bandwidth_mbit: entry.bandwidth_mbit,
+                dns: names,
             });
         }
     }
@@ -237,6 +269,7 @@ mod tests {
             location: "SdnSpb".to_owned(),
             protect: false,
             bandwidth_mbit: None,
+            public: None,
         };
         let written = Written {
             account: "a".to_owned(),

@@ -28,6 +28,7 @@ pub(crate) fn private_networks(
             location: location.to_owned(),
             protect: false,
             bandwidth_mbit: None,
+            public: None,
         };
         let body = match &network.node.value {
             Value::Null => &[],

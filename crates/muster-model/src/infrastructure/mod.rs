@@ -13,6 +13,7 @@ pub mod check;
 mod code;
 pub mod convert;
 mod deploy;
+mod dns;
 mod expand;
 pub mod find;
 mod groups;
@@ -23,6 +24,7 @@ mod legacy_habit;
 mod legacy_network;
 mod meeting;
 pub mod names;
+mod public_network;
 mod read;
 pub mod schema;
 pub mod size;
@@ -44,6 +46,7 @@ pub use syntax::{ACCOUNT_DEFAULT, LOCATION_DEFAULT, LOCATION_LOCAL, SERVERS_MAX,
 
 use crate::code::{Build, CodeSource, Health, Shared};
 use crate::id::{AccountName, GroupName, InfrastructureName, NetworkName};
+use crate::public_network::WantedPublicNetwork;
 use crate::server::WantedServer;
 
 /// The most servers one entry may ask for.
@@ -58,6 +61,9 @@ pub struct Infrastructure {
     pub account: AccountName,
     /// Private networks, by name (prefix included).
     pub networks: BTreeMap<NetworkName, WantedNetwork>,
+    /// Public networks, by name (prefix included).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub public_networks: BTreeMap<NetworkName, WantedPublicNetwork>,
     /// Servers in the file's order, numbered ones in number order.
     pub servers: Vec<WantedServer>,
     /// What `infra deploy` does, in order.

@@ -9,9 +9,11 @@ use crate::infrastructure::check::Surroundings;
 use crate::server::{Performance, Power};
 
 use super::deploy::{bind_playbook, deploy, file_path};
+use super::dns;
 use super::image::image_of_id;
 use super::key::key_problem;
 use super::names::prefix_problem;
+use super::public_network;
 use super::size::{self, CPU_MAX};
 use super::syntax::*;
 
@@ -154,6 +156,7 @@ fn network(walk: &mut Walk<'_>, entry: &Entry, location: &str, prefix: &str) -> 
         location: location.to_owned(),
         protect: false,
         bandwidth_mbit: None,
+        public: None,
     };
     if matches!(entry.node.value, Value::Null) {
         return network;
@@ -173,7 +176,10 @@ fn network(walk: &mut Walk<'_>, entry: &Entry, location: &str, prefix: &str) -> 
     if let Some(prefix) = prefix_of(walk, entries) {
         network.prefix = prefix;
     }
-    network.bandwidth_mbit = bandwidth(walk, entries);
+    network.public = public_network::read(walk, entries, &network, &what);
+    if network.public.is_none() {
+        network.bandwidth_mbit = bandwidth(walk, entries);
+    }
     network
 }
 
@@ -258,6 +264,7 @@ fn server(
         server.backup_days = days;
     }
     server.bandwidth_mbit = bandwidth(walk, entries);
+    server.dns = dns::read(walk, entries);
     if let Some(entry) = field(entries, "playbooks") {
         for (word, at) in walk.texts(entry, "`playbooks`") {
             if let Some(path) = file_path(walk, &word, at) {

@@ -9,9 +9,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 
 use super::syntax::{BACKUP_DAYS_MAX, BANDWIDTH_MBIT_MAX, BANDWIDTH_MBIT_STEP, VERSION};
-use crate::config::elastic::SPILL_MIB_MAX;
 use crate::infrastructure::COUNT_MAX;
 use crate::infrastructure::size::CPU_MAX;
+use crate::public_network::{ADDRESSES_MAX, PUBLIC_BANDWIDTH_MBIT_MAX};
 
 mod map;
 
@@ -85,8 +85,14 @@ macro_rules! written {
 }
 
 mod code;
+mod config;
+mod dns;
+mod firewall;
 
 use code::CodeBody;
+use config::ConfigFile;
+use dns::Dns;
+use firewall::FirewallBody;
 
 /// A text that is one `${…}` as a whole; it takes the type of what it stands for.
 const REFERENCE: &str = r"^\s*\$\{(var|env):[^}]*\}\s*$";
@@ -100,7 +106,6 @@ const DISK: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*([MmGgTt]([Ii]?[Bb])?)(\s*|\s+([Ss]
 const PATH: &str = r"^[^/~\\\x00-\x1f\x7f][^\\\x00-\x1f\x7f]*$";
 const ABOVE: &str = r"^(\./)*\.\.(/|$)";
 const TARGET: &str = r"^/+[^/\x00-\x1f\x7f]|\$\{";
-const ADDRESS: &str = r#"^https?://[^/@?\#<>"\\^`{|}\s][^@?\#<>"\\^`{|}\s]*$"#;
 const KEY: &str = r"^\s*(ssh-(ed25519|rsa)|ecdsa-sha2-\S*|sk-(ssh-ed25519|ecdsa-sha2)\S*) \S+|\$\{";
 
 written! {
@@ -123,16 +128,13 @@ written! {
     #[doc = "The speed of a link in Mbit/s."]
     Bandwidth = {"anyOf": [{"type": "string", "pattern": REFERENCE},
         {"type": "integer", "minimum": BANDWIDTH_MBIT_STEP, "maximum": BANDWIDTH_MBIT_MAX, "multipleOf": BANDWIDTH_MBIT_STEP}]};
+    #[doc = "The speed of links to a network, or of a public network, in Mbit/s."]
+    NetworkBandwidth = {"anyOf": [{"type": "string", "pattern": REFERENCE},
+        {"type": "integer", "minimum": BANDWIDTH_MBIT_STEP, "maximum": PUBLIC_BANDWIDTH_MBIT_MAX, "multipleOf": BANDWIDTH_MBIT_STEP}]};
     #[doc = "Whether it runs."]
     PowerWord = {"anyOf": [{"enum": ["running", "stopped"]}, {"type": "string", "pattern": REFERENCE}]};
     #[doc = "The name of a network or group."]
     Name = {"type": "string", "pattern": NAME_OR_REFERENCE};
-    #[doc = "The base address of a server, without credentials."]
-    Address = {"type": "string", "pattern": ADDRESS};
-    #[doc = "A whole number of MiB."]
-    SpillMib = {"type": "integer", "minimum": 1, "maximum": SPILL_MIB_MAX};
-    #[doc = "The beginning of an index's name."]
-    IndexPrefix = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.-]{0,99}$"};
     #[doc = "A public key: one OpenSSH line."]
     PublicKey = {"type": "string", "pattern": KEY};
     #[doc = "A path relative to the root, never out of it."]
@@ -295,7 +297,7 @@ maps! {
         may separator: Separator,
         /// Variables, used as `${var:name}` and overridden by `--var name=value`.
         may vars: Vars,
-        /// Private networks by name.
+        /// Networks by name.
         may networks: Named<OrNothing<Network>>,
         /// Servers by key: `web` with `count: 3` makes web-1, web-2, web-3.
         may servers: Named<Server>,
@@ -305,7 +307,7 @@ maps! {
         may stats: Flag,
     }
 
-    /// A private network.
+    /// A private network, or a public one.
     Network {
         /// Whether the provider hands out addresses; yes where nothing is said.
         may dhcp: Flag,
@@ -315,8 +317,13 @@ maps! {
         may protect: Flag,
         /// Instead of the file's prefix; empty for none.
         may prefix: Prefix,
-        /// Speed of every link to it, in Mbit/s; left alone where nothing is said.
-        may bandwidth: Bandwidth,
+        /// Speed of every link to it, in Mbit/s; left alone where nothing is said. Of a public network its own.
+        may bandwidth: NetworkBandwidth,
+        /// Whether it has addresses of its own that everybody reaches; no where nothing is said.
+        may public: Flag,
+        /// How many addresses a public network has; acts at creation only.
+        may addresses: Whole<1, ADDRESSES_MAX>,
+        may firewall: FirewallBody,
     }
 
     /// One server, or several that are alike.
@@ -357,6 +364,8 @@ maps! {
         may playbooks: OneOrMany<Path>,
         /// Speed of its public link, in Mbit/s; left alone where nothing is said.
         may bandwidth: Bandwidth,
+        /// Names in DNS that lead to it; several servers may have one.
+        may dns: OneOrMany<Dns>,
     }
 
     /// Run a playbook.
@@ -375,25 +384,5 @@ maps! {
         must code: CodeBody,
         /// Groups or servers, or `all`.
         must hosts: OneOrMany<Name>,
-    }
-
-    /// Settings of a root (`muster.yaml`) or of a person (`config.yaml`).
-    ConfigFile {
-        may version: Version,
-        /// The account for files that name none.
-        may account: Text,
-        /// Directories searched for infrastructure files besides `infra` and `templates`.
-        may templates: OneOrMany<Path>,
-        /// Where records of runs are sent; in `config.yaml` only.
-        may elastic: ElasticBody,
-    }
-
-    /// Elasticsearch or OpenSearch. Credentials come from the environment.
-    ElasticBody {
-        must url: Address,
-        /// The beginning of the indices' names; `muster` where nothing is said.
-        may prefix: IndexPrefix,
-        /// Disk space for what cannot be sent, in MiB; 256 where nothing is said.
-        may spill_mib: SpillMib,
     }
 }

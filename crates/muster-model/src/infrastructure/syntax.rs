@@ -7,6 +7,8 @@ use crate::document::Span;
 use crate::infrastructure::DeployEntry;
 use crate::server::{Performance, Power, Size};
 
+use super::dns::DnsEntry;
+use super::public_network::PublicPart;
 use super::size::DISK_TYPE_DEFAULT;
 
 /// The version of the format that this program reads.
@@ -68,11 +70,24 @@ pub(crate) const SERVER: &[&str] = &[
     "backup_days",
     "playbooks",
     "bandwidth",
+    "dns",
 ];
 /// Words of a server that a later version reads.
-pub(crate) const SERVER_LATER: &[&str] = &["checks", "firewall", "dns", "address", "user", "vars", "rollout"];
+pub(crate) const SERVER_LATER: &[&str] = &["checks", "firewall", "address", "user", "vars", "rollout"];
+/// Words of a name in `dns:`.
+pub(crate) const DNS: &[&str] = &["name", "ttl"];
 /// Words of a network.
-pub(crate) const NETWORK: &[&str] = &["dhcp", "location", "protect", "prefix", "bandwidth"];
+pub(crate) const NETWORK: &[&str] =
+    &["dhcp", "location", "protect", "prefix", "bandwidth", "public", "addresses", "firewall"];
+/// Words of a private network only.
+pub(crate) const NETWORK_PRIVATE: &[&str] = &["dhcp"];
+/// Words of a public network only.
+pub(crate) const NETWORK_PUBLIC: &[&str] = &["addresses", "firewall"];
+/// Words of a firewall.
+pub(crate) const FIREWALL: &[&str] = &["enabled", "default", "rules"];
+/// Words of a rule of a firewall.
+pub(crate) const FIREWALL_RULE: &[&str] =
+    &["action", "protocol", "source", "source_port", "destination", "destination_port"];
 /// Words of a network that a later version reads.
 pub(crate) const NETWORK_LATER: &[&str] = &["cidr", "gateway"];
 /// Words of a `deploy:` entry that runs a playbook.
@@ -114,6 +129,7 @@ pub(crate) struct NetworkEntry {
     pub location: String,
     pub protect: bool,
     pub bandwidth_mbit: Option<u32>,
+    pub public: Option<PublicPart>,
 }
 
 /// An entry of `servers:` as written.
@@ -136,6 +152,7 @@ pub(crate) struct ServerEntry {
     pub backup_days: u32,
     pub playbooks: Vec<String>,
     pub bandwidth_mbit: Option<u32>,
+    pub dns: Vec<DnsEntry>,
 }
 
 /// An entry of `deploy:` as written; the hosts inside `entry` are filled in by `expand.rs`.
@@ -173,6 +190,7 @@ impl ServerEntry {
             backup_days: 0,
             playbooks: Vec::new(),
             bandwidth_mbit: None,
+            dns: Vec::new(),
         }
     }
 

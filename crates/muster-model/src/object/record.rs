@@ -185,7 +185,7 @@ pub fn service_of(name: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// Whether a text may be a name: labels of 1 to 63 letters, digits, hyphens and underscores, 253 in all.
-fn is_name(text: &str, wildcard: bool) -> bool {
+pub(crate) fn is_name(text: &str, wildcard: bool) -> bool {
     let is_label = |(at, label): (usize, &str)| {
         let plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         let star = wildcard && at == 0 && label == "*";

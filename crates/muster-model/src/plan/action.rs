@@ -4,12 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cloud::{NetworkSpec, ServerSpec};
+use crate::dns::ServerRecord;
 use crate::id::{NetworkName, ProviderId, ServerName, StepNumber};
 use crate::intent::CreationIntent;
 use crate::ownership::{Claim, ObjectKind};
 use crate::server::{Power, Size};
 
-use super::network::{ConfigureInterface, ReleaseInterface, SetBandwidth, WhichLink};
+use super::dns::{DnsAction, PointName};
+use super::network::{ConfigureInterface, PublicNetworkAction, ReleaseInterface, SetBandwidth, WhichLink};
 use super::object::ObjectAction;
 use super::provision::ProvisionAction;
 
@@ -25,6 +27,8 @@ pub enum Action {
     Key(KeyAction),
     /// On another object of the account at the provider.
     Object(ObjectAction),
+    /// On records in DNS that lead to servers of the file.
+    Dns(DnsAction),
     /// On our own records; nothing outside changes.
     Record(RecordAction),
     /// On the inside of one server, over SSH.
@@ -144,7 +148,7 @@ pub struct DeleteServer {
     pub replaced: bool,
 }
 
-/// An operation on a private network at the provider.
+/// An operation on a network at the provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkAction {
@@ -166,6 +170,8 @@ pub enum NetworkAction {
         /// Its id.
         network: ProviderId,
     },
+    /// On a public network.
+    Public(PublicNetworkAction),
 }
 
 /// An operation on the account's public keys.
@@ -206,6 +212,9 @@ pub enum RecordAction {
         protect: bool,
         /// The intent that this settles, where one led here.
         settles: Option<Box<CreationIntent>>,
+        /// Of a record in DNS: which one it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dns: Option<Box<ServerRecord>>,
     },
     /// The record changes its name in the file (`was:`), or its protection.
     Amend {
@@ -267,23 +276,6 @@ pub enum HostAction {
     },
 }
 
-/// The key under which the further login keys that reached a server are recorded in its ownership record.
-/// Written after a [`HostAction::Reach`] with the digest of [`keys_digest`].
-pub const KEYS_RECORD: &str = "builtin:keys";
-
-/// Digest of a set of public keys (SHA-256, hex), whatever their order.
-pub fn keys_digest(keys: &[String]) -> String {
-    let mut lines: Vec<&str> = keys.iter().map(|key| key.trim()).collect();
-    lines.sort_unstable();
-    lines.dedup();
-    let digest = ring::digest::digest(&ring::digest::SHA256, lines.join("\n").as_bytes());
-    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
-        use std::fmt::Write;
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// What may be promised about repeating an action (`SEMANTICS.md` §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -301,8 +293,11 @@ impl Action {
     pub fn effect(&self) -> EffectClass {
         match self {
             Action::Server(ServerAction::Create(_))
-            | Action::Network(NetworkAction::Create { .. })
-            | Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. }) => EffectClass::Create,
+            | Action::Network(
+                NetworkAction::Create { .. } | NetworkAction::Public(PublicNetworkAction::Create { .. }),
+            )
+            | Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. })
+            | Action::Dns(DnsAction::Point(_)) => EffectClass::Create,
             Action::Provision(ProvisionAction::Playbook { repeatable, .. }) if !repeatable => {
                 EffectClass::Opaque
             }
@@ -313,6 +308,7 @@ impl Action {
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
+            | Action::Dns(DnsAction::Delete(_))
             | Action::Record(_)
             | Action::Host(
                 HostAction::Reach { .. }
@@ -347,11 +343,13 @@ impl Action {
                 let hosts = pairs.iter().flat_map(|pair| [&pair.from.server, &pair.to.server]);
                 std::iter::once(network).chain(hosts).collect()
             }
+            Action::Dns(DnsAction::Point(PointName { server, .. })) => vec![server],
             Action::Provision(action) => action.hosts().iter().map(|host| &host.server).collect(),
             Action::Server(ServerAction::Delete(_))
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
+            | Action::Dns(DnsAction::Delete(_))
             | Action::Record(_) => Vec::new(),
         };
         let built = match self {
@@ -370,15 +368,20 @@ impl Action {
         matches!(
             self,
             Action::Server(ServerAction::Delete(_))
-                | Action::Network(NetworkAction::Delete { .. })
+                | Action::Network(
+                    NetworkAction::Delete { .. } | NetworkAction::Public(PublicNetworkAction::Delete { .. })
+                )
                 | Action::Object(ObjectAction::Delete { .. })
+                | Action::Dns(DnsAction::Delete(_))
         )
     }
 
     /// Whether it writes to the provider (as opposed to our records and the inside of servers).
     pub fn writes_to_provider(&self) -> bool {
         match self {
-            Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Object(_) => true,
+            Action::Server(_) | Action::Network(_) | Action::Key(_) | Action::Object(_) | Action::Dns(_) => {
+                true
+            }
             Action::Record(_) | Action::Host(_) | Action::Provision(_) => false,
         }
     }

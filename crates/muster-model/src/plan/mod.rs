@@ -12,6 +12,8 @@ use crate::id::{
 use crate::price::PlanCost;
 
 pub mod action;
+pub mod dns;
+pub mod keys;
 pub mod network;
 pub mod object;
 pub mod provision;
@@ -19,6 +21,8 @@ mod summary;
 pub mod text;
 
 pub use action::*;
+pub use dns::*;
+pub use keys::*;
 pub use network::*;
 pub use object::*;
 pub use provision::*;
@@ -260,6 +264,8 @@ pub enum NoteKind {
     Rollback,
     /// What going back does not bring back.
     NotRestored,
+    /// A firewall is otherwise than the file says, and only a person can mend it.
+    Firewall,
 }
 
 /// Why a plan may not be carried out.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::sha256_hex;
 use crate::id::{NetworkName, ProviderId, ServerName};
+use crate::public_network::PublicNetworkSpec;
 
 use super::action::ObjectRef;
 
@@ -81,6 +82,41 @@ pub struct NetworkPair {
     pub from: NetworkHost,
     /// The server that should answer.
     pub to: NetworkHost,
+}
+
+/// An operation on a public network of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PublicNetworkAction {
+    /// Make it (class *create*).
+    Create {
+        /// Its name in the file.
+        name: NetworkName,
+        /// What to ask for.
+        spec: PublicNetworkSpec,
+        /// Ids that bear this name already.
+        known_ids: Vec<ProviderId>,
+        /// Whether the file protects it.
+        protect: bool,
+    },
+    /// Give it its name and its speed (class *ensure*).
+    Change {
+        /// Its name in the file, and at the provider afterwards.
+        name: NetworkName,
+        /// Its id.
+        network: ProviderId,
+        /// Its speed when planned, in Mbit/s, where the provider said it; another one at that moment stops the step.
+        expected_mbit: Option<u32>,
+        /// The speed it gets, in Mbit/s.
+        to_mbit: u32,
+    },
+    /// Delete it (class *ensure*).
+    Delete {
+        /// Its name in the file.
+        name: NetworkName,
+        /// Its id.
+        network: ProviderId,
+    },
 }
 
 /// The key under which a server's record keeps that its interface in a network is configured, with the digest of

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, NetworkAction, ObjectAction, PlanDraft, Reason, ServerAction};
+use super::{
+    Action, DnsAction, NetworkAction, ObjectAction, PlanDraft, PublicNetworkAction, Reason, ServerAction,
+};
 
 /// How many of what: the one summary line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,14 +42,21 @@ impl PlanDraft {
                         _ => summary.create += 1,
                     }
                 }
-                Action::Network(NetworkAction::Create { .. }) => summary.create += 1,
+                Action::Network(
+                    NetworkAction::Create { .. } | NetworkAction::Public(PublicNetworkAction::Create { .. }),
+                ) => summary.create += 1,
+                Action::Network(NetworkAction::Public(PublicNetworkAction::Change { .. })) => {
+                    changed.insert(step.target.as_str());
+                }
                 Action::Server(ServerAction::Delete(delete)) => {
                     touched.insert(step.target.as_str());
                     if !delete.replaced {
                         summary.delete += 1;
                     }
                 }
-                Action::Network(NetworkAction::Delete { .. }) => summary.delete += 1,
+                Action::Network(
+                    NetworkAction::Delete { .. } | NetworkAction::Public(PublicNetworkAction::Delete { .. }),
+                ) => summary.delete += 1,
                 Action::Server(
                     ServerAction::Resize(_)
                     | ServerAction::Power(_)
@@ -65,6 +74,11 @@ impl PlanDraft {
                 Action::Object(ObjectAction::Change { .. } | ObjectAction::Do { .. }) => {
                     changed.insert(step.target.as_str());
                 }
+                Action::Dns(DnsAction::Point(point)) if point.ours.is_empty() => summary.create += 1,
+                Action::Dns(DnsAction::Point(_)) => {
+                    changed.insert(step.target.as_str());
+                }
+                Action::Dns(DnsAction::Delete(_)) => summary.delete += 1,
                 Action::Record(_) => summary.record += 1,
                 Action::Provision(_) => summary.provision += 1,
                 Action::Key(_) | Action::Host(_) => {}

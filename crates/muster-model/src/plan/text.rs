@@ -7,10 +7,11 @@ use std::fmt::Write;
 
 use crate::code::short;
 use crate::id::ServerName;
+use crate::ownership::ObjectKind;
 use crate::plan::{
-    Action, ConfigureInterface, HostAction, KeyAction, NetworkAction, ObjectAction, PlanDraft, PlaybookRef,
-    ProvisionAction, ProvisionHost, Reason, RecordAction, ReleaseInterface, Risk, ServerAction, Step,
-    WhichLink,
+    Action, ConfigureInterface, DeleteRecord, DnsAction, HostAction, KeyAction, NetworkAction, ObjectAction,
+    PlanDraft, PlaybookRef, ProvisionAction, ProvisionHost, PublicNetworkAction, Reason, RecordAction,
+    ReleaseInterface, Risk, ServerAction, Step, WhichLink,
 };
 
 /// Hosts that one provisioning line names before it only counts.
@@ -32,10 +33,18 @@ pub fn symbol(step: &Step) -> &'static str {
             | ServerAction::Bandwidth(_),
         ) => "~",
         Action::Network(NetworkAction::Create { .. }) | Action::Key(KeyAction::Ensure { .. }) => "+",
+        Action::Network(NetworkAction::Public(action)) => match action {
+            PublicNetworkAction::Create { .. } => "+",
+            PublicNetworkAction::Change { .. } => "~",
+            PublicNetworkAction::Delete { .. } => "-",
+        },
         Action::Object(ObjectAction::Create { .. } | ObjectAction::Copy { .. }) => "+",
         Action::Object(ObjectAction::Change { .. } | ObjectAction::Do { .. }) => "~",
         Action::Object(ObjectAction::Delete { .. }) => "-",
         Action::Object(ObjectAction::Rebuild { .. }) => "-/+",
+        Action::Dns(DnsAction::Point(point)) if point.ours.is_empty() => "+",
+        Action::Dns(DnsAction::Point(_)) => "~",
+        Action::Dns(DnsAction::Delete(_)) => "-",
         Action::Record(_) => "#",
         Action::Host(_) | Action::Provision(_) => ">",
     }
@@ -72,19 +81,33 @@ pub fn describe(action: &Action) -> String {
             format!("delete server {} ({})", delete.name, delete.server)
         }
         Action::Network(NetworkAction::Create { name, .. }) => format!("create network {name}"),
+        Action::Network(NetworkAction::Public(action)) => match action {
+            PublicNetworkAction::Create { name, .. } => format!("create public network {name}"),
+            PublicNetworkAction::Change { name, .. } => format!("change public network {name}"),
+            PublicNetworkAction::Delete { name, network } => {
+                format!("delete public network {name} ({network})")
+            }
+        },
         Action::Network(NetworkAction::Delete { name, network }) => {
             format!("delete network {name} ({network})")
         }
         Action::Key(KeyAction::Ensure { title, .. }) => format!("keep key {title} at the provider"),
         Action::Object(action) => object(action),
+        Action::Dns(DnsAction::Point(point)) => {
+            format!("point {} at server {}", point.record, point.name)
+        }
+        Action::Dns(DnsAction::Delete(delete)) => {
+            let DeleteRecord { record, id, value, .. } = delete;
+            format!("delete record {} {} {value} ({id})", record.name, record.kind)
+        }
         Action::Record(RecordAction::Own { kind, name, id, claim, .. }) => {
-            format!("record {} {name} ({id}) as {}", kind.word(), claim.word())
+            format!("record {} {name} ({id}) as {}", of(*kind), claim.word())
         }
         Action::Record(RecordAction::Amend { kind, name, id, .. }) => {
-            format!("amend the record of {} {name} ({id})", kind.word())
+            format!("amend the record of {} {name} ({id})", of(*kind))
         }
         Action::Record(RecordAction::Forget { kind, name, id }) => {
-            format!("forget {} {name} ({id})", kind.word())
+            format!("forget {} {name} ({id})", of(*kind))
         }
         Action::Host(HostAction::Reach { name, keys, .. }) if keys.is_empty() => {
             format!("reach server {name} over SSH")
@@ -131,6 +154,16 @@ pub fn describe(action: &Action) -> String {
         }
         Action::Provision(ProvisionAction::CheckNetwork { network_name, pairs, .. }) => {
             format!("check network {network_name} from {}", shown(pairs.iter().map(|pair| &pair.from.name)))
+        }
+    }
+}
+
+/// A kind of object where our own records are spoken of as well.
+fn of(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Record => "DNS record",
+        ObjectKind::Server | ObjectKind::Network | ObjectKind::Object | ObjectKind::PublicNetwork => {
+            kind.word()
         }
     }
 }

@@ -88,6 +88,8 @@ pub fn applied(
                 left.networks.push(AppliedNetwork { name: record.name.clone(), id: record.id.clone() });
                 continue;
             }
+            // What a file says of these is made anew from it: nothing in them is lost.
+            ObjectKind::PublicNetwork | ObjectKind::Record => continue,
             // No file owns one.
             ObjectKind::Object => continue,
         }

@@ -8,8 +8,10 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use super::hide::hidden;
 use super::secret::{is_placeholder, is_secret_name};
 use crate::code::{Build, Health, HttpCheck, Shared};
+use crate::dns::WantedName;
 use crate::field::Field;
 use crate::infrastructure::{CodeEntry, DeployEntry, Hosts, Infrastructure, PlaybookEntry, WantedNetwork};
+use crate::public_network::WantedPublicNetwork;
 use crate::server::{Size, WantedServer};
 
 /// Written in the place of a value that nobody should see.
@@ -33,7 +35,15 @@ pub struct Difference {
 pub fn differences(old: &Infrastructure, new: &Infrastructure) -> Vec<Difference> {
     let mut found = Vec::new();
     let own = |file: &Infrastructure| {
-        let Infrastructure { name: _, account, networks: _, servers: _, deploy: _, stats } = file;
+        let Infrastructure {
+            name: _,
+            account,
+            networks: _,
+            public_networks: _,
+            servers: _,
+            deploy: _,
+            stats,
+        } = file;
         vec![("account", account.to_string()), ("stats", stats.to_string())]
     };
     for ((field, old), (_, new)) in own(old).into_iter().zip(own(new)) {
@@ -47,6 +57,11 @@ pub fn differences(old: &Infrastructure, new: &Infrastructure) -> Vec<Difference
         file.networks.iter().map(|(name, network)| (named(name.as_str()), network_fields(network))).collect()
     };
     between("network", &networks(old), &networks(new), &mut found);
+    let public = |file: &Infrastructure| -> BTreeMap<(usize, String), Fields> {
+        let all = file.public_networks.iter();
+        all.map(|(name, network)| ((0, name.to_string()), public_fields(network))).collect()
+    };
+    between("public network", &public(old), &public(new), &mut found);
     let servers = |file: &Infrastructure| -> BTreeMap<(usize, String), Fields> {
         let named = |server: &WantedServer| {
             let name = server.name.as_str();
@@ -118,6 +133,18 @@ fn network_fields(network: &WantedNetwork) -> Fields {
     ]
 }
 
+fn public_fields(network: &WantedPublicNetwork) -> Fields {
+    let WantedPublicNetwork { location, addresses, bandwidth_mbit, protect, firewall } = network;
+    let firewall = firewall.as_ref().and_then(|firewall| serde_json::to_string(firewall).ok());
+    vec![
+        ("addresses", addresses.to_string()),
+        (Field::Bandwidth.word(), speed(Some(*bandwidth_mbit))),
+        (Field::Location.word(), location.clone()),
+        ("protect", protect.to_string()),
+        ("firewall", firewall.unwrap_or_default()),
+    ]
+}
+
 fn server_fields(server: &WantedServer) -> Fields {
     let WantedServer {
         name: _,
@@ -136,7 +163,9 @@ fn server_fields(server: &WantedServer) -> Fields {
         backup_days,
         playbooks,
         bandwidth_mbit,
+        dns,
     } = server;
+    let dns: Vec<String> = dns.iter().map(name_words).collect();
     let list = |items: &mut dyn Iterator<Item = &str>| items.collect::<Vec<_>>().join(" ");
     vec![
         (Field::Cpu.word(), cpu.to_string()),
@@ -153,6 +182,7 @@ fn server_fields(server: &WantedServer) -> Fields {
         (Field::Keys.word(), list(&mut keys.iter().map(|key| key.trim()))),
         (Field::Backup.word(), backup_days.to_string()),
         ("protect", protect.to_string()),
+        (Field::Dns.word(), list(&mut dns.iter().map(String::as_str))),
         ("playbooks", list(&mut playbooks.iter().map(String::as_str))),
     ]
 }
@@ -160,6 +190,14 @@ fn server_fields(server: &WantedServer) -> Fields {
 /// The speed of a link; empty where it is left alone.
 fn speed(bandwidth_mbit: Option<u32>) -> String {
     bandwidth_mbit.map(|speed| format!("{speed} Mbit/s")).unwrap_or_default()
+}
+
+/// A name in DNS, with how long it may be remembered.
+fn name_words(name: &WantedName) -> String {
+    match name.ttl {
+        Some(ttl) => format!("{}({ttl}s)", name.name),
+        None => name.name.clone(),
+    }
 }
 
 fn deploy(old: &[DeployEntry], new: &[DeployEntry], found: &mut Vec<Difference>) {
@@ -376,6 +414,15 @@ deploy:
         let shown = shown("vars", &value).to_string();
         assert!(!shown.contains("hunter2") && !shown.contains('7'), "{shown}");
         assert!(shown.contains("${secret:db}") && shown.contains("\"workers\":4"), "{shown}");
+    }
+
+    /// ICT-36: names in DNS are part of what a file wanted.
+    #[test]
+    fn names_in_dns_are_compared() {
+        let named =
+            SHOP.replace("networks: [backend] }", "networks: [backend], dns: [{ name: a.b.c, ttl: 60 }] }");
+        let found = lines(&SHOP.replace("count: 2", "count: 1"), &named.replace("count: 2", "count: 1"));
+        assert_eq!(found, ["server web-1 dns:  → a.b.c(60s)"]);
     }
 
     #[test]

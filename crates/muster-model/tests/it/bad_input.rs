@@ -39,6 +39,28 @@ pub const CASES: &[(&str, &str)] = &[
         "bandwidth_is_text",
         "version: 1\nnetworks:\n  back: {bandwith: 50}\nservers:\n  web: {image: x, bandwidth: 50 Mbit/s}\n",
     ),
+    (
+        "dns_words",
+        "version: 1\nservers:\n  web: {image: x, dns: [{nmae: a.b.c}, {name: a.b.c, ttl: 21600}, {ttl: 60}, 'a b.c', {name: x.y.z, ttl: 5m}]}\n",
+    ),
+    ("dns_without_quotes", "version: 1\nservers:\n  web: {image: x, dns: {name}.example.com}\n"),
+    (
+        "dns_names",
+        "version: 1\nservers:\n  web: {image: x, dns: [www, '{nmae}.example.com', '{name}.example.com', WWW.example.com., www.example.com, 'a.{', '-a.example.com']}\n",
+    ),
+    (
+        "dns_times",
+        "version: 1\nservers:\n  web: {image: x, count: 2, dns: {name: www.example.com, ttl: 60}}\n  db: {image: x, dns: [{name: www.example.com, ttl: 300}]}\n",
+    ),
+    (
+        "public_network_words",
+        "version: 1\nnetworks:\n  front: {public: true, addresses: 0, bandwidth: 1010, dhcp: true, firewall: {on: true, default: drop, rules: [{prot: tcp, protocol: tpc}]}}\n  back: {addresses: 8, firewall: {}}\n",
+    ),
+    ("public_network_lacks", "version: 1\nnetworks:\n  front: {public: true}\n"),
+    (
+        "public_network_linked",
+        "version: 1\nnetworks:\n  front: {public: true, addresses: 8, bandwidth: 100}\nservers:\n  web: {image: x, networks: [front]}\n",
+    ),
     ("cpu_nought", "version: 1\nservers:\n  web: {image: x, cpu: 0}\n"),
     ("ram_without_unit", "version: 1\nservers:\n  web: {image: x, ram: 4}\n"),
     ("ram_wrong_unit", "version: 1\nservers:\n  web: {image: x, ram: 4 Gbit}\n"),

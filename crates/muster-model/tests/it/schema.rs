@@ -15,6 +15,9 @@ use crate::support::load_text;
 const BEYOND: &[&str] = &[
     "code_meets",
     "too_many_together",
+    "dns_times",
+    "public_network_lacks",
+    "public_network_linked",
     "unknown_network",
     "unknown_hosts",
     "missing_playbook",
@@ -46,6 +49,8 @@ const GOOD: &[&str] = &[
     "version: 1\nvars: {n: 2, t: {type: text, default: 1.10, help: what}, l: [a, b], b: true, x-y: {z: 1}}\nservers:\n  web: {image: x, cpu: '${var:n}', protect: '${var:b}', groups: '${var:l}', location: 5}\n",
     "version: 1\nprefix: acme-\nservers:\n  web: {image: 'id:3492', prefix: '', power: stopped, performance: high, was: [Web_1], backup_days: 7, networks: [], playbooks: playbooks/base.yml}\n",
     "version: 1\nvars: {speed: 20}\nnetworks:\n  back: {bandwidth: 100}\n  front: {bandwidth: '${var:speed}'}\nservers:\n  web: {image: x, bandwidth: 10}\n",
+    "version: 1\nnetworks:\n  front: {public: true, addresses: 8, bandwidth: 500, location: SdnSpb, protect: true, firewall: {enabled: true, default: deny, rules: [{protocol: tcp, destination_port: 443}, {action: deny, source: 203.0.113.0/24}]}}\n  back: {public: false, bandwidth: 50}\n",
+    "version: 1\nvars: {zone: example.com, ttl: 60}\nservers:\n  web: {image: x, dns: ['{key}.${var:zone}', {name: '*.{name}.example.com', ttl: '${var:ttl}'}, {name: x.example.com.}]}\n  db: {image: x, dns: db.example.com}\n",
     "version: 1\nservers:\n  web: {image: x, keys: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me@home'}\n",
     "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {code: {from: {git: '.', revision: 1.10, path: web}, to: /srv/a, build: [make, 2], restart: [systemctl, restart, a]}, hosts: web}\n  - {code: {from: {git: 'ssh://git@example.org/a.git'}, to: /srv/b, build: {command: [make], output: dist, env: {A: b}, within: 10m}}, hosts: web}\n  - {code: {from: app, to: /srv/c, shared: {directories: uploads, files: [.env]}, health: {command: [bin/check], http: 'http://127.0.0.1:8080/healthz?x=1', status: 204, within: 5 s}}, hosts: web}\n",
     "version: 1\nservers:\n  web: {image: x}\ndeploy:\n  - {playbook: ./playbooks/base.yml, hosts: all, repeatable: true, vars: {_a: {b: [1, null]}, s: '${secret:a/b}'}}\n  - {code: {from: ./app, to: /srv/app, keep: 0}, hosts: [web, web-1]}\nstats: false\n",

@@ -310,9 +310,6 @@ fn changed(
                 format!("there is a {} {new} (id {}) already; choose another name", class.word(), other.id);
             return made.refuse(name, "exists", message);
         }
-        if let Some(record) = owner(seen, object) {
-            return made.refuse(name, "owned", owned_said(class, name, record, "renamed"));
-        }
     }
     let to: Fields = fields
         .into_iter()
@@ -322,6 +319,10 @@ fn changed(
         .collect();
     if to.is_empty() && rename.is_none() {
         return;
+    }
+    if let Some(record) = owner(seen, object) {
+        let what = if rename.is_some() { "renamed" } else { "changed" };
+        return made.refuse(name, "owned", owned_said(class, name, record, what));
     }
     let expected = object.fields.iter().filter(|(word, _)| to.contains_key(*word));
     let action = ObjectAction::Change {
@@ -338,14 +339,29 @@ fn changed(
 
 /// The file that an object belongs to.
 fn owner<'a>(seen: &'a SeenObjects, object: &SeenObject) -> Option<&'a Ownership> {
-    let is_network = object.class == ObjectClass::Network;
-    seen.owned
-        .iter()
-        .find(|record| is_network && record.kind == ObjectKind::Network && record.id == object.id)
+    seen.owned.iter().find(|record| match object.class {
+        ObjectClass::Network => record.kind == ObjectKind::Network && record.id == object.id,
+        ObjectClass::Record => record.kind == ObjectKind::Record && record.id == object.id,
+        // A domain goes with all that it holds.
+        ObjectClass::Zone => record.dns.as_ref().is_some_and(|dns| dns.zone == object.id),
+        ObjectClass::PublicNetwork => record.kind == ObjectKind::PublicNetwork && record.id == object.id,
+        ObjectClass::Image
+        | ObjectClass::Key
+        | ObjectClass::Storage
+        | ObjectClass::StorageUser
+        | ObjectClass::Action => false,
+    })
 }
 
 fn owned_said(class: ObjectClass, name: &str, record: &Ownership, what: &str) -> String {
     let file = &record.infrastructure;
+    if class == ObjectClass::Zone {
+        return format!(
+            "zone {name} holds {}, which belongs to the file {file}; take the name out of the file and run `muster \
+             infra update {file}`, or give it up first: `muster infra disown {file} {}`",
+            record.name, record.provider_name
+        );
+    }
     format!(
         "{} {name} belongs to the file {file} and is not {what} behind its back; change the file and run \
          `muster infra update {file}`, or give it up first: `muster infra disown {file} {name}`",

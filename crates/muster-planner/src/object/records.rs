@@ -6,7 +6,7 @@ use muster_model::object::record::{APEX, RecordData, RecordSet, RecordType};
 use muster_model::object::{ObjectClass, ObjectDraft, SeenObject};
 use muster_model::plan::{Action, ObjectAction, Reason, Risk};
 
-use super::{Made, SeenObjects, find, unknown};
+use super::{Made, SeenObjects, find, owned_said, owner, unknown};
 use crate::why::did_you_mean;
 
 pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
@@ -34,6 +34,17 @@ pub(super) fn records(seen: &SeenObjects, made: &mut Made, set: &RecordSet) {
         .map(|(object, _, data)| (object, data))
         .collect();
     let says = |one: &RecordData, other: &RecordData| one.says_the_same(other, set.kind);
+    let is_touched = |data: &RecordData| match set.records.iter().find(|one| says(one, data)) {
+        Some(_) if set.remove => true,
+        Some(wanted) => wanted.ttl.is_some_and(|ttl| data.ttl != Some(ttl)),
+        None if set.remove => false,
+        None => !set.keep_others || set.records.iter().any(|one| data.is_the_same_service(one, set.kind)),
+    };
+    let mut touched = there.iter().filter(|(_, data)| is_touched(data));
+    if let Some(record) = touched.find_map(|(object, _)| owner(seen, object)) {
+        let said = owned_said(ObjectClass::Record, &record.provider_name, record, "changed or deleted");
+        return made.refuse(&target, "owned", said);
+    }
     if set.remove {
         let goes = |data: &RecordData| set.records.iter().any(|one| says(one, data));
         there.iter().filter(|(_, data)| goes(data)).for_each(|(object, _)| {

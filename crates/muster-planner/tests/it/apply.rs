@@ -53,6 +53,9 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                 setting.seen.owned.push(own);
                 made.insert(step.number, id);
             }
+            Action::Network(NetworkAction::Public(action)) => {
+                crate::public_network::apply(setting, action, &mut id);
+            }
             Action::Network(NetworkAction::Delete { network, .. }) => {
                 let user = setting
                     .seen
@@ -68,6 +71,7 @@ pub fn apply(setting: &mut Setting, draft: &PlanDraft) {
                     .owned
                     .retain(|record| record.kind != ObjectKind::Network || record.id != *network);
             }
+            Action::Dns(action) => crate::dns::apply(setting, action, resolve, &mut id),
             Action::Key(KeyAction::Ensure { title, public_key }) => {
                 let id = id();
                 let key = SeenKey { id: id.clone(), title: title.clone(), public_key: public_key.clone() };
@@ -169,6 +173,10 @@ fn on_server(
         ServerAction::Create(create) => {
             let id = id();
             let mut seen = server(id.as_str(), &create.spec.name);
+            // No two servers have one address.
+            let number: u64 = id.as_str().parse().expect("a number");
+            seen.address = Some(format!("198.19.{}.{}", number / 250 % 250, number % 250));
+            seen.links[0].address = seen.address.clone().unwrap_or_default();
             seen.size = create.spec.size.clone();
             seen.location = create.spec.location.clone();
             seen.image = create.spec.image.clone();
@@ -251,7 +259,18 @@ fn on_server(
 fn on_record(setting: &mut Setting, action: &RecordAction) {
     let owned = &mut setting.seen.owned;
     match action {
-        RecordAction::Own { kind, name, id, provider_name, claim, image_words, image, protect, settles } => {
+        RecordAction::Own {
+            kind,
+            name,
+            id,
+            provider_name,
+            claim,
+            image_words,
+            image,
+            protect,
+            settles,
+            dns,
+        } => {
             let old = owned.iter().position(|record| record.kind == *kind && record.id == *id);
             let old = old.map(|at| owned.remove(at));
             owned.push(Ownership {
@@ -268,6 +287,7 @@ fn on_record(setting: &mut Setting, action: &RecordAction) {
                 since: now(),
                 host_key: old.as_ref().and_then(|old| old.host_key.clone()),
                 provisioned: old.map(|old| old.provisioned).unwrap_or_default(),
+                dns: dns.clone(),
             });
             if let Some(settled) = settles {
                 setting.seen.intents.retain(|intent| intent != &**settled);

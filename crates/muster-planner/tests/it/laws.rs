@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use muster_model::intent::IntentState;
 use muster_model::ownership::{Claim, ObjectKind};
 use muster_model::plan::{
-    Action, HostAction, KeyAction, NetworkAction, ObjectRef, PlanDraft, ProvisionAction, RecordAction,
-    ServerAction, WaitingReason,
+    Action, DnsAction, HostAction, KeyAction, NetworkAction, ObjectRef, PlanDraft, ProvisionAction,
+    RecordAction, ServerAction, WaitingReason,
 };
 use muster_model::policy::Purpose;
 use muster_model::server::{Power, ServerState, WantedServer};
@@ -215,7 +215,10 @@ fn touched(draft: &PlanDraft) -> HashSet<String> {
             Action::Server(ServerAction::Bandwidth(speed)) => seen(&speed.server),
             Action::Server(ServerAction::Delete(delete)) => seen(&ObjectRef::Seen(delete.server.clone())),
             Action::Network(NetworkAction::Create { .. }) => {}
+            Action::Network(NetworkAction::Public(_)) => panic!("these files have none"),
             Action::Object(_) => panic!("a file's plan holds none of these"),
+            Action::Dns(DnsAction::Point(point)) => seen(&point.server),
+            Action::Dns(DnsAction::Delete(delete)) => seen(&ObjectRef::Seen(delete.id.clone())),
             Action::Network(NetworkAction::Delete { network, .. }) => seen(&ObjectRef::Seen(network.clone())),
             Action::Record(
                 RecordAction::Own { id, .. }

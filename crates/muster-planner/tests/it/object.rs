@@ -63,6 +63,7 @@ fn owned(kind: ObjectKind, id: &str, name: &str, provider_name: &str) -> Ownersh
         since: jiff::Timestamp::UNIX_EPOCH,
         host_key: None,
         provisioned: Default::default(),
+        dns: None,
     }
 }
 
@@ -109,6 +110,57 @@ fn what_is_there_is_left_alone_and_what_is_another_thing_is_refused() {
     let said = lines(&plan(&seen(two.clone()), &[absent(ObjectClass::Network, "back")]));
     assert!(said[0].contains("name one by its id: 5, 6"), "{said:?}");
     assert_eq!(lines(&plan(&seen(two), &[absent(ObjectClass::Network, "6")])), ["- delete network back (6)"]);
+}
+
+/// ICT-36: records that a file keeps in step are not changed by hand, nor does their domain go.
+#[test]
+fn records_of_a_file_are_not_touched_by_hand() {
+    let mut seen = seen(vec![
+        object(ObjectClass::Zone, "3", "example.com", &[]),
+        SeenObject {
+            of: Some("3".into()),
+            ..object(ObjectClass::Record, "8", "www", &[("type", "A"), ("value", "198.18.0.1")])
+        },
+    ]);
+    let dns = muster_model::dns::ServerRecord {
+        server: "web-1".into(),
+        zone: "3".into(),
+        zone_name: "example.com".into(),
+        name: "www.example.com".into(),
+        kind: RecordType::A,
+    };
+    let plain = crate::world::record(ObjectKind::Record, "8", dns.owned_as().as_str(), Claim::Created);
+    seen.owned.push(Ownership {
+        account: account(),
+        provider_name: dns.name.clone(),
+        dns: Some(Box::new(dns)),
+        ..plain
+    });
+    let records = |remove: bool, value: &str| {
+        ObjectWish::Records(RecordSet {
+            zone: "example.com".into(),
+            name: "www".into(),
+            kind: RecordType::A,
+            records: vec![RecordData { value: value.into(), ttl: Some(60), ..RecordData::default() }],
+            keep_others: false,
+            remove,
+        })
+    };
+    for wish in [
+        records(true, "198.18.0.1"),
+        records(false, "198.18.0.1"),
+        records(false, "203.0.113.9"),
+        absent(ObjectClass::Zone, "example.com"),
+    ] {
+        let draft = plan(&seen, &[wish]);
+        assert!(draft.steps.iter().all(|step| !step.action.deletes()), "{:?}", draft.steps);
+        let said: Vec<_> = draft.refusals.iter().map(|refusal| refusal.message.as_str()).collect();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].contains("belongs to the file shop") && said[0].contains("www.example.com"),
+            "{said:?}"
+        );
+    }
 }
 
 /// ICT-06: nothing that is done by hand contradicts a file.

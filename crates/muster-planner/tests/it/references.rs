@@ -1,6 +1,8 @@
 //! What an action refers to, told once more, so that a law can judge what the product says of it.
 
-use muster_model::plan::{Action, HostAction, ObjectRef, ProvisionAction, ServerAction, WhichLink};
+use muster_model::plan::{
+    Action, DnsAction, HostAction, ObjectRef, ProvisionAction, ServerAction, WhichLink,
+};
 
 /// References to steps that an action makes.
 pub fn references(action: &Action) -> Vec<&ObjectRef> {
@@ -11,7 +13,9 @@ pub fn references(action: &Action) -> Vec<&ObjectRef> {
         Action::Server(ServerAction::Link(link)) => vec![&link.server, &link.network],
         Action::Server(ServerAction::Unlink(unlink)) => vec![&unlink.server],
         Action::Server(ServerAction::Bandwidth(_)) | Action::Host(_) | Action::Provision(_) => inside(action),
+        Action::Dns(DnsAction::Point(point)) => vec![&point.server],
         Action::Server(ServerAction::Delete(_))
+        | Action::Dns(DnsAction::Delete(_))
         | Action::Network(_)
         | Action::Key(_)
         | Action::Object(_)

@@ -53,6 +53,7 @@ pub fn wanted(name: &str) -> WantedServer {
         backup_days: 0,
         playbooks: Vec::new(),
         bandwidth_mbit: None,
+        dns: Vec::new(),
     }
 }
 
@@ -129,6 +130,7 @@ pub fn record(kind: ObjectKind, id: &str, name: &str, claim: Claim) -> Ownership
         } else {
             BTreeMap::new()
         },
+        dns: None,
     }
 }
 
@@ -211,6 +213,7 @@ impl Setting {
                 name: "shop".into(),
                 account: "onecloud".into(),
                 networks: BTreeMap::new(),
+                public_networks: BTreeMap::new(),
                 servers: names.iter().map(|name| wanted(name)).collect(),
                 deploy: Vec::new(),
                 stats: true,
@@ -247,6 +250,8 @@ impl Setting {
                 intents: Vec::new(),
                 login_key: Some(LOGIN_KEY.into()),
                 releases: Vec::new(),
+                zones: Vec::new(),
+                public_networks: Vec::new(),
             },
             policy: Policy::default(),
             bundle: BundleFacts::of(&manifest(&["app/index.html", "playbooks/site.yml"]), "exporter-1"),

@@ -43,6 +43,7 @@ impl Pool {
             | Action::Network(_)
             | Action::Key(_)
             | Action::Object(_)
+            | Action::Dns(_)
             | Action::Record(_) => Pool::Provider,
             Action::Host(_) | Action::Provision(_) => Pool::Hosts,
         }

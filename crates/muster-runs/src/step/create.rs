@@ -100,6 +100,7 @@ fn made(ctx: &StepContext, create: &CreateServer, intent: &CreationIntent, id: &
         since: ctx.world().clock.now(),
         host_key: None,
         provisioned: Default::default(),
+        dns: None,
     };
     vec![
         Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Made(id.clone()) },

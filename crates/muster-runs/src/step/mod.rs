@@ -23,6 +23,7 @@ mod bandwidth;
 mod build;
 mod code;
 mod create;
+mod dns;
 mod host;
 mod interface;
 mod key;
@@ -31,6 +32,7 @@ mod object;
 mod past;
 mod playbook;
 mod provision;
+mod public_network;
 mod reachable;
 mod record;
 mod server;
@@ -196,6 +198,7 @@ pub(crate) async fn look(ctx: &StepContext) -> Result<Looked, StepError> {
         Action::Network(action) => network::look(ctx, action).await,
         Action::Key(action) => key::look(ctx, action).await,
         Action::Object(action) => object::look(ctx, action).await,
+        Action::Dns(action) => dns::look(ctx, action).await,
         Action::Record(action) => record::look(ctx, action).await,
         Action::Host(HostAction::Reach { .. } | HostAction::Release(_) | HostAction::Password { .. }) => {
             Ok(Looked::Act(Intent::Plain, Vec::new()))
@@ -216,6 +219,7 @@ pub(crate) async fn act(ctx: &StepContext, intent: Intent) -> Result<(Output, Ve
         Action::Network(action) => network::act(ctx, action, intent).await,
         Action::Key(action) => key::act(ctx, action).await,
         Action::Object(action) => object::act(ctx, action, intent).await,
+        Action::Dns(action) => dns::act(ctx, action).await,
         Action::Record(action) => record::act(ctx, action).await,
         Action::Host(action) => host::act(ctx, action).await,
         Action::Provision(action) => provision::act(ctx, action).await,

@@ -13,7 +13,7 @@ use muster_store::About;
 
 use super::server::{linked, store_failed};
 use super::settle::{Settled, settle, unowned};
-use super::{Intent, Looked, StepContext, StepError};
+use super::{Intent, Looked, StepContext, StepError, public_network};
 
 /// Servers of a network that are asked about one by one; a list that lags behind more is left to the next update.
 const SERVERS_ASKED_MAX: usize = 100;
@@ -27,6 +27,7 @@ pub(super) async fn look(ctx: &StepContext, action: &NetworkAction) -> Result<Lo
         NetworkAction::Create { name, spec, known_ids, protect } => {
             look_create(ctx, name, spec, known_ids, *protect).await
         }
+        NetworkAction::Public(action) => public_network::look(ctx, action).await,
         NetworkAction::Delete { network, .. } => {
             let networks = ctx.session.watch.fresh_networks().await?;
             match networks.iter().find(|seen| seen.id == *network) {
@@ -66,6 +67,7 @@ pub(super) async fn act(
         NetworkAction::Create { name, spec, protect, .. } => {
             act_create(ctx, name, spec, *protect, intent).await
         }
+        NetworkAction::Public(action) => public_network::act(ctx, action, intent).await,
         NetworkAction::Delete { name, network } => {
             ctx.session.cloud.delete_network(network).await?;
             let gone = |seen: &[SeenNetwork]| !seen.iter().any(|seen| seen.id == *network);
@@ -170,6 +172,7 @@ fn made(
         since: ctx.world().clock.now(),
         host_key: None,
         provisioned: Default::default(),
+        dns: None,
     };
     vec![
         Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Made(id.clone()) },

@@ -6,8 +6,9 @@ use muster_model::plan::{Reason, RecordAction};
 use muster_model::run::{Fact, Output};
 use muster_store::About;
 
+use super::dns;
 use super::server::store_failed;
-use super::{Intent, Looked, StepContext, StepError};
+use super::{Intent, Looked, StepContext, StepError, public_network};
 
 pub(super) async fn look(ctx: &StepContext, action: &RecordAction) -> Result<Looked, StepError> {
     if let (RecordAction::Forget { kind: ObjectKind::Server, name, id }, Reason::Vanished) =
@@ -21,6 +22,16 @@ pub(super) async fn look(ctx: &StepContext, action: &RecordAction) -> Result<Loo
             seen.state, ctx.infrastructure
         )));
     }
+    if let (RecordAction::Forget { kind: ObjectKind::Record, name, id }, Reason::Vanished) =
+        (action, &ctx.step.reason)
+    {
+        dns::is_gone(ctx, name, id).await?;
+    }
+    if let (RecordAction::Forget { kind: ObjectKind::PublicNetwork, name, id }, Reason::Vanished) =
+        (action, &ctx.step.reason)
+    {
+        public_network::is_gone(ctx, name, id).await?;
+    }
     // Writing a record down twice is the same as once, and it is one commit either way.
     Ok(Looked::Act(Intent::Plain, Vec::new()))
 }
@@ -28,7 +39,18 @@ pub(super) async fn look(ctx: &StepContext, action: &RecordAction) -> Result<Loo
 pub(super) async fn act(ctx: &StepContext, action: &RecordAction) -> Result<(Output, Vec<Fact>), StepError> {
     let account = ctx.session.account.identity.clone();
     match action {
-        RecordAction::Own { kind, name, id, provider_name, claim, image_words, image, protect, settles } => {
+        RecordAction::Own {
+            kind,
+            name,
+            id,
+            provider_name,
+            claim,
+            image_words,
+            image,
+            protect,
+            settles,
+            dns,
+        } => {
             let about = About::ids(*kind, vec![id.clone()]);
             let facts = ctx.store().facts_about(&account, &about).await.map_err(store_failed)?;
             let before = facts.owned.into_iter().next();
@@ -48,6 +70,7 @@ pub(super) async fn act(ctx: &StepContext, action: &RecordAction) -> Result<(Out
                 since: ctx.world().clock.now(),
                 host_key,
                 provisioned,
+                dns: dns.clone(),
             };
             let mut facts = vec![Fact::Own(Box::new(record))];
             if let Some(intent) = settles {

@@ -78,10 +78,10 @@ where
 /// What a person can do about several that came of one create.
 fn which_to_keep(ctx: &StepContext, intent: &CreationIntent) -> String {
     match intent.wanted {
-        Created::Object(_) | Created::Copy(_) => {
+        Created::Object(_) | Created::Copy(_) | Created::Record { .. } => {
             format!("delete all but one at the provider, then `muster run retry {}`", ctx.journal.run())
         }
-        Created::Server(_) | Created::Network(_) => format!(
+        Created::Server(_) | Created::Network(_) | Created::PublicNetwork(_) => format!(
             "keep one (`muster infra adopt {} {}`), delete the others at the provider, and run the update again",
             ctx.infrastructure, intent.name
         ),

@@ -29,7 +29,7 @@ pub fn validate(arguments: &Validate, here: &Path, home: &Path) -> Result<Answer
         name: document.found.name.clone(),
         path: document.found.root.join(&document.found.entry).display().to_string(),
         servers: checked.infrastructure.servers.len(),
-        networks: checked.infrastructure.networks.len(),
+        networks: checked.infrastructure.networks.len() + checked.infrastructure.public_networks.len(),
         files: gathered.manifest.files.len(),
         warnings: problems.items,
     })))

@@ -128,8 +128,12 @@ pub fn report(report: &Report, plan_shown: bool, quiet: bool) -> String {
         }
         Report::Infrastructure(owned) => {
             let said = &owned.said;
+            let names = match said.records {
+                0 => String::new(),
+                count => format!(", {count} DNS records"),
+            };
             let mut out = format!(
-                "{STRONG}{}{STRONG:#}: {} servers, {} networks\n",
+                "{STRONG}{}{STRONG:#}: {} servers, {} networks{names}\n",
                 said.name, said.servers, said.networks
             );
             if let (Some(run), Some(state)) = (&said.last_run, &said.last_run_state) {

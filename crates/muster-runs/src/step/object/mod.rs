@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_model::id::{ProviderId, ServerName};
 use muster_model::intent::{Created, CreationIntent, IntentState};
-use muster_model::object::{Fields, ObjectClass, ObjectDraft, ObjectVerb, SeenObject};
+use muster_model::object::{ObjectClass, ObjectDraft, ObjectVerb, SeenObject};
 use muster_model::ownership::ObjectKind;
 use muster_model::plan::ObjectAction;
 use muster_model::run::{Fact, Output};
@@ -16,7 +16,10 @@ use super::server::store_failed;
 use super::settle::{Settled, settle};
 use super::{Intent, Looked, StepContext, StepError};
 
+mod meanwhile;
 mod server;
+
+use meanwhile::{look_change, still_free, still_harmless};
 
 fn object(class: ObjectClass, id: &ProviderId) -> Output {
     Output::Object { kind: class.word().into(), id: id.clone() }
@@ -110,89 +113,6 @@ pub(super) async fn act(
 
 fn gone(class: ObjectClass, name: &str, id: &ProviderId) -> StepError {
     StepError::refused(format!("{} {name} (id {id}) is gone at the provider", class.word()))
-}
-
-/// Whether deleting it would still hurt nobody but those whom the plan named.
-async fn still_harmless(ctx: &StepContext, was: &ObjectDraft, seen: &SeenObject) -> Result<(), StepError> {
-    let word = match was.class {
-        ObjectClass::Record if !seen.has(&was.fields) => "value",
-        ObjectClass::Zone => "records",
-        ObjectClass::Network | ObjectClass::PublicNetwork => "servers",
-        _ => return Ok(()),
-    };
-    let before = was.fields.get(word).map(ToString::to_string).unwrap_or_default();
-    if was.class == ObjectClass::Record || before != seen.text(word) {
-        return Err(moved(seen, word, &before));
-    }
-    if was.class == ObjectClass::Network {
-        let about = About::ids(ObjectKind::Network, vec![seen.id.clone()]);
-        let account = &ctx.session.account.identity;
-        let owned = ctx.store().facts_about(account, &about).await.map_err(store_failed)?.owned;
-        if let Some(record) = owned.first() {
-            return Err(StepError::refused(format!(
-                "network {} belongs to the file {} meanwhile; it stays",
-                seen.name, record.infrastructure
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a name that an object is to get is still nobody's.
-async fn still_free(
-    ctx: &StepContext,
-    class: ObjectClass,
-    id: &ProviderId,
-    name: &str,
-) -> Result<(), StepError> {
-    let list = ctx.session.watch.fresh_objects(class, None).await?;
-    match list.iter().find(|other| other.id != *id && class.same_name(&other.name, name)) {
-        None => Ok(()),
-        Some(other) => Err(StepError::refused(format!(
-            "there is a {} {name} (id {}) meanwhile; choose another name",
-            class.word(),
-            other.id
-        ))),
-    }
-}
-
-fn moved(seen: &SeenObject, word: &str, before: &str) -> StepError {
-    let before = if before.is_empty() { "nothing" } else { before };
-    StepError::refused(format!(
-        "{word} of {} {} was {before} when this was planned and is {} now; look again and plan anew",
-        seen.class.word(),
-        seen.name,
-        seen.text(word)
-    ))
-}
-
-fn look_change(
-    seen: &SeenObject,
-    name: &str,
-    rename: Option<&str>,
-    expected: &Fields,
-    to: &Fields,
-) -> Result<Looked, StepError> {
-    if seen.has(to) && rename.is_none_or(|name| name == seen.name) {
-        return Ok(Looked::Already(object(seen.class, &seen.id), Vec::new()));
-    }
-    // A change says the name with it, and would take a newer one back.
-    if !seen.class.same_name(&seen.name, name) && rename != Some(seen.name.as_str()) {
-        return Err(StepError::refused(format!(
-            "{} id {} was called {name} when this was planned and is called {} now; look again and plan anew",
-            seen.class.word(),
-            seen.id,
-            seen.name
-        )));
-    }
-    let changed = expected.iter().find(|(word, value)| {
-        let now = seen.text(word);
-        now != value.to_string() && to.get(*word).is_none_or(|to| now != to.to_string())
-    });
-    match changed {
-        Some((word, value)) => Err(moved(seen, word, &value.to_string())),
-        None => Ok(Looked::Act(Intent::Plain, Vec::new())),
-    }
 }
 
 async fn look_create(
@@ -349,7 +269,7 @@ async fn keep_password(ctx: &StepContext, told: &Told) -> Result<(), StepError> 
 }
 
 /// Looks again and again until an object is as wanted.
-async fn wait(
+pub(super) async fn wait(
     ctx: &StepContext,
     of: &ObjectDraft,
     id: &ProviderId,

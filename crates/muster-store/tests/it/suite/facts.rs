@@ -41,6 +41,7 @@ fn ownership(id: &str) -> Ownership {
         since: at(3),
         host_key: None,
         provisioned: Default::default(),
+        dns: None,
     }
 }
 

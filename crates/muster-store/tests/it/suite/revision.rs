@@ -138,6 +138,7 @@ pub async fn what_a_run_left_behind_comes_with_its_end(scene: Scene) {
         since: at(0),
         host_key: None,
         provisioned: BTreeMap::new(),
+        dns: None,
     };
     let claim = applying(&scene, 3, &shop, "{}").await;
     let owned = [("web-10", "shop", "3"), ("web-2", "shop", "4"), ("web-1", "bank", "5")];
