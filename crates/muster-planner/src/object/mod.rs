@@ -7,7 +7,7 @@ use muster_model::cloud::{SeenImage, SeenLocation};
 use muster_model::diagnostic::nearest;
 use muster_model::id::{AccountName, Generation, ProviderId, StepNumber};
 use muster_model::intent::CreationIntent;
-use muster_model::object::{Fields, ObjectClass, ObjectDraft, ObjectVerb, ObjectWish, SeenObject};
+use muster_model::object::{ObjectClass, ObjectDraft, ObjectVerb, ObjectWish, SeenObject};
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{
     Action, HostAction, LockKey, LockMode, Note, NoteKind, ObjectAction, ObjectRef, OnFailure, PlanDraft,
@@ -20,6 +20,7 @@ use crate::hash::hex;
 use crate::why::did_you_mean;
 
 mod absent;
+mod changed;
 mod present;
 mod records;
 mod server;
@@ -143,7 +144,7 @@ pub fn plan_objects(
                 present::present(seen, &mut made, *class, name, fields)
             }
             ObjectWish::Changed { class, name, rename, fields } => {
-                changed(seen, &mut made, *class, name, rename.as_deref(), fields);
+                changed::changed(seen, &mut made, *class, name, rename.as_deref(), fields);
             }
             ObjectWish::Absent { class, name } => absent::absent(seen, &mut made, *class, name),
             ObjectWish::Done { class, name, verb } => done(seen, &mut made, *class, name, *verb),
@@ -262,79 +263,6 @@ pub fn the_object<'a>(
 pub(crate) fn unknown(seen: &SeenObjects, class: ObjectClass, name: &str) -> String {
     let words = seen.of(class).map(|object| object.name.as_str());
     format!("there is no {} {name}.{}", class.word(), did_you_mean(nearest(name, words)))
-}
-
-fn changed(
-    seen: &SeenObjects,
-    made: &mut Made,
-    class: ObjectClass,
-    name: &str,
-    rename: Option<&str>,
-    fields: &Fields,
-) {
-    let fields = match class.check(fields, false) {
-        Ok(fields) => fields,
-        Err(problems) => {
-            problems.into_iter().for_each(|problem| made.refuse(name, "field", problem));
-            return;
-        }
-    };
-    let object = match find(seen, class, name) {
-        Ok(Some(object)) => object,
-        Ok(None) => return made.refuse(name, "unknown", unknown(seen, class, name)),
-        Err(message) => return made.refuse(name, "ambiguous", message),
-    };
-    if object.is_in_the_making() && class != ObjectClass::Record {
-        let message = format!(
-            "{} {} is still being made ({}); try again in a minute",
-            class.word(),
-            object.name,
-            object.state
-        );
-        return made.refuse(name, "state", message);
-    }
-    let rename = rename.map(str::trim).filter(|new| *new != object.name);
-    if let Some(new) = rename {
-        if !class.can_be_renamed() {
-            return made.refuse(
-                name,
-                "field",
-                format!("a {} cannot be renamed at the provider", class.word()),
-            );
-        }
-        if new.is_empty() {
-            return made.refuse(name, "name-missing", "the new name is empty");
-        }
-        if let Some(other) = seen.of(class).find(|other| other.name == new) {
-            let message =
-                format!("there is a {} {new} (id {}) already; choose another name", class.word(), other.id);
-            return made.refuse(name, "exists", message);
-        }
-    }
-    let to: Fields = fields
-        .into_iter()
-        .filter(|(word, value)| {
-            object.fields.get(word).is_none_or(|seen| seen.to_string() != value.to_string())
-        })
-        .collect();
-    if to.is_empty() && rename.is_none() {
-        return;
-    }
-    if let Some(record) = owner(seen, object) {
-        let what = if rename.is_some() { "renamed" } else { "changed" };
-        return made.refuse(name, "owned", owned_said(class, name, record, what));
-    }
-    let expected = object.fields.iter().filter(|(word, _)| to.contains_key(*word));
-    let action = ObjectAction::Change {
-        class,
-        id: object.id.clone(),
-        name: object.name.clone(),
-        of: object.of.clone(),
-        rename: rename.map(str::to_owned),
-        expected: expected.map(|(word, value)| (word.clone(), value.clone())).collect(),
-        to,
-    };
-    made.step(&object.name, action, Reason::Asked, Risk::None);
 }
 
 /// The file that an object belongs to.

@@ -11,6 +11,7 @@ mod intent;
 mod laws;
 mod network;
 mod object;
+mod object_record;
 mod ownership;
 mod provision;
 mod public_network;

@@ -1,6 +1,7 @@
 //! The whole engine against the simulated cloud in the same process: time is virtual, chance has a seed.
 
 mod code;
+mod code_back;
 mod converge;
 mod crash;
 mod fault;
