@@ -124,12 +124,23 @@ fn remembered<'a>(
     }))
 }
 
-/// The records of one domain that hold an address or another name.
+/// The records of a domain, read now. Those who ask together share one reading.
 pub(crate) async fn records(
     session: &Session,
     zone: &ProviderId,
     zone_name: &str,
 ) -> Result<Vec<SeenRecord>, CloudError> {
-    let seen = session.cloud.objects(ObjectClass::Record, Some(zone)).await?;
-    Ok(seen.iter().filter_map(|seen| SeenRecord::of(zone_name, seen)).collect())
+    let found = session.watch.fresh_objects(ObjectClass::Record, Some(zone)).await?;
+    Ok(found.iter().filter_map(|seen| SeenRecord::of(zone_name, seen)).collect())
+}
+
+/// The same from a list that was begun after the mark and is at most one interval old.
+pub(crate) async fn recent_records(
+    session: &Session,
+    mark: u64,
+    zone: &ProviderId,
+    zone_name: &str,
+) -> Result<Vec<SeenRecord>, CloudError> {
+    let found = session.watch.recent_objects(mark, ObjectClass::Record, Some(zone)).await?;
+    Ok(found.iter().filter_map(|seen| SeenRecord::of(zone_name, seen)).collect())
 }

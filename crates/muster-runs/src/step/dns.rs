@@ -16,13 +16,18 @@ use super::server::{find, object, store_failed, wait as wait_server};
 use super::settle::{Settled, settle, unowned};
 use super::{Intent, Looked, StepContext, StepError};
 use crate::journal::Stop;
-use crate::names::records;
+use crate::names::{recent_records, records};
 
 pub(super) async fn look(ctx: &StepContext, action: &DnsAction) -> Result<Looked, StepError> {
     match action {
         DnsAction::Point(point) => {
             let id = ctx.resolve(&point.server)?;
-            let (work, facts) = decide(ctx, point, &id).await?;
+            // Of hundreds of names those of one moment share one list; before anything is changed it is read anew.
+            let list = match ctx.previous {
+                Some(_) => records(&ctx.session, &point.zone, &point.zone_name).await?,
+                None => recent_records(&ctx.session, ctx.began, &point.zone, &point.zone_name).await?,
+            };
+            let (work, facts) = decide(ctx, point, &id, &list).await?;
             Ok(match work.is_empty() {
                 true => Looked::Already(object(&id), facts),
                 false => Looked::Act(Intent::Plain, facts),
@@ -36,7 +41,8 @@ pub(super) async fn act(ctx: &StepContext, action: &DnsAction) -> Result<(Output
     match action {
         DnsAction::Point(point) => {
             let id = ctx.resolve(&point.server)?;
-            let (work, mut facts) = decide(ctx, point, &id).await?;
+            let list = records(&ctx.session, &point.zone, &point.zone_name).await?;
+            let (work, mut facts) = decide(ctx, point, &id, &list).await?;
             for work in work {
                 facts.extend(carry_out(ctx, point, work).await?);
             }
@@ -68,9 +74,9 @@ async fn decide(
     ctx: &StepContext,
     point: &PointName,
     server: &ProviderId,
+    list: &[SeenRecord],
 ) -> Result<(Vec<Work>, Vec<Fact>), StepError> {
     let addresses = addresses(ctx, &point.name, server).await?;
-    let list = records(&ctx.session, &point.zone, &point.zone_name).await?;
     let named: Vec<&SeenRecord> = list.iter().filter(|seen| seen.name == point.record).collect();
     let (mut work, mut facts) = (Vec::new(), Vec::new());
     for kind in ADDRESS_TYPES {
@@ -88,7 +94,7 @@ async fn decide(
             if record.infrastructure != ctx.infrastructure {
                 continue;
             }
-            match seen_of(ctx, &list, &record).await? {
+            match seen_of(ctx, list, &record).await? {
                 Some(seen) if alive.is_none() => alive = Some((record, seen)),
                 Some(_) => {}
                 None => facts.push(forget(ctx, &record.id)),
