@@ -1,7 +1,7 @@
 //! What is remembered of further login keys.
 
 /// The key under which the further login keys that reached a server are recorded in its ownership record.
-/// Written after a [`HostAction::Reach`] with the digest of [`keys_digest`].
+/// Written after a [`HostAction::Reach`](super::HostAction::Reach) with the digest of [`keys_digest`].
 pub const KEYS_RECORD: &str = "builtin:keys";
 
 /// Digest of a set of public keys (SHA-256, hex), whatever their order.

@@ -133,7 +133,7 @@ fn change(
         // A change says the whole record once more.
         to: to.fields(kind),
     };
-    made.step(target, action, Reason::Differs, Risk::None);
+    made.step(target, action, Reason::Asked, Risk::None);
 }
 
 fn delete(made: &mut Made, after: Vec<StepNumber>, target: &str, object: &SeenObject) {

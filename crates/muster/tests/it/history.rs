@@ -206,7 +206,7 @@ async fn what_is_not_there_is_said() {
     }
 }
 
-/// ICT-37, ICT-69: the same through a control plane, and its API is described.
+/// ICT-37, ICT-69, ICT-70: the same through a control plane, and its API is described.
 #[tokio::test]
 async fn a_control_plane_answers_the_same() {
     let (place, _) = three_revisions();
