@@ -2,17 +2,16 @@
 
 use muster_model::id::ProviderId;
 use muster_model::intent::{Created, CreationIntent, IntentState};
-use muster_model::ownership::{Claim, ObjectKind, Ownership};
+use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::CreateServer;
 use muster_model::run::{Fact, Output};
 use muster_model::server::SeenServer;
-use muster_outside::cloud::CloudErrorKind;
 use muster_planner::CLOCK_SKEW_MS;
 use muster_store::About;
 
 use super::server::{fresh, object, recent, store_failed, wait_made};
 use super::settle::{Settled, settle, unowned};
-use super::{Intent, Looked, StepContext, StepError};
+use super::{Intent, Looked, StepContext, StepError, creation};
 
 pub(super) async fn look(ctx: &StepContext, create: &CreateServer) -> Result<Looked, StepError> {
     let account = &ctx.session.account.identity;
@@ -43,7 +42,7 @@ pub(super) async fn look(ctx: &StepContext, create: &CreateServer) -> Result<Loo
                 return Ok(Looked::Act(Intent::Await(id), facts));
             }
             Settled::Nothing => {
-                settled.push(Fact::CloseIntent { intent: Box::new(open), state: IntentState::GivenUp });
+                settled.push(creation::close(&open, IntentState::GivenUp));
                 list = fresh(ctx).await?;
             }
         }
@@ -53,16 +52,8 @@ pub(super) async fn look(ctx: &StepContext, create: &CreateServer) -> Result<Loo
             known.push(server.id.clone());
         }
     }
-    let intent = CreationIntent {
-        account: ctx.session.account.identity.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: create.name.clone(),
-        wanted: Created::Server(Box::new(create.spec.clone())),
-        known_ids: known,
-        sent_at: ctx.world().clock.now(),
-        run: ctx.journal.run(),
-        state: IntentState::Open,
-    };
+    let wanted = Created::Server(Box::new(create.spec.clone()));
+    let intent = creation::intent(ctx, create.name.clone(), wanted, known);
     settled.push(Fact::OpenIntent(Box::new(intent.clone())));
     Ok(Looked::Act(Intent::Create(Box::new(intent)), settled))
 }
@@ -86,26 +77,14 @@ async fn candidates(ctx: &StepContext, intent: &CreationIntent) -> Result<Vec<Pr
 }
 
 fn made(ctx: &StepContext, create: &CreateServer, intent: &CreationIntent, id: &ProviderId) -> Vec<Fact> {
+    let record = creation::record(ctx, ObjectKind::Server, id, create.name.clone(), &create.spec.name);
     let record = Ownership {
-        account: intent.account.clone(),
-        kind: ObjectKind::Server,
-        id: id.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: create.name.clone(),
-        provider_name: create.spec.name.clone(),
-        claim: Claim::Created,
         image_words: create.image_words.clone(),
         image: create.spec.image.clone(),
         protect: create.protect,
-        since: ctx.world().clock.now(),
-        host_key: None,
-        provisioned: Default::default(),
-        dns: None,
+        ..record
     };
-    vec![
-        Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Made(id.clone()) },
-        Fact::Own(Box::new(record)),
-    ]
+    creation::made(intent, record)
 }
 
 pub(super) async fn act(
@@ -130,7 +109,7 @@ async fn send_create(
     let keys = create.keys.iter().map(|key| ctx.resolve(key)).collect::<Result<Vec<_>, _>>()?;
     match ctx.session.cloud.create_server(&create.spec, &keys).await {
         Ok(server) => {
-            // Durable at once: from here on the object is found by its record, not by its name.
+            // Durable at once.
             ctx.say(
                 format!("server {} is being made as id {}", create.name, server.id),
                 made(ctx, create, intent, &server.id),
@@ -139,13 +118,8 @@ async fn send_create(
             Ok(server.id)
         }
         Err(error) => {
-            if error.kind != CloudErrorKind::UnknownOutcome {
-                // It certainly had no effect, so nothing is left to settle.
-                let closed =
-                    Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Refused };
-                ctx.say(format!("the create of {} was not accepted", create.name), vec![closed]).await?;
-            }
-            Err(error.into())
+            let what = format!("the create of {}", create.name);
+            Err(creation::not_accepted(ctx, intent, &what, error).await)
         }
     }
 }

@@ -3,18 +3,17 @@
 
 use muster_model::dns::{ADDRESS_TYPES, PublicAddresses, SeenRecord, ServerRecord};
 use muster_model::id::{ProviderId, ServerName};
-use muster_model::intent::{CreationIntent, IntentState};
+use muster_model::intent::{Created, CreationIntent, IntentState};
 use muster_model::object::ObjectClass;
 use muster_model::ownership::{Claim, ObjectKind, Ownership};
 use muster_model::plan::{DeleteRecord, DnsAction, PointName};
 use muster_model::run::{Fact, Output};
-use muster_outside::cloud::CloudErrorKind;
 use muster_store::About;
 
 use super::object::wait;
 use super::server::{find, object, store_failed, wait as wait_server};
 use super::settle::{Settled, settle, unowned};
-use super::{Intent, Looked, StepContext, StepError};
+use super::{Intent, Looked, StepContext, StepError, creation};
 use crate::journal::Stop;
 use crate::names::{recent_records, records};
 
@@ -238,23 +237,12 @@ async fn make(
         match settle(ctx, &open, || candidates(ctx, dns, value, &open)).await? {
             Settled::Made(id) => return Ok(made(ctx, dns, &open, &id)),
             Settled::Nothing => {
-                facts.push(Fact::CloseIntent { intent: Box::new(open), state: IntentState::GivenUp });
+                facts.push(creation::close(&open, IntentState::GivenUp));
             }
         }
     }
-    let intent = CreationIntent {
-        account: ctx.session.account.identity.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: dns.created_as(value),
-        wanted: muster_model::intent::Created::Record {
-            record: Box::new(dns.clone()),
-            value: value.to_owned(),
-        },
-        known_ids,
-        sent_at: ctx.world().clock.now(),
-        run: ctx.journal.run(),
-        state: IntentState::Open,
-    };
+    let wanted = Created::Record { record: Box::new(dns.clone()), value: value.to_owned() };
+    let intent = creation::intent(ctx, dns.created_as(value), wanted, known_ids);
     // Durable before the request leaves.
     facts.push(Fact::OpenIntent(Box::new(intent.clone())));
     ctx.say(format!("{words} is asked for"), facts).await?;
@@ -264,13 +252,7 @@ async fn make(
             ctx.say(format!("{words} is made as id {id}"), made(ctx, dns, &intent, &id)).await?;
             Ok(Vec::new())
         }
-        Err(error) => {
-            if error.kind != CloudErrorKind::UnknownOutcome {
-                let closed = Fact::CloseIntent { intent: Box::new(intent), state: IntentState::Refused };
-                ctx.say(format!("{words} was not accepted"), vec![closed]).await?;
-            }
-            Err(error.into())
-        }
+        Err(error) => Err(creation::not_accepted(ctx, &intent, &words, error).await),
     }
 }
 
@@ -319,19 +301,14 @@ async fn look_delete(ctx: &StepContext, delete: &DeleteRecord) -> Result<Looked,
     }
 }
 
-/// Before a record is forgotten because a list lacks it: the list may lag, and it would be made twice.
-pub(super) async fn is_gone(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<(), StepError> {
-    let about = About::ids(ObjectKind::Record, vec![id.clone()]);
-    for record in facts_about(ctx, &about).await?.owned {
+/// Whether a record of ours is there, whatever a list says.
+pub(super) async fn is_there(ctx: &StepContext, id: &ProviderId) -> Result<bool, StepError> {
+    for record in facts_about(ctx, &About::ids(ObjectKind::Record, vec![id.clone()])).await?.owned {
         if seen_of(ctx, &[], &record).await?.is_some() {
-            return Err(StepError::refused(format!(
-                "the record {name} (id {id}) was missing in the provider's list, and is there when asked for; \
-                 `muster infra update {}` plans anew",
-                ctx.infrastructure
-            )));
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 async fn facts_about(ctx: &StepContext, about: &About) -> Result<muster_store::Facts, StepError> {
@@ -339,22 +316,8 @@ async fn facts_about(ctx: &StepContext, about: &About) -> Result<muster_store::F
 }
 
 fn owned(ctx: &StepContext, dns: &ServerRecord, id: &ProviderId, claim: Claim) -> Ownership {
-    Ownership {
-        account: ctx.session.account.identity.clone(),
-        kind: ObjectKind::Record,
-        id: id.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: dns.owned_as(),
-        provider_name: dns.name.clone(),
-        claim,
-        image_words: String::new(),
-        image: String::new(),
-        protect: false,
-        since: ctx.world().clock.now(),
-        host_key: None,
-        provisioned: Default::default(),
-        dns: Some(Box::new(dns.clone())),
-    }
+    let record = creation::record(ctx, ObjectKind::Record, id, dns.owned_as(), &dns.name);
+    Ownership { claim, dns: Some(Box::new(dns.clone())), ..record }
 }
 
 /// The same record of a server that is called otherwise now.
@@ -368,10 +331,7 @@ fn renamed(record: Ownership, dns: &ServerRecord) -> Ownership {
 }
 
 fn made(ctx: &StepContext, dns: &ServerRecord, intent: &CreationIntent, id: &ProviderId) -> Vec<Fact> {
-    vec![
-        Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Made(id.clone()) },
-        Fact::Own(Box::new(owned(ctx, dns, id, Claim::Created))),
-    ]
+    creation::made(intent, owned(ctx, dns, id, Claim::Created))
 }
 
 fn forget(ctx: &StepContext, id: &ProviderId) -> Fact {

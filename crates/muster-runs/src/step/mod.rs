@@ -23,6 +23,7 @@ mod bandwidth;
 mod build;
 mod code;
 mod create;
+mod creation;
 mod dns;
 mod host;
 mod interface;

@@ -5,15 +5,14 @@ use std::time::Duration;
 use muster_model::cloud::{NetworkSpec, SeenNetwork};
 use muster_model::id::{NetworkName, ProviderId, ServerName};
 use muster_model::intent::{Created, CreationIntent, IntentState};
-use muster_model::ownership::{Claim, ObjectKind, Ownership};
+use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::NetworkAction;
 use muster_model::run::{Fact, Output};
-use muster_outside::cloud::CloudErrorKind;
 use muster_store::About;
 
 use super::server::{linked, store_failed};
 use super::settle::{Settled, settle, unowned};
-use super::{Intent, Looked, StepContext, StepError, public_network};
+use super::{Intent, Looked, StepContext, StepError, creation, public_network};
 
 /// Servers of a network that are asked about one by one; a list that lags behind more is left to the next update.
 const SERVERS_ASKED_MAX: usize = 100;
@@ -112,7 +111,7 @@ async fn look_create(
                 return Ok(Looked::Act(Intent::Await(id), facts));
             }
             Settled::Nothing => {
-                changed.push(Fact::CloseIntent { intent: Box::new(open), state: IntentState::GivenUp });
+                changed.push(creation::close(&open, IntentState::GivenUp));
             }
         }
     }
@@ -122,16 +121,8 @@ async fn look_create(
             known.push(network.id.clone());
         }
     }
-    let intent = CreationIntent {
-        account: ctx.session.account.identity.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: ServerName(name.as_str().to_owned()),
-        wanted: Created::Network(spec.clone()),
-        known_ids: known,
-        sent_at: ctx.world().clock.now(),
-        run: ctx.journal.run(),
-        state: IntentState::Open,
-    };
+    let name = ServerName(name.as_str().to_owned());
+    let intent = creation::intent(ctx, name, Created::Network(spec.clone()), known);
     changed.push(Fact::OpenIntent(Box::new(intent.clone())));
     Ok(Looked::Act(Intent::Create(Box::new(intent)), changed))
 }
@@ -158,26 +149,8 @@ fn made(
     protect: bool,
     id: &ProviderId,
 ) -> Vec<Fact> {
-    let record = Ownership {
-        account: intent.account.clone(),
-        kind: ObjectKind::Network,
-        id: id.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: intent.name.clone(),
-        provider_name: spec.name.clone(),
-        claim: Claim::Created,
-        image_words: String::new(),
-        image: String::new(),
-        protect,
-        since: ctx.world().clock.now(),
-        host_key: None,
-        provisioned: Default::default(),
-        dns: None,
-    };
-    vec![
-        Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Made(id.clone()) },
-        Fact::Own(Box::new(record)),
-    ]
+    let record = creation::record(ctx, ObjectKind::Network, id, intent.name.clone(), &spec.name);
+    creation::made(intent, Ownership { protect, ..record })
 }
 
 async fn act_create(
@@ -200,11 +173,8 @@ async fn act_create(
                 network.id
             }
             Err(error) => {
-                if error.kind != CloudErrorKind::UnknownOutcome {
-                    let closed = Fact::CloseIntent { intent, state: IntentState::Refused };
-                    ctx.say(format!("the create of network {name} was not accepted"), vec![closed]).await?;
-                }
-                return Err(error.into());
+                let what = format!("the create of network {name}");
+                return Err(creation::not_accepted(ctx, &intent, &what, error).await);
             }
         },
     };

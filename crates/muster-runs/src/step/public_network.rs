@@ -3,17 +3,16 @@
 use muster_model::id::{NetworkName, ProviderId, ServerName};
 use muster_model::intent::{Created, CreationIntent, IntentState};
 use muster_model::object::{FieldValue, Fields, ObjectClass};
-use muster_model::ownership::{Claim, ObjectKind, Ownership};
+use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::PublicNetworkAction;
 use muster_model::public_network::{PublicNetworkSpec, SeenPublicNetwork};
 use muster_model::run::{Fact, Output};
-use muster_outside::cloud::CloudErrorKind;
 use muster_store::About;
 
 use super::object::wait;
 use super::server::store_failed;
 use super::settle::{Settled, settle, unowned};
-use super::{Intent, Looked, StepContext, StepError};
+use super::{Intent, Looked, StepContext, StepError, creation};
 
 const CLASS: ObjectClass = ObjectClass::PublicNetwork;
 
@@ -118,7 +117,7 @@ async fn look_create(
                 return Ok(Looked::Act(Intent::Await(id), facts));
             }
             Settled::Nothing => {
-                changed.push(Fact::CloseIntent { intent: Box::new(open), state: IntentState::GivenUp });
+                changed.push(creation::close(&open, IntentState::GivenUp));
             }
         }
     }
@@ -127,16 +126,8 @@ async fn look_create(
     known.extend(there.into_iter().filter(|seen| seen.name == spec.name).map(|seen| seen.id));
     known.sort();
     known.dedup();
-    let intent = CreationIntent {
-        account: account.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: ServerName(name.as_str().to_owned()),
-        wanted: Created::PublicNetwork(spec.clone()),
-        known_ids: known,
-        sent_at: ctx.world().clock.now(),
-        run: ctx.journal.run(),
-        state: IntentState::Open,
-    };
+    let name = ServerName(name.as_str().to_owned());
+    let intent = creation::intent(ctx, name, Created::PublicNetwork(spec.clone()), known);
     changed.push(Fact::OpenIntent(Box::new(intent.clone())));
     Ok(Looked::Act(Intent::Create(Box::new(intent)), changed))
 }
@@ -160,26 +151,8 @@ fn made(
     protect: bool,
     id: &ProviderId,
 ) -> Vec<Fact> {
-    let record = Ownership {
-        account: intent.account.clone(),
-        kind: ObjectKind::PublicNetwork,
-        id: id.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: intent.name.clone(),
-        provider_name: spec.name.clone(),
-        claim: Claim::Created,
-        image_words: String::new(),
-        image: String::new(),
-        protect,
-        since: ctx.world().clock.now(),
-        host_key: None,
-        provisioned: Default::default(),
-        dns: None,
-    };
-    vec![
-        Fact::CloseIntent { intent: Box::new(intent.clone()), state: IntentState::Made(id.clone()) },
-        Fact::Own(Box::new(record)),
-    ]
+    let record = creation::record(ctx, ObjectKind::PublicNetwork, id, intent.name.clone(), &spec.name);
+    creation::made(intent, Ownership { protect, ..record })
 }
 
 async fn act_create(
@@ -201,12 +174,8 @@ async fn act_create(
                 id
             }
             Err(error) => {
-                if error.kind != CloudErrorKind::UnknownOutcome {
-                    let closed = Fact::CloseIntent { intent, state: IntentState::Refused };
-                    let said = format!("the create of public network {name} was not accepted");
-                    ctx.say(said, vec![closed]).await?;
-                }
-                return Err(error.into());
+                let what = format!("the create of public network {name}");
+                return Err(creation::not_accepted(ctx, &intent, &what, error).await);
             }
         },
     };
@@ -222,18 +191,6 @@ async fn act_create(
             seen.state, ctx.infrastructure
         ))),
         None => Err(StepError::refused(format!("public network {name} (id {id}) vanished at the provider"))),
-    }
-}
-
-/// Before one is forgotten because a list lacks it: the list may lag, and it would be made twice.
-pub(super) async fn is_gone(ctx: &StepContext, name: &ServerName, id: &ProviderId) -> Result<(), StepError> {
-    match one(ctx, id).await? {
-        None => Ok(()),
-        Some(_) => Err(StepError::refused(format!(
-            "public network {name} (id {id}) was missing in the provider's list, and is there when asked for; \
-             `muster infra update {}` plans anew",
-            ctx.infrastructure
-        ))),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Steps on our own records: nothing outside changes.
 
+use muster_model::id::ProviderId;
 use muster_model::intent::IntentState;
+use muster_model::object::ObjectClass;
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::plan::{Reason, RecordAction};
 use muster_model::run::{Fact, Output};
@@ -8,32 +10,34 @@ use muster_store::About;
 
 use super::dns;
 use super::server::store_failed;
-use super::{Intent, Looked, StepContext, StepError, public_network};
+use super::{Intent, Looked, StepContext, StepError};
 
 pub(super) async fn look(ctx: &StepContext, action: &RecordAction) -> Result<Looked, StepError> {
-    if let (RecordAction::Forget { kind: ObjectKind::Server, name, id }, Reason::Vanished) =
-        (action, &ctx.step.reason)
-        && let Some(seen) = ctx.session.cloud.server(id).await?
+    if let (RecordAction::Forget { kind, name, id }, Reason::Vanished) = (action, &ctx.step.reason)
+        && is_there(ctx, *kind, id).await?
     {
-        // A list may lag behind; forgetting a server that is there would make it twice.
+        // A list may lag behind; forgetting what is there would make it twice.
         return Err(StepError::refused(format!(
-            "server {name} (id {id}) was missing in the provider's list, and is there when asked for (it is {}); \
+            "{} {name} (id {id}) was missing in the provider's list, and is there when asked for; \
              `muster infra update {}` plans anew",
-            seen.state, ctx.infrastructure
+            kind.word(),
+            ctx.infrastructure
         )));
-    }
-    if let (RecordAction::Forget { kind: ObjectKind::Record, name, id }, Reason::Vanished) =
-        (action, &ctx.step.reason)
-    {
-        dns::is_gone(ctx, name, id).await?;
-    }
-    if let (RecordAction::Forget { kind: ObjectKind::PublicNetwork, name, id }, Reason::Vanished) =
-        (action, &ctx.step.reason)
-    {
-        public_network::is_gone(ctx, name, id).await?;
     }
     // Writing a record down twice is the same as once, and it is one commit either way.
     Ok(Looked::Act(Intent::Plain, Vec::new()))
+}
+
+/// Whether it is there, whatever a list says: only its own address tells.
+async fn is_there(ctx: &StepContext, kind: ObjectKind, id: &ProviderId) -> Result<bool, StepError> {
+    let cloud = &ctx.session.cloud;
+    match kind {
+        ObjectKind::Server => Ok(cloud.server(id).await?.is_some()),
+        ObjectKind::PublicNetwork => Ok(cloud.object(ObjectClass::PublicNetwork, None, id).await?.is_some()),
+        ObjectKind::Record => dns::is_there(ctx, id).await,
+        // Private networks are asked for by their list only.
+        ObjectKind::Network | ObjectKind::Object => Ok(false),
+    }
 }
 
 pub(super) async fn act(ctx: &StepContext, action: &RecordAction) -> Result<(Output, Vec<Fact>), StepError> {

@@ -8,10 +8,11 @@ use muster_model::object::{ObjectClass, ObjectDraft, ObjectVerb, SeenObject};
 use muster_model::ownership::ObjectKind;
 use muster_model::plan::ObjectAction;
 use muster_model::run::{Fact, Output};
-use muster_outside::cloud::{CloudErrorKind, Told};
+use muster_outside::cloud::Told;
 use muster_planner::intent_name;
 use muster_store::About;
 
+use super::creation::{close, intent, not_accepted};
 use super::server::store_failed;
 use super::settle::{Settled, settle};
 use super::{Intent, Looked, StepContext, StepError};
@@ -159,27 +160,9 @@ async fn look_create(
     known.extend(same_name.map(|seen| seen.id.clone()));
     known.sort();
     known.dedup();
-    let intent = intent(ctx, name, Created::Object(Box::new(draft.clone())), known);
+    let intent = intent(ctx, ServerName(name), Created::Object(Box::new(draft.clone())), known);
     changed.push(Fact::OpenIntent(Box::new(intent.clone())));
     Ok(Looked::Act(Intent::Create(Box::new(intent)), changed))
-}
-
-/// An intent of this step.
-fn intent(ctx: &StepContext, name: String, wanted: Created, known_ids: Vec<ProviderId>) -> CreationIntent {
-    CreationIntent {
-        account: ctx.session.account.identity.clone(),
-        infrastructure: ctx.infrastructure.clone(),
-        name: ServerName(name),
-        wanted,
-        known_ids,
-        sent_at: ctx.world().clock.now(),
-        run: ctx.journal.run(),
-        state: IntentState::Open,
-    }
-}
-
-fn close(intent: &CreationIntent, state: IntentState) -> Fact {
-    Fact::CloseIntent { intent: Box::new(intent.clone()), state }
 }
 
 async fn candidates(
@@ -219,12 +202,8 @@ async fn act_create(
                 told.seen.id
             }
             Err(error) => {
-                if error.kind != CloudErrorKind::UnknownOutcome {
-                    let refused = close(&intent, IntentState::Refused);
-                    ctx.say(format!("the create of {} {name} was not accepted", class.word()), vec![refused])
-                        .await?;
-                }
-                return Err(error.into());
+                let what = format!("the create of {} {name}", class.word());
+                return Err(not_accepted(ctx, &intent, &what, error).await);
             }
         },
     };

@@ -5,14 +5,15 @@ use muster_model::intent::{Created, IntentState};
 use muster_model::ownership::{ObjectKind, Ownership};
 use muster_model::run::{Fact, Output};
 use muster_model::server::ServerState;
-use muster_outside::cloud::{CloudError, CloudErrorKind};
+use muster_outside::cloud::CloudError;
 use muster_store::About;
 
+use super::super::creation::{close, intent, not_accepted};
 use super::super::past::past;
 use super::super::server::{fresh, object, store_failed, wait_made};
 use super::super::settle::{Settled, settle};
 use super::super::{Intent, Looked, StepContext, StepError};
-use super::{Patience, close, intent};
+use super::Patience;
 
 /// A rebuild wipes a disk. One whose outcome is not known is not begun again by itself.
 pub(super) async fn look_rebuild(
@@ -146,7 +147,7 @@ pub(super) async fn look_copy(
             "there is a server {copy} (id {other}) meanwhile; choose another name"
         )));
     }
-    let intent = intent(ctx, remembered_as(copy), Created::Copy(server.clone()), known);
+    let intent = intent(ctx, ServerName(remembered_as(copy)), Created::Copy(server.clone()), known);
     changed.push(Fact::OpenIntent(Box::new(intent.clone())));
     Ok(Looked::Act(Intent::Create(Box::new(intent)), changed))
 }
@@ -168,11 +169,7 @@ pub(super) async fn copy(
                 seen.id
             }
             Err(error) => {
-                if error.kind != CloudErrorKind::UnknownOutcome {
-                    let refused = close(&intent, IntentState::Refused);
-                    ctx.say(format!("the copy {copy} was not accepted"), vec![refused]).await?;
-                }
-                return Err(error.into());
+                return Err(not_accepted(ctx, &intent, &format!("the copy {copy}"), error).await);
             }
         },
     };
